@@ -1,0 +1,19 @@
+"""Logs -> conversations, labelled follow-ups, personas: ingest -> feedback -> personas."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.maintain import publish_collect
+from flows.tasks import alone, is_subflow, stage
+from rlhi.stages import StageReport
+
+
+@flow(name="collect", persist_result=True)
+def collect(workspace: str = ".") -> tuple[StageReport, ...]:
+    """Take in what landed since the last time; between cycles it is recorded in a commit of its own."""
+    with alone():
+        reports = tuple(stage(name, workspace) for name in ("ingest", "feedback", "personas"))
+        if not is_subflow() and any(report.made for report in reports):
+            publish_collect(workspace)
+    return reports

@@ -1,0 +1,15 @@
+"""Feedback -> challenger: rewrites and candidates -> reward -> pairs -> dpo."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.tasks import alone, stage
+from rlhi.stages import StageReport
+
+
+@flow(name="learn", persist_result=True)
+def learn(workspace: str = ".") -> tuple[StageReport, ...]:
+    """Train a challenger from the champion that the present cycle is pinned to."""
+    with alone():
+        return tuple(stage(name, workspace) for name in ("rewrites", "candidates", "reward", "pairs", "dpo"))

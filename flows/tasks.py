@@ -1,0 +1,81 @@
+"""The tasks that all flows share: one for a stage, and what is shown of it in the UI and on the terminal."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.concurrency.sync import concurrency
+from prefect.runtime import flow_run
+
+from rlhi import stages
+from rlhi.stages import STAGES, StageReport
+
+LEDGER_LIMIT = "rlhi-ledger"
+"""The global concurrency limit that flows hold while they write to a workspace."""
+_LEASE_SECONDS = 60
+_ONCE = ("dpo",)
+
+
+def stage(name: str, workspace: str) -> StageReport:
+    """Run a stage as a task of its own name, tagged with its pool, tried again once unless it trains."""
+    retries = 0 if name in _ONCE else 1
+    named = run_stage.with_options(name=name, task_run_name=name, tags=[STAGES[name].pool], retries=retries)
+    return named(name, workspace)
+
+
+def _may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
+    # Our own errors say what a person has to do; only a hiccup of the machine may pass by itself.
+    error = state.result(raise_on_failure=False)
+    return not type(error).__module__.startswith("rlhi.")
+
+
+# A stage knows by itself what it has made: a cached result would only hide that its files are gone.
+@task(persist_result=True, cache_policy=NO_CACHE, retry_delay_seconds=2, retry_condition_fn=_may_pass)
+def run_stage(name: str, workspace: str) -> StageReport:
+    """Run one stage and leave its report as an artifact ``NAME-report``."""
+    report = stages.run(name, Path(workspace))
+    create_markdown_artifact(markdown(report), key=f"{name}-report", description=f"What {name} did")
+    announce(report)
+    return report
+
+
+def announce(report: StageReport) -> None:
+    """Print one line about a stage: ``  ingest         1.2s  1523 new conversations``."""
+    print(f"  {report.stage:<11}{report.seconds:>7.1f}s  {' '.join(report.note.split())}", file=sys.stderr, flush=True)
+
+
+def markdown(report: StageReport) -> str:
+    """A report as markdown; text is escaped, for it may hold what users or logs said."""
+    rows = [("rows made", f"{report.made:,}"), ("rows kept", f"{report.kept:,}"), *report.counts]
+    table = "".join(f"| {escaped(label)} | {escaped(value)} |\n" for label, value in rows)
+    return f"**{escaped(report.note)}** in {report.seconds:.1f} s\n\n| figure | value |\n|---|---|\n{table}"
+
+
+def escaped(text: str) -> str:
+    """Text that markdown and HTML show as it is, on one line."""
+    return re.sub(r"([\\`*_\[\]()#|~!])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the ledger's limit in a flow that nobody called; a flow's subflows work under its own."""
+    if is_subflow():
+        yield
+        return
+    with concurrency(LEDGER_LIMIT, lease_duration=_LEASE_SECONDS):
+        yield
+
+
+def is_subflow() -> bool:
+    """True when another flow called the present one."""
+    return flow_run.parent_flow_run_id is not None

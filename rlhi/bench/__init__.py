@@ -1,0 +1,1 @@
+"""Benchmarks: each prints our figure, the baseline's and the ratio of one run."""

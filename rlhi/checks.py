@@ -1,0 +1,200 @@
+"""Checks by program: what an answer's length, format, language and fluency are, without asking a model.
+
+Simulated users, evaluation and benchmarks ask the same :func:`satisfies`. Every kind is a row of ``KINDS``.
+Text without a single word satisfies no check, so that an empty answer never counts as "no commas".
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol
+
+LANGUAGES = {"en": "English", "fr": "French", "es": "Spanish", "de": "German", "it": "Italian", "pt": "Portuguese"}
+
+_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
+_BULLET = re.compile(r"^[ \t]*[-*•][ \t]+\S", re.MULTILINE)
+_NUMBER = re.compile(r"^[ \t]*\(?\d{1,3}[.)][ \t]+\S", re.MULTILINE)
+_MARKER = re.compile(r"^[ \t]*(?:[-*•#]+|\(?\d{1,3}[.)])[ \t]+", re.MULTILINE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]*]*\s+|\n+")
+# A title's dot ends no sentence; that of the others does before a capital letter.
+_ABBREVIATION = re.compile(r"\b((?i:mr|mrs|dr)\.|(?i:e\.g|i\.e|etc|vs|approx)\.(?=\s+[^\sA-Z]))")
+_BOLD = re.compile(r"\*\*[^\s*](?:[^*\n]*[^\s*])?\*\*")
+_COMMA = re.compile("[,،，、]")
+_EXAMPLE = re.compile(
+    r"\b(?:for example|for instance|such as|an example|par exemple|por ejemplo|zum beispiel)\b|\be\.g\.|\bz\. ?B\.",
+    re.IGNORECASE,
+)
+_SUMMARY = re.compile(
+    r"\W*(?:in (?:short|brief|summary|a nutshell|one sentence)|summary|tl;?dr|overall|briefly|to sum up|bottom line"
+    r"|(?:the )?short answer)\b",
+    re.IGNORECASE,
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text; "it's" and "well-known" are one each."""
+    return _WORD.findall(text)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text; a line is at least one, list markers and common abbreviations end none."""
+    plain = _ABBREVIATION.sub(lambda found: found[0][:-1], _MARKER.sub("", text))
+    return [part.strip() for part in _SENTENCE_END.split(plain) if _WORD.search(part)]
+
+
+def language_of(text: str) -> str:
+    """The likeliest of ``LANGUAGES`` as its ISO 639-1 code; ``""`` for text without letters."""
+    return _identifier().classify(text)[0] if any(map(str.isalpha, text)) else ""
+
+
+class _Identifier(Protocol):
+    def classify(self, text: str) -> tuple[str, float]: ...
+
+    def set_languages(self, langs: Sequence[str]) -> None: ...
+
+
+@cache
+def _identifier() -> _Identifier:
+    # Loaded on first use: 0.3 s that most callers do not need. An instance of our own, as the package's
+    # shared one would carry our choice of languages to everybody else in the process.
+    langid = import_module("py3langid.langid")
+    model = Path(str(langid.__file__)).parent / langid.MODEL_FILE
+    identifier: _Identifier = langid.LanguageIdentifier.from_modelpath(str(model))
+    identifier.set_languages(list(LANGUAGES))
+    return identifier
+
+
+def _summary_first(text: str, _: str) -> bool:
+    parts = sentences(text)
+    if len(parts) < 2:
+        return False
+    # "Sure!" and "Here are some tips:" are short too, and no summary.
+    short = 4 <= len(words(parts[0])) <= 12 and parts[0].endswith((".", "!"))
+    return short or _SUMMARY.match(text) is not None
+
+
+def _longest(parts: Sequence[str]) -> int:
+    return max((len(words(part)) for part in parts), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of check: its test, its description (``{argument}`` is filled in) and what argument it takes."""
+
+    test: Callable[[str, str], bool]
+    about: str
+    takes: Literal["nothing", "count", "language", "text"] = "nothing"
+
+
+KINDS: dict[str, Kind] = {
+    "at_most_words": Kind(lambda text, n: len(words(text)) <= int(n), "at most {argument} words", "count"),
+    "at_least_words": Kind(lambda text, n: len(words(text)) >= int(n), "at least {argument} words", "count"),
+    "at_most_sentences": Kind(lambda text, n: len(sentences(text)) <= int(n), "at most {argument} sentences", "count"),
+    "short_sentences": Kind(
+        lambda text, n: _longest(sentences(text)) <= int(n), "no sentence over {argument} words", "count"
+    ),
+    "plain_words": Kind(
+        lambda text, n: all(len(part) <= int(n) for word in words(text) for part in word.split("-")),
+        "no word over {argument} letters",
+        "count",
+    ),
+    "bullets": Kind(lambda text, _: len(_BULLET.findall(text)) >= 2, "a list of two or more bullet points"),
+    "numbered": Kind(lambda text, _: len(_NUMBER.findall(text)) >= 2, "a numbered list of two or more steps"),
+    "no_lists": Kind(lambda text, _: not _BULLET.search(text) and not _NUMBER.search(text), "no lists"),
+    "one_paragraph": Kind(lambda text, _: "\n" not in text.strip(), "one paragraph without line breaks"),
+    "no_commas": Kind(lambda text, _: not _COMMA.search(text), "no commas"),
+    "no_digits": Kind(lambda text, _: not any(map(str.isdigit, text)), "no digits"),
+    "no_exclamation": Kind(lambda text, _: "!" not in text, "no exclamation marks"),
+    "lower_case": Kind(lambda text, _: text.islower(), "all in lower case"),
+    "summary_first": Kind(_summary_first, "a one-line summary before the rest"),
+    "has_example": Kind(lambda text, _: bool(_EXAMPLE.search(text)), "an example that is called one"),
+    "ends_with_question": Kind(lambda text, _: text.rstrip(" \t\r\n\"'*_)").endswith("?"), "a question at the end"),
+    "bold_keywords": Kind(lambda text, _: bool(_BOLD.search(text)), "key words in **bold**"),
+    "contains": Kind(lambda text, part: part.casefold() in text.casefold(), "the text {argument!r}", "text"),
+    "language": Kind(lambda text, code: language_of(text) == code, "written in {argument}", "language"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that a program can ask of an answer.
+
+    >>> satisfies(Check("at_most_words", "3"), "Paris."), str(Check("language", "fr"))
+    (True, 'language:fr')
+
+    Raises:
+        ValueError: the kind is unknown, or the argument is not what the kind takes.
+    """
+
+    kind: str
+    argument: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown check {self.kind!r}; known: {', '.join(KINDS)}")
+        valid = {
+            "nothing": not self.argument,
+            "count": re.fullmatch(r"[1-9][0-9]{0,5}", self.argument) is not None,
+            "language": self.argument in LANGUAGES,
+            "text": bool(self.argument),
+        }
+        if not valid[KINDS[self.kind].takes]:
+            raise ValueError(f"check {self.kind!r} takes {KINDS[self.kind].takes}, not {self.argument!r}")
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.argument}" if self.argument else self.kind
+
+    @classmethod
+    def parse(cls, text: str) -> Check:
+        """The inverse of ``str``: ``kind`` or ``kind:argument``."""
+        kind, _, argument = text.partition(":")
+        return cls(kind, argument)
+
+
+def satisfies(check: Check, text: str) -> bool:
+    """Whether ``text`` does what ``check`` asks; False for text without a word. Never raises."""
+    return _WORD.search(text) is not None and KINDS[check.kind].test(text, check.argument)
+
+
+def describe(check: Check) -> str:
+    """A check in words: ``at most 40 words``, ``written in French``."""
+    argument = LANGUAGES[check.argument] if KINDS[check.kind].takes == "language" else check.argument
+    return KINDS[check.kind].about.format(argument=argument)
+
+
+def fluency(text: str) -> float:
+    """How little a text looks like a collapsed policy's, in [0, 1]: 1 for prose, lists and code.
+
+    The worst of five signs counts: few letters, one word over and over, repeated 4-grams, repeated lines,
+    and text that a byte compressor shrinks to almost nothing (loops of any period). It does not judge sense.
+    """
+    tokens = [word.casefold() for word in words(text)]
+    if not tokens:
+        return 0.0
+    visible = [character for character in text if not character.isspace()]
+    grams = list(zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    encoded = text.encode("utf-8", "surrogatepass")
+    signs = [1.0]
+    if len(visible) >= 16:
+        signs.append(_ramp(sum(map(str.isalpha, visible)) / len(visible), 0.1, 0.4))
+    if len(tokens) >= 4:
+        signs.append(1 - _ramp(max(Counter(tokens).values()) / len(tokens), 0.4, 0.8))
+    if len(grams) >= 4:
+        signs.append(_ramp(len(set(grams)) / len(grams), 0.2, 0.6))
+    if len(lines) >= 3:
+        signs.append(_ramp(len(set(lines)) / len(lines), 0.2, 0.5))
+    if len(encoded) >= 40:
+        signs.append(_ramp(len(zlib.compress(encoded, 9)) / len(encoded), 0.08, 0.25))
+    return min(signs)
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -1,0 +1,235 @@
+"""`rlhi ...`: every command works on a workspace. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="rlhi",
+    help="A conversational model that learns from the people who talk to it, every night, behind a gate.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+model_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
+bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Config = Annotated[list[str], typer.Option("--set", help="A parameter for this run, section.name=value; repeatable.")]
+
+
+def main() -> None:
+    """Entry point: a known error is one line and exit code 1 (2 for wrong usage), never a traceback."""
+    from rlhi.errors import KNOWN
+
+    try:
+        app()
+    except KNOWN() as error:
+        print(f"rlhi: {str(error) or type(error).__name__}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        print(f"rlhi: {error.filename or 'file system'}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace to work on.")] = Path("."),
+) -> None:
+    """Options of every command."""
+    context.obj = workspace
+
+
+def _space(context: typer.Context) -> Path:
+    workspace: Path = context.obj
+    return workspace.resolve()
+
+
+def _say(value: dict[str, object], as_json: bool, text: Callable[[], str]) -> None:
+    print(json.dumps(value, ensure_ascii=False) if as_json else text())
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="The folder to make; new or empty.")],
+    policy: Annotated[str, typer.Option(help="The first champion: `embedded`, or a folder with safetensors.")] = "embedded",
+) -> None:
+    """Make a workspace: a git and DVC repository with parameters, stages and its first champion."""
+    from rlhi import ledger
+    from rlhi.models.prepare import checked_policy
+
+    made = ledger.init(directory.resolve(), checked_policy(policy))
+    print(f"{directory}: " + ("workspace made, champion policy@v0.1.0" if made else "is a workspace already"))
+    if made:
+        print(f"next: rlhi --workspace {directory} ingest YOUR_LOG.jsonl")
+
+
+@app.command()
+def ingest(
+    context: typer.Context,
+    logs: Annotated[list[Path], typer.Argument(help="Logs: WildChat, OpenAI messages, ShareGPT or our own; gz, jsonl, parquet.")],
+    as_json: Json = False,
+) -> None:
+    """Take in logs of conversations. What cannot be read is quarantined with file, line and reason (exit code 3)."""
+    from rlhi.stages.landing import take_in
+
+    report = take_in(_space(context), logs)
+    _say(report.as_json(), as_json, report.as_text)
+    if report.refused or report.quarantined:
+        raise typer.Exit(3)
+
+
+@app.command()
+def cycle(context: typer.Context, as_json: Json = False) -> None:
+    """One pass of the loop: collect, learn, evaluate, and promote if the gate says so."""
+    from rlhi.runner import improve
+
+    report = improve(_space(context))
+    _say(report.as_json(), as_json, report.as_text)
+
+
+@app.command()
+def run(context: typer.Context, stage: Annotated[str, typer.Argument(help="A stage of `rlhi stages`.")]) -> None:
+    """Run one stage; this is what dvc.yaml calls."""
+    from rlhi import ledger, stages
+
+    space = _space(context)
+    if stage in stages.STAGES and "cycle.json" in stages.STAGES[stage].inputs and (space / ".dvc").is_dir():
+        if not (space / "cycle.json").exists():
+            ledger.begin(space)
+    report = stages.run(stage, space)
+    print(stages.line(report))
+
+
+@app.command("stages")
+def list_stages() -> None:
+    """The stages in order, with what they read and write."""
+    from rlhi.stages import STAGES
+
+    for stage in STAGES.values():
+        print(f"{stage.flow:9} {stage.name:11} {', '.join(stage.inputs)} -> {', '.join((*stage.outputs, *stage.metrics))}")
+
+
+@app.command()
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """What the workspace holds: conversations, feedback, pairs, champion, and the last decision with its reasons."""
+    from rlhi.stages.status import status as read
+
+    found = read(_space(context))
+    _say(found.as_json(), as_json, found.as_text)
+
+
+@app.command()
+def quarantine(context: typer.Context, as_json: Json = False) -> None:
+    """The rows that could not be accepted: file, line and reason."""
+    from rlhi.contracts import Quarantined
+    from rlhi.store import Workspace, read_table
+
+    rows = sorted(read_table(Workspace(_space(context)).path("data/quarantine"), Quarantined), key=lambda r: (r.file, r.line))
+    for row in rows:
+        print(json.dumps({"file": row.file, "line": row.line, "reason": row.reason}) if as_json
+              else f"{row.file}:{row.line}: {row.reason}")  # fmt: skip
+    if not rows and not as_json:
+        print("the quarantine is empty")
+
+
+@app.command()
+def label(
+    rows: Annotated[Path, typer.Argument(help="jsonl rows with `context` (request, answer, follow-up) or a conversation.")],
+    out: Annotated[Path, typer.Argument(help="The same rows with `label` and `probability`.")],
+) -> None:
+    """Label follow-up messages: what do they say of the answer before them?"""
+    from rlhi.stages.files import label_file
+
+    done = label_file(rows, out)
+    print(f"{done} rows labelled: {out}")
+
+
+@app.command()
+def score(
+    context: typer.Context,
+    rows: Annotated[Path, typer.Argument(help="jsonl rows with `persona`, `prompt` and `response`.")],
+    out: Annotated[Path, typer.Argument(help="The same rows with `reward`.")],
+) -> None:
+    """Score answers with the workspace's reward model."""
+    from rlhi.stages.files import score_file
+
+    done = score_file(_space(context), rows, out)
+    print(f"{done} rows scored: {out}")
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Argument(help="Such as v0.1.0; the one before the champion when left out.")] = None,
+) -> None:
+    """Make a former version champion again; the history stays."""
+    from rlhi import ledger
+
+    space = _space(context)
+    before = ledger.champion(space)
+    print(f"champion: policy@{before} -> policy@{ledger.rollback(space, version)}")
+
+
+@app.command()
+def up(
+    context: typer.Context, port: Annotated[int, typer.Option(help="The port of the Prefect server and its UI.")] = 4200
+) -> None:
+    """Start the Prefect server, pools, deployments and workers on this machine; Ctrl-C stops all of it."""
+    from rlhi.server import up as start
+
+    start(_space(context), port)
+
+
+@app.command()
+def simulate(
+    context: typer.Context,
+    users: Annotated[int, typer.Option(help="Simulated users.")] = 80,
+    seed: Annotated[int, typer.Option(help="Seed of their wishes and words.")] = 0,
+) -> None:
+    """Let simulated users with hidden wishes talk to the champion; their log lands for the next cycle."""
+    from rlhi.demo import talked
+
+    print(talked(_space(context), users, seed))
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Where to make the demo's workspace.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the simulated users and of all draws.")] = 0,
+    cycles: Annotated[int, typer.Option(help="Passes of the loop.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Two cycles with simulated users on the embedded model: watch it learn, and see the gate decide."""
+    from rlhi.demo import demo as show
+
+    show(directory.resolve(), seed, cycles, as_json)
+
+
+@model_app.command()
+def prepare() -> None:
+    """Fetch and convert the embedded language model and sentence embedder into the user's cache."""
+    from rlhi.models.prepare import prepare as make
+
+    make(print)
+
+
+@bench_app.command("feedback")
+def bench_feedback(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer resamples.")] = False, as_json: Json = False
+) -> None:
+    """The follow-up labeller, 5-fold by conversation, beside tf-idf with logistic regression."""
+    from rlhi.bench.feedback import run as bench
+
+    bench(quick, as_json)

@@ -1,0 +1,1 @@
+"""Collect: any log in, feedback and personas out."""

@@ -1,0 +1,95 @@
+"""What is accepted of a log: bounds, harmless characters, and one row for a conversation that grows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from rlhi.config import IngestConfig
+from rlhi.contracts import Conversation, Quarantined, Turn, to_record
+
+HARMFUL = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no file and no tokenizer takes them
+
+
+def clean(rows: Iterable[Conversation | Quarantined], config: IngestConfig) -> Iterator[Conversation | Quarantined]:
+    """Pass on what :func:`accept` takes; what it refuses is quarantined under its source and id (line 0).
+
+    Give :func:`accept` to :func:`rlhi.collect.formats.read_log` where the line is wanted in the quarantine.
+    """
+    for row in rows:
+        if isinstance(row, Quarantined):
+            yield row
+            continue
+        try:
+            yield accept(row, config)
+        except ValueError as error:
+            raw = HARMFUL.sub("", json.dumps(to_record(row), ensure_ascii=False))[:2000]
+            name = HARMFUL.sub("", row.conversation_id)
+            yield Quarantined(HARMFUL.sub("", row.source), 0, f"conversation {name}: {error}", raw)
+
+
+def accept(conversation: Conversation, config: IngestConfig) -> Conversation:
+    """The conversation without harmful characters.
+
+    Raises:
+        ValueError: it is out of bounds, or no user says anything in it.
+    """
+    turns = tuple(_harmless(turn) for turn in conversation.turns)
+    if not any(turn.role == "user" and turn.content.strip() for turn in turns):
+        raise ValueError("no user turn with text")
+    if len(turns) > config.max_turns:
+        raise ValueError(f"{len(turns)} turns, more than ingest.max_turns ({config.max_turns})")
+    if (characters := sum(len(turn.content) for turn in turns)) > config.max_characters:
+        raise ValueError(f"{characters} characters, more than ingest.max_characters ({config.max_characters})")
+    cleaned = replace(
+        conversation,
+        conversation_id=_text(conversation.conversation_id),
+        user_id=_text(conversation.user_id),
+        model=_maybe(conversation.model),
+        language=_maybe(conversation.language),
+        source=_text(conversation.source),
+        turns=turns,
+    )
+    if not cleaned.conversation_id or not cleaned.user_id:
+        raise ValueError("an id is empty")
+    return cleaned
+
+
+def merge(old: Conversation | None, new: Conversation) -> Conversation:
+    """One row for two exports of one conversation: the one that went on longer.
+
+    The greater of a total order (turns, ratings, time, content) wins whole, and a flag that either carries stays,
+    so that any order and any repetition of exports give the same row.
+
+    Raises:
+        ValueError: the two are not the same conversation of the same user.
+    """
+    if old is None:
+        return new
+    if (old.conversation_id, old.user_id) != (new.conversation_id, new.user_id):
+        raise ValueError("only exports of one conversation of one user can be merged")
+    winner = max(old, new, key=_progress)
+    return replace(winner, toxic=old.toxic or new.toxic, redacted=old.redacted or new.redacted)
+
+
+def _progress(row: Conversation) -> tuple[int, int, str, str]:
+    ratings = sum(turn.rating is not None for turn in row.turns)
+    latest = max((turn.created_at or "" for turn in row.turns), default="")
+    content = json.dumps(to_record(replace(row, toxic=False, redacted=False)), ensure_ascii=False, sort_keys=True)
+    return len(row.turns), ratings, latest, content
+
+
+def _harmless(turn: Turn) -> Turn:
+    if HARMFUL.search(turn.content) or HARMFUL.search(turn.model or ""):
+        return replace(turn, content=_text(turn.content), model=_maybe(turn.model))
+    return turn
+
+
+def _text(value: str) -> str:
+    return HARMFUL.sub("", value)
+
+
+def _maybe(value: str | None) -> str | None:
+    return None if value is None else _text(value)

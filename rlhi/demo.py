@@ -1,0 +1,169 @@
+"""`rlhi demo`: two cycles with simulated users, told as a story with a table at its end."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from rlhi import ledger
+from rlhi.contracts import Measurement
+from rlhi.models.base import Sampling
+from rlhi.models.prepare import policy_path
+from rlhi.runner import improve
+from rlhi.simulate import SimulatorConfig
+from rlhi.stages.conclude import read_decision
+from rlhi.stages.learn import TRAINING
+from rlhi.stages.simulation import Talked, readings, talk
+from rlhi.store import Workspace, read_json
+
+# How much the demo does; params.yaml has the same names with their defaults. The gate, its margins and its suites are
+# the defaults: a demo with a gate of its own would prove nothing.
+SIZES: dict[str, dict[str, object]] = {
+    "rewrites": {"turns": 40, "tries": 4},
+    "candidates": {"prompts": 56, "n": 8},
+    "dpo": {"max_pairs": 72},
+    "evaluate": {"users": 40, "requests": 3, "samples": 2},
+}
+TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 384}
+USERS = 84
+TALK = Sampling(n=1, temperature=0.9, top_k=50, max_new_tokens=80)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCycle:
+    """One cycle of the demo, as the table shows it."""
+
+    cycle: int
+    minutes: float
+    conversations: int
+    pairs: int
+    reward_accuracy: float
+    longer_wins: float
+    satisfaction: Measurement | None
+    drift: str
+    verdict: str
+    champion: str
+    reasons: tuple[str, ...]
+    labeller_f1: float
+    labeller_f1_held_out_phrasings: float
+
+
+def talked(root: Path, users: int, seed: int) -> str:
+    """`rlhi simulate`: one round of talk; what to tell of it."""
+    done = talk(root, SimulatorConfig(users=users, seed=seed), TALK)
+    return f"{done.users} users, {done.conversations} conversations, {done.messages} messages landed from {done.log.name}"
+
+
+def demo(root: Path, seed: int, cycles: int, as_json: bool) -> None:
+    """Make a workspace and run the loop in it; prints the story, or JSON at the end."""
+    start = time.monotonic()
+    if not (root / ".dvc").is_dir():
+        _tell(f"making the workspace {root.name}/ with SmolLM2-135M-Instruct as champion policy@v0.1.0")
+        ledger.init(root, policy_path())
+        _size(root, seed)
+    told = []
+    for number in range(len(ledger.history(root)) + 1, cycles + 1):
+        told.append(_cycle(root, number, seed))
+    if as_json:
+        print(json.dumps([asdict(one) for one in told]))
+    else:
+        _table(told)
+    page = root / "reports" / "index.html"
+    memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
+    _tell(f"{(time.monotonic() - start) / 60:.1f} minutes, {memory:.1f} GB of memory at most in one process")
+    _tell(f"evidence page: {page}")
+    _tell(f"these runs in the Prefect UI: rlhi --workspace {root.name} up")
+
+
+def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
+    start = time.monotonic()
+    _tell(f"cycle {number}: simulated users talk to policy@{ledger.champion(root)}")
+    said: Talked | None = None
+    if not (root / ".rlhi" / "simulated" / f"cycle-{number:04d}.jsonl.gz").exists():
+        said = talk(root, SimulatorConfig(users=USERS, seed=seed), TALK)
+        _tell(f"  {said.users} users had {said.conversations} conversations, {said.messages} messages")
+    report = improve(root)
+    _tell("  " + report.as_text().replace("\n", "\n  "))
+    space = Workspace(root)
+    decision = read_decision(space)
+    counts = {one.stage: dict(one.counts) for one in report.stages}
+    reward = read_json(space.path("models/reward/metrics.json"))
+    training = read_json(space.path("models/challenger") / TRAINING)
+    plain, held_out = readings(root)
+    return DemoCycle(
+        cycle=report.cycle,
+        minutes=(time.monotonic() - start) / 60,
+        conversations=int(counts.get("ingest", {}).get("conversations", "0")),
+        pairs=int(str(training.get("new_pairs", 0))) + int(str(training.get("replayed_pairs", 0))),
+        reward_accuracy=float(str(reward.get("accuracy", "nan"))),
+        longer_wins=float(str(reward.get("longer_wins", "nan"))),
+        satisfaction=next((one for one in decision.measurements if one.suite == "satisfaction"), None),
+        drift=decision.drift.status,
+        verdict=decision.verdict,
+        champion=report.version,
+        reasons=decision.reasons,
+        labeller_f1=plain.f1,
+        labeller_f1_held_out_phrasings=held_out.f1,
+    )
+
+
+def _size(root: Path, seed: int) -> None:
+    """Write the demo's sizes into the workspace's params.yaml, and commit them with the first cycle."""
+    file = root / "params.yaml"
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for section, values in SIZES.items():
+        params[section] = {**params.get(section, {}), **values}
+    for section in ("rewrites", "candidates", "evaluate"):
+        params[section]["sampling"] = {**params[section].get("sampling", {}), **TEXT}
+    params["seed"] = seed
+    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
+def _table(told: list[DemoCycle]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="What the loop did", title_justify="left", show_lines=True)
+    table.add_column("")
+    for one in told:
+        table.add_column(f"cycle {one.cycle}")
+    rows = {
+        "satisfaction of held-out users, before": [_interval(one, "champion") for one in told],
+        "after": [_interval(one, "challenger") for one in told],
+        "gain (95% interval by user)": [_gain(one) for one in told],
+        "pairs learned from": [str(one.pairs) for one in told],
+        "reward model / the longer wins": [f"{one.reward_accuracy:.2f} / {one.longer_wins:.2f}" for one in told],
+        "labels (F1) / held-out phrasings": [
+            f"{one.labeller_f1:.2f} / {one.labeller_f1_held_out_phrasings:.2f}" for one in told
+        ],
+        "drift": [one.drift for one in told],
+        "verdict": [f"{one.verdict} -> policy@{one.champion}" for one in told],
+        "minutes": [f"{one.minutes:.1f}" for one in told],
+    }
+    for name, values in rows.items():
+        table.add_row(name, *values)
+    Console(width=100 if not sys.stdout.isatty() else None).print(table)
+
+
+def _interval(one: DemoCycle, side: str) -> str:
+    if one.satisfaction is None:
+        return "not measured"
+    value = one.satisfaction.champion if side == "champion" else one.satisfaction.challenger
+    return f"{value.mean:.1%} ({value.low:.1%} to {value.high:.1%})"
+
+
+def _gain(one: DemoCycle) -> str:
+    if one.satisfaction is None:
+        return "not measured"
+    gain = one.satisfaction.gain
+    return f"{100 * gain.mean:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

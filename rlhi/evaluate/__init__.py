@@ -1,0 +1,1 @@
+"""Evaluate: suites, statistics, drift and the gate."""

@@ -1,0 +1,122 @@
+"""The gate: from measurements and drift to a verdict with its reasons. A pure function.
+
+A challenger is promoted only when at least one gain is shown, no measured gain or guard fails, nothing required is
+missing, drift does not refuse, and every figure is a number. A refusal is a valid ending: its reasons say what
+evidence was lacking.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rlhi.config import GainConfig, GateConfig, GuardConfig
+from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What was found so far: every reason in order, and whether one of them refuses."""
+
+    reasons: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    refused: bool = False
+
+    def add(self, passed: bool, reason: str) -> None:
+        self.reasons.append(reason)
+        self.refused = self.refused or not passed
+
+    def not_measured(self, name: str, required: bool) -> None:
+        self.missing.append(name)
+        if required:
+            self.add(False, f"{name} is required and was not measured.")
+
+
+def decide(measurements: Sequence[Measurement], drift: DriftReport, config: GateConfig) -> GateDecision:
+    """Promote or refuse, with a reason for every rule that was applied, passed or not.
+
+    ``not_measured`` names what the configuration lists and nobody measured, and ``drift: no_reference`` when there
+    was nothing to compare with, which alone never refuses. Suites that the configuration does not list decide
+    nothing but must be numbers. The order of ``measurements`` does not matter.
+    """
+    ordered = tuple(sorted(measurements, key=lambda measured: (measured.suite, repr(measured))))
+    by_suite = {measured.suite: measured for measured in ordered}
+    found = _Findings()
+    _sanity(ordered, drift, found)
+    for name, gain in sorted(config.gains.items()):
+        _gain(name, gain, by_suite.get(name), found)
+    if not any(name in by_suite for name in config.gains):
+        found.add(False, "No gain was measured, so nothing shows that the challenger is better.")
+    for name, guard in sorted(config.guards.items()):
+        _guard(name, guard, by_suite.get(name), found)
+    _drift(drift, config, found)
+    return GateDecision(
+        verdict="refuse" if found.refused else "promote",
+        reasons=tuple(found.reasons),
+        not_measured=tuple(found.missing),
+        measurements=ordered,
+        drift=drift,
+    )
+
+
+def _sanity(measurements: Sequence[Measurement], drift: DriftReport, found: _Findings) -> None:
+    for suite, times in sorted(Counter(measured.suite for measured in measurements).items()):
+        if times > 1:
+            found.add(False, f"{suite} was measured {times} times, so it is unclear which figures hold.")
+    for measured in measurements:
+        if not all(map(_is_number, (measured.champion, measured.challenger, measured.gain))):
+            found.add(False, f"{measured.suite} has a figure that is not a number.")
+    if math.isnan(drift.share):
+        found.add(False, "The share of drifted columns is not a number.")
+
+
+def _is_number(interval: Interval) -> bool:
+    """A finite mean inside its interval. The ends may be infinite: that says that nothing is known."""
+    return math.isfinite(interval.mean) and interval.low <= interval.mean <= interval.high
+
+
+def _gain(name: str, config: GainConfig, measured: Measurement | None, found: _Findings) -> None:
+    if measured is None:
+        found.not_measured(name, config.required)
+        return
+    gain = measured.gain
+    if gain.low > config.margin:
+        found.add(True, f"{name} gains {_figures(gain)}, above the margin of {_points(config.margin)}.")
+        return
+    reason = f"{name} gains {_figures(gain)}: not shown to be above the margin of {_points(config.margin)}"
+    needed = config.margin + gain.mean - gain.low
+    lacking = f"; with this spread more than {_points(needed)} was needed" if gain.low > -math.inf else ""
+    found.add(False, f"{reason}{lacking}.")
+
+
+def _guard(name: str, config: GuardConfig, measured: Measurement | None, found: _Findings) -> None:
+    if measured is None:
+        found.not_measured(name, config.required)
+        return
+    passed = measured.gain.mean >= -config.max_drop
+    limit = f"{'within' if passed else 'beyond'} the allowed drop of {_points(config.max_drop)}"
+    found.add(passed, f"{name} changes by {_figures(measured.gain)}, {limit}.")
+
+
+def _drift(drift: DriftReport, config: GateConfig, found: _Findings) -> None:
+    if drift.status == "no_reference":
+        found.not_measured("drift: no_reference", required=False)
+        return
+    columns = f"{len(drift.failed)} of {len(drift.columns)} columns"
+    if drift.status == "stable":
+        found.add(True, f"Conversations are stable: {columns} drifted.")
+        return
+    refuses = config.drift == "refuse"
+    suffix = "" if refuses else "; recorded only"
+    found.add(not refuses, f"Conversations drifted in {columns} ({', '.join(drift.failed)}){suffix}.")
+
+
+def _figures(interval: Interval) -> str:
+    low, high = 100 * interval.low, 100 * interval.high
+    return f"{_points(interval.mean, '+')} (interval {low:.1f} to {high:.1f}, n = {interval.clusters})"
+
+
+def _points(value: float, sign: str = "") -> str:
+    return f"{100 * value:{sign}.1f} points"

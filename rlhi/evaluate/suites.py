@@ -1,0 +1,129 @@
+"""Suites: from replies, rewards and likelihoods to one :class:`EvalResult` a row. Pure functions over rows.
+
+Every value lies in 0 to 1 and higher is better, so that suites share a scale, bounds and plots. A row's ``item``
+and ``user_id`` pair it with the other model's row; the user is also the cluster (:mod:`rlhi.evaluate.statistics`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rlhi.checks import Check, satisfies
+from rlhi.checks import fluency as fluency_of
+from rlhi.contracts import EvalResult, Message
+from rlhi.evaluate.instructions import INSTRUCTIONS
+
+Model = Literal["champion", "challenger"]
+LogLikelihoods = Sequence[tuple[float, float]]
+"""For each choice: the sum of token log-probabilities (nats) of the chosen and of the rejected answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's answer to one item (request and sample) of one held-out user, whose persona is in ``prompt``."""
+
+    item: str
+    user_id: str
+    persona: str
+    prompt: tuple[Message, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A held-out user's logged choice between two answers."""
+
+    item: str
+    user_id: str
+    chosen: str
+    rejected: str
+
+
+def satisfaction(replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], model: Model) -> list[EvalResult]:
+    """The share of the simulated user's hidden wishes that the reply meets; users without wishes give no row."""
+    return [
+        EvalResult("satisfaction", reply.item, reply.user_id, model, _share(reply.text, wishes[reply.user_id]))
+        for reply in replies
+        if wishes.get(reply.user_id)
+    ]
+
+
+def preference(
+    replies: Sequence[Reply], champion_rewards: Sequence[float], challenger_rewards: Sequence[float]
+) -> list[EvalResult]:
+    """Held-out users' preference as the persona-conditioned reward model tells it: the challenger's probability.
+
+    Bradley-Terry: p = sigmoid(challenger's reward - champion's) for the challenger, 1 - p for the champion, so that
+    the gain is 2p - 1: 0 at no preference. ``replies`` are either model's: they name the items.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    rows = []
+    for reply, before, after in zip(replies, champion_rewards, challenger_rewards, strict=True):
+        p = _sigmoid(after - before)
+        rows.append(EvalResult("preference", reply.item, reply.user_id, "champion", 1 - p))
+        rows.append(EvalResult("preference", reply.item, reply.user_id, "challenger", p))
+    return rows
+
+
+def choices(logged: Sequence[Choice], champion: LogLikelihoods, challenger: LogLikelihoods) -> list[EvalResult]:
+    """Whether each model finds what held-out users chose more likely, per byte, than what they rejected: 1, 0 or 0.5.
+
+    Log-likelihoods are divided by the answer's UTF-8 bytes (as lm-evaluation-harness's ``acc_norm`` does), which does
+    not depend on the tokenizer. An empty answer counts as one byte.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    rows = []
+    for choice, before, after in zip(logged, champion, challenger, strict=True):
+        rows.append(EvalResult("choices", choice.item, choice.user_id, "champion", _prefers(choice, before)))
+        rows.append(EvalResult("choices", choice.item, choice.user_id, "challenger", _prefers(choice, after)))
+    return rows
+
+
+def instructions(replies: Sequence[Reply], model: Model) -> list[EvalResult]:
+    """Whether replies to the built-in instructions follow them: a guard against forgetting, without persona.
+
+    ``replies`` answer :func:`instruction_items`; each item is its own cluster.
+
+    Raises:
+        KeyError: a reply's ``user_id`` names no instruction.
+    """
+    by_id = {instruction.item: instruction.check for instruction in INSTRUCTIONS}
+    return [
+        EvalResult("instructions", reply.item, reply.user_id, model, _share(reply.text, (by_id[reply.user_id],)))
+        for reply in replies
+    ]
+
+
+def instruction_items() -> list[tuple[str, tuple[Message, ...]]]:
+    """The built-in instructions as (item, prompt): without persona and without system message."""
+    return [(each.item, (Message("user", each.prompt),)) for each in INSTRUCTIONS]
+
+
+def fluency(replies: Sequence[Reply], model: Model) -> list[EvalResult]:
+    """Whether replies are still language (no loops, no broken characters), on the scale of ``checks.fluency``."""
+    return [EvalResult("fluency", reply.item, reply.user_id, model, float(fluency_of(reply.text))) for reply in replies]
+
+
+def _share(text: str, checks: Sequence[Check]) -> float:
+    return sum(satisfies(check, text) for check in checks) / len(checks)
+
+
+def _prefers(choice: Choice, pair: tuple[float, float]) -> float:
+    chosen = pair[0] / max(1, len(choice.chosen.encode("utf-8", "surrogatepass")))
+    rejected = pair[1] / max(1, len(choice.rejected.encode("utf-8", "surrogatepass")))
+    if math.isnan(chosen) or math.isnan(rejected):
+        return math.nan
+    return 0.5 if chosen == rejected else float(chosen > rejected)
+
+
+def _sigmoid(x: float) -> float:
+    """The logistic function, without overflow at either end."""
+    small = math.exp(-abs(x))
+    return 1 / (1 + small) if x >= 0 else small / (1 + small)

@@ -1,0 +1,1 @@
+"""Learn: rewrites, candidates, a personal reward model, preference pairs, DPO."""

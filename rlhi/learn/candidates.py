@@ -1,0 +1,47 @@
+"""User-based rewards (paper, UBR): N candidates for requests that drew no complaint, sampled with the persona."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from rlhi.config import CandidatesConfig
+from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
+from rlhi.learn.rewrite import Asked
+from rlhi.prompts import with_persona
+
+
+def requests(
+    conversations: Iterable[Conversation],
+    feedback: Iterable[FeedbackTurn],
+    personas: Mapping[str, Persona],
+    config: CandidatesConfig,
+) -> Iterator[Asked]:
+    """The requests to sample for: user turns that are no complaint themselves and were answered.
+
+    ``turn_index`` is the answer's. Users with a persona only: the others give the reward model nothing to go by.
+    """
+    complained = {(row.conversation_id, row.turn_index) for row in feedback if row.label in REATTEMPTS}
+    for talk in conversations:
+        persona = personas[talk.user_id].text if talk.has_user and talk.user_id in personas else ""
+        for at in range(1, len(talk.turns)):
+            asks, answers = talk.turns[at - 1], talk.turns[at]
+            if asks.role != "user" or answers.role != "assistant" or (talk.conversation_id, at - 1) in complained:
+                continue
+            turns = talk.turns[:at]
+            key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)
+            if persona:
+                yield Asked(key, talk.conversation_id, talk.user_id, at, with_persona(turns, persona))
+
+
+def candidates(asked: Iterable[Asked], samples: Mapping[str, Sample]) -> Iterator[Candidate]:
+    """A row for every candidate of every request that has samples; equal texts are one candidate."""
+    for one in asked:
+        sample = samples.get(one.key)
+        if sample is None:
+            continue
+        for at, text in enumerate(dict.fromkeys(sample.texts)):
+            if text:
+                yield Candidate(
+                    content_key(one.key, at), one.conversation_id, one.user_id, one.turn_index, at, text,
+                    sample.model, sample.seed,
+                )  # fmt: skip

@@ -1,0 +1,77 @@
+"""User-guided rewrites (paper, UGR): a complaint shows where to improve, and its words show how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rlhi.config import RewritesConfig
+from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
+from rlhi.prompts import rewrite_request
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for sampled text: ``key`` names it for ever, ``messages`` is what the model reads."""
+
+    key: str
+    conversation_id: str
+    user_id: str
+    turn_index: int
+    messages: tuple[Message, ...]
+
+
+def complaints(
+    conversations: Iterable[Conversation],
+    feedback: Iterable[FeedbackTurn],
+    personas: Mapping[str, Persona],
+    config: RewritesConfig,
+) -> Iterator[Asked]:
+    """The answers that their users asked to have changed, each with the prompt that rewrites it.
+
+    ``turn_index`` is the unsatisfactory answer's. The persona is no part of the key: a turn is rewritten once.
+    """
+    talks = {talk.conversation_id: talk for talk in conversations}
+    for row in feedback:
+        talk = talks.get(row.conversation_id)
+        if talk is None or row.label != "reattempt_with_feedback":
+            continue
+        turns = talk.turns[: row.turn_index]
+        persona = personas[row.user_id].text if row.user_id in personas else ""
+        said = talk.turns[row.turn_index].content
+        key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
+        yield Asked(
+            key, talk.conversation_id, row.user_id, row.turn_index - 1, rewrite_request(turns, said, persona)
+        )
+
+
+def rewrites(asked: Iterable[Asked], samples: Mapping[str, Sample], talks: Mapping[str, Conversation]) -> Iterator[Rewrite]:
+    """A row for every sampled rewrite of every complaint that has samples."""
+    for one in asked:
+        sample = samples.get(one.key)
+        if sample is None:
+            continue
+        original = talks[one.conversation_id].turns[one.turn_index].content
+        for at, text in enumerate(sample.texts):
+            yield Rewrite(
+                content_key(one.key, at), one.conversation_id, one.user_id, one.turn_index, "rewrite", original, text,
+                sample.model,
+            )  # fmt: skip
+
+
+def observed_revisions(conversations: Iterable[Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[Rewrite]:
+    """The revisions that the assistant gave itself after a complaint, where the user then went on or said thanks."""
+    labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
+    for talk in conversations:
+        for at in range(2, len(talk.turns) - 2):
+            after = labels.get((talk.conversation_id, at + 2))
+            if labels.get((talk.conversation_id, at)) != "reattempt_with_feedback" or after is None:
+                continue
+            if after in REATTEMPTS or after == "other" or talk.turns[at + 1].role != "assistant":
+                continue
+            original, text = talk.turns[at - 1].content, talk.turns[at + 1].content
+            key = content_key("observed", talk.conversation_id, at, original, text)
+            yield Rewrite(
+                key, talk.conversation_id, talk.user_id, at - 1, "observed_revision", original, text,
+                talk.turns[at + 1].model or "logged",
+            )  # fmt: skip

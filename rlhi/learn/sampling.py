@@ -1,0 +1,41 @@
+"""Draw text once and keep it: a request that has a sample is never sampled again, by whichever model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rlhi.config import SamplingConfig
+from rlhi.contracts import Sample, content_key
+from rlhi.learn.rewrite import Asked
+from rlhi.models.base import ChatModel, Sampling
+
+
+def draw(asked: Sequence[Asked], taken: int, most: int, known: Callable[[str], bool], seed: int) -> list[Asked]:
+    """The requests to sample now: in an order drawn by seed, at most ``most`` in a cycle that took ``taken``.
+
+    The order hangs on the requests alone, so a run that was cut short goes on where it stopped.
+    """
+    fresh = [one for one in asked if not known(one.key)]
+    return sorted(fresh, key=lambda one: content_key(seed, one.key))[: max(0, most - taken)]
+
+
+def sample(
+    asked: Sequence[Asked],
+    model: ChatModel,
+    n: int,
+    config: SamplingConfig,
+    seed: int,
+    cycle: int,
+    keep: Callable[[list[Sample]], None],
+) -> None:
+    """Sample ``n`` texts for each request, block by block; ``keep`` stores a block before the next begins.
+
+    Blocks are cut from the order of ``asked``, so that a resumed run makes the same blocks with the same seeds.
+    """
+    size = max(1, config.batch // n)
+    for start in range(0, len(asked), size):
+        block = asked[start : start + size]
+        block_seed = int(content_key(seed, [one.key for one in block]), 16) % 2**31
+        settings = Sampling(n, config.temperature, config.top_k, config.max_new_tokens, block_seed)
+        texts = model.chat([one.messages for one in block], settings)
+        keep([Sample(one.key, tuple(got), model.name, block_seed, cycle) for one, got in zip(block, texts, strict=True)])

@@ -1,0 +1,324 @@
+"""The one writer of versions: DVC for data, git for the record, GTO for the model registry.
+
+Stages write files; only this module adds, commits and tags. All of it happens under one lock, for parallel
+``dvc add`` and ``git commit`` in one clone take each other's files. A cycle is one git commit whose trailers say
+what happened; what a killed process left undone after it (tags) is done by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from rlhi.store import read_json, write_json
+
+FIRST_VERSION = "v0.1.0"
+TRACKED = ("data/incoming", "data/samples", "data/simulator", "models/policy")
+"""Folders that no stage makes whole: versioned as they are."""
+COLLECT = ("ingest", "feedback", "personas")
+_LOCK_SECONDS = 15
+_CARRIED = {
+    "data/incoming": "Logs as they came, named by their hash; batches.json says what they were called.\n",
+    "data/samples": "Text that models were asked for, a file for every block: a rebuilt table reads it from here.\n",
+    "data/simulator": "Simulated users' hidden wishes and the evaluation requests; only `evaluate` opens them.\n",
+}
+
+
+class LedgerError(RuntimeError):
+    """A version cannot be written or found; the message is one line with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePin:
+    """What a cycle holds fast from its beginning: its number and the champion it starts from."""
+
+    cycle: int
+    champion: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRecord:
+    """A finished cycle as the git log tells it, newest first in :func:`history`."""
+
+    cycle: int
+    revision: str
+    date: str
+    verdict: str
+    champion: str
+    promoted: str
+
+
+def template(name: str) -> str:
+    """The text of an original (``dvc.yaml``, ``params.yaml``, ``prefect.yaml``, ``deepspeed/zero2.json``).
+
+    A wheel carries them in ``rlhi/templates``; in a checkout they are the files at its top and in ``infra``.
+    """
+    shipped = files("rlhi").joinpath("templates", *name.split("/"))
+    if shipped.is_file():
+        return shipped.read_text(encoding="utf-8")
+    top = Path(__file__).resolve().parent.parent
+    for place in (top / name, top / "infra" / name):
+        if place.is_file():
+            return place.read_text(encoding="utf-8")
+    raise LedgerError(f"the template {name} is missing from this installation: install rlhi again")
+
+
+def init(root: Path, policy: Path) -> bool:
+    """Make a workspace with ``policy`` as its first champion; False when it is one already.
+
+    Raises:
+        LedgerError: the folder holds something else.
+    """
+    if (root / ".dvc").is_dir() and (root / ".git").is_dir() and _tags(root, "policy#champion#*"):
+        return False
+    strange = [path.name for path in root.iterdir()] if root.is_dir() else []
+    if strange and not (root / ".rlhi").is_dir():
+        raise LedgerError(f"{root} is not empty and no workspace: choose another folder")
+    (root / ".rlhi").mkdir(parents=True, exist_ok=True)
+    with _alone(root):
+        if not (root / ".git").is_dir():
+            _git(root, "init", "--quiet", "--initial-branch=main")
+        if not _git(root, "config", "user.email", check=False):
+            _git(root, "config", "user.name", "rlhi")
+            _git(root, "config", "user.email", "rlhi@localhost")
+        if not (root / ".dvc" / "config").is_file():
+            _dvc(root, "init", "--quiet", "--force")
+            _dvc(root, "config", "core.analytics", "false")
+        for name in ("dvc.yaml", "params.yaml", "prefect.yaml"):
+            if not (root / name).exists():
+                (root / name).write_text(template(name), encoding="utf-8")
+        (root / ".gitignore").write_text("/.rlhi/\n", encoding="utf-8")
+        for folder, text in _CARRIED.items():
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            (root / folder / "README.md").write_text(text, encoding="utf-8")
+        _install_policy(root, policy, FIRST_VERSION)
+        _dvc(root, "add", "--quiet", *TRACKED)
+        _commit(root, "Make the workspace", {"RLHI-Champion": FIRST_VERSION})
+    _repair(root)
+    return True
+
+
+def champion(root: Path) -> str:
+    """The version in production.
+
+    Raises:
+        LedgerError: no champion was ever assigned.
+    """
+    assigned = sorted(_tags(root, "policy#champion#*"), key=lambda tag: int(tag.rsplit("#", 1)[1]))
+    versions = _git(root, "tag", "--points-at", assigned[-1] + "^{}", "--list", "policy@*").split() if assigned else []
+    if not versions:
+        raise LedgerError(f"{root} has no champion: make the workspace with `rlhi init`")
+    return max(versions, key=_number).removeprefix("policy@")
+
+
+def policy_path(root: Path, version: str) -> Path:
+    """The folder of a policy's version, fetched from DVC's cache or remote when it is not at hand."""
+    folder = root / ".rlhi" / "policies" / version
+    if not folder.is_dir():
+        partial = folder.with_name(f".{version}.{os.getpid()}")
+        shutil.rmtree(partial, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _dvc(root, "get", "--quiet", ".", "models/policy", "--rev", f"policy@{version}", "--out", str(partial))
+        partial.rename(folder)
+    return folder
+
+
+def pinned(root: Path) -> CyclePin:
+    """The pin of the cycle under way, or of the last one.
+
+    Raises:
+        LedgerError: no cycle was ever begun.
+    """
+    held = read_json(root / "cycle.json")
+    if not held:
+        raise LedgerError(f"no cycle has begun in {root}: run `rlhi cycle`")
+    return CyclePin(int(str(held["cycle"])), str(held["champion"]))
+
+
+def upcoming(root: Path) -> int:
+    """The number of the cycle that a log landing now is news to: the one under way, else the next."""
+    held = read_json(root / "cycle.json")
+    number = int(str(held.get("cycle", 0)))
+    return number if under_way(root) else number + 1
+
+
+def under_way(root: Path) -> bool:
+    """True when a cycle has begun and is not recorded yet."""
+    return int(str(read_json(root / "cycle.json").get("cycle", 0))) > _finished(root)
+
+
+def begin(root: Path) -> CyclePin:
+    """Pin a new cycle to the present champion, or go on with the one that was not finished."""
+    _repair(root)
+    if under_way(root):
+        return pinned(root)
+    pin = CyclePin(_finished(root) + 1, champion(root))
+    write_json(root / "cycle.json", {"cycle": pin.cycle, "champion": pin.champion})
+    return pin
+
+
+def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
+    """Commit what a collect between cycles brought in; the revision, None when nothing changed."""
+    with _alone(root):
+        _dvc(root, "commit", "--quiet", "--force", *stages, "data/incoming.dvc")
+        return _commit(root, "Collect", {"RLHI-Collect": "yes"})
+
+
+def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
+    """Finish the cycle under way: one commit of its data, metrics and verdict; a promotion also moves the champion."""
+    pin = pinned(root)
+    version = _next_version(root) if verdict == "promote" else pin.champion
+    with _alone(root):
+        if _finished(root) < pin.cycle:
+            if verdict == "promote":
+                _install_policy(root, root / "models" / "challenger", version)
+            _dvc(root, "add", "--quiet", *TRACKED)
+            _dvc(root, "commit", "--quiet", "--force")
+            trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
+            if verdict == "promote":
+                trailers["RLHI-Champion"] = version
+            title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else "refuse")
+            _commit(root, title, trailers, "\n".join(f"- {reason}" for reason in reasons))
+    _repair(root)
+    return history(root)[0]
+
+
+def rollback(root: Path, version: str | None = None) -> str:
+    """Make a former version champion again: the given one, or the one before the present; the history stays."""
+    _repair(root)
+    known = sorted(_tags(root, "policy@*"), key=_number)
+    now = champion(root)
+    target = version or next((tag.removeprefix("policy@") for tag in reversed(known) if _number(tag) < _number(now)), "")
+    if f"policy@{target}" not in known:
+        listed = ", ".join(tag.removeprefix("policy@") for tag in known)
+        raise LedgerError(f"no version {target or 'before ' + now} to go back to; there are {listed}")
+    if target != now:
+        with _alone(root):
+            _gto(root, "assign", "policy", "--version", target, "--stage", "champion", "--force")
+    return target
+
+
+def history(root: Path) -> list[CycleRecord]:
+    """All finished cycles, newest first."""
+    found = []
+    for revision, date, trailers in _log(root):
+        if "RLHI-Cycle" in trailers:
+            number, verdict = int(trailers["RLHI-Cycle"]), trailers.get("RLHI-Verdict", "")
+            before = trailers.get("RLHI-From", "")
+            found.append(CycleRecord(number, revision, date, verdict, before, trailers.get("RLHI-Champion", "")))
+    return found
+
+
+def _finished(root: Path) -> int:
+    return max((one.cycle for one in history(root)), default=0)
+
+
+def _repair(root: Path) -> None:
+    """Write the tags that a commit announces and that a killed process did not come to write."""
+    with _alone(root):
+        have = set(_tags(root, "policy@*"))
+        for revision, _, trailers in reversed(list(_log(root))):
+            version = trailers.get("RLHI-Champion")
+            if version is None:
+                continue
+            if f"policy@{version}" not in have:
+                _gto(root, "register", "policy", revision, "--version", version)
+            if not _git(root, "tag", "--points-at", revision, "--list", "policy#champion#*"):
+                _gto(root, "assign", "policy", "--version", version, "--stage", "champion")
+
+
+def _install_policy(root: Path, source: Path, version: str) -> None:
+    """Put a model under ``.rlhi/policies`` (what runs) and ``models/policy`` (what DVC versions), each in one move."""
+    for target in (root / ".rlhi" / "policies" / version, root / "models" / "policy"):
+        fresh, old = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
+        for folder in (fresh, old):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(source, fresh)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _next_version(root: Path) -> str:
+    major, minor, _ = max(map(_number, _tags(root, "policy@*")), default=(0, 0, 0))
+    return f"v{major}.{minor + 1}.0"
+
+
+def _number(tag: str) -> tuple[int, int, int]:
+    found = re.search(r"v(\d+)\.(\d+)\.(\d+)$", tag)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)
+
+
+def _tags(root: Path, pattern: str) -> list[str]:
+    return _git(root, "tag", "--list", pattern).split()
+
+
+def _log(root: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
+    if not _git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False):
+        return
+    text = _git(root, "log", "--format=%H%x1f%aI%x1f%(trailers:only,unfold)%x1e")
+    for entry in text.split("\x1e"):
+        if entry.strip():
+            revision, date, lines = entry.strip().split("\x1f")
+            pairs = (line.split(": ", 1) for line in lines.splitlines() if ": " in line)
+            yield revision, date, {name: value for name, value in pairs}
+
+
+def _commit(root: Path, title: str, trailers: Mapping[str, str], body: str = "") -> str | None:
+    _git(root, "add", "--all")
+    if not _git(root, "status", "--porcelain") and "RLHI-Cycle" not in trailers:
+        return None
+    foot = "\n".join(f"{name}: {value}" for name, value in trailers.items())
+    message = "\n\n".join(part for part in (title, body, foot) if part)
+    _git(root, "commit", "--quiet", "--allow-empty", "--message", message)
+    return _git(root, "rev-parse", "HEAD")
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Hold the ledger's lock; the system frees it when its holder dies."""
+    with (root / ".rlhi" / "ledger.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        stale = root / ".git" / "index.lock"
+        # Nobody else writes here, so an index lock that stays is a dead process's.
+        until = time.monotonic() + _LOCK_SECONDS
+        while stale.exists() and time.monotonic() < until and time.time() - stale.stat().st_mtime < _LOCK_SECONDS:
+            time.sleep(0.2)
+        stale.unlink(missing_ok=True)
+        yield
+
+
+def _git(root: Path, *arguments: str, check: bool = True) -> str:
+    return _call(root, ["git", *arguments], check)
+
+
+def _dvc(root: Path, *arguments: str) -> str:
+    return _call(root, [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments])
+
+
+def _gto(root: Path, *arguments: str) -> str:
+    return _call(root, [str(Path(sys.executable).parent / "gto"), *arguments])
+
+
+def _call(root: Path, command: list[str], check: bool = True) -> str:
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise LedgerError(f"{Path(command[0]).name} is not installed here: install it and run again") from None
+    if check and done.returncode != 0:
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        shown = " ".join(Path(command[0]).name if at == 0 else part for at, part in enumerate(command[:4]))
+        raise LedgerError(f"`{shown}` failed in {root}: {said[-1] if said else f'code {done.returncode}'}")
+    return done.stdout.strip()

@@ -1,0 +1,73 @@
+"""What the wings ask of a model; backends live beside this file, one each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rlhi.contracts import Message
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+
+
+class ModelError(RuntimeError):
+    """A model is missing or does not answer; the message is one line with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample: ``n`` replies a prompt, at most ``max_new_tokens`` tokens each. Temperature 0 is greedy."""
+
+    n: int = 1
+    temperature: float = 0.9
+    top_k: int = 50
+    max_new_tokens: int = 96
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One answer to be scored: the user's persona (empty for none), the conversation up to the request."""
+
+    persona: str
+    prompt: tuple[Message, ...]
+    response: str
+
+
+class ChatModel(Protocol):
+    """A model that answers a conversation."""
+
+    name: str
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+        """``sampling.n`` replies for each conversation of the batch, in order."""
+        ...
+
+
+class LikelihoodModel(Protocol):
+    """A model that can tell how likely an answer is."""
+
+    def log_likelihood(self, batch: Sequence[tuple[Sequence[Message], str]]) -> list[float]:
+        """For each (prompt, answer): the sum of the answer's token log-probabilities (nats)."""
+        ...
+
+
+class Scorer(Protocol):
+    """A reward model conditioned on a persona."""
+
+    def score(self, batch: Sequence[Scored]) -> list[float]:
+        """One reward an answer; higher is better. Differences are log-odds of being preferred."""
+        ...
+
+
+class Embedder(Protocol):
+    """A sentence embedder."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, float32, shape ``[len(texts), dimensions]``."""
+        ...

@@ -1,0 +1,208 @@
+"""A chat model on this machine, through transformers: the weights that train are the weights that answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlhi.contracts import Message
+from rlhi.models.base import ModelError, Sampling
+from rlhi.prompts import fit_context
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# Row blocks of this many tokens keep the logits of a 49k vocabulary under 1 GB.
+LIKELIHOOD_TOKENS = 2048
+
+
+class LocalChatModel:
+    """``ChatModel`` and ``LikelihoodModel`` over a folder with safetensors, tokenizer and chat template.
+
+    Args:
+        path: the model's folder.
+        name: what rows record as their model; the folder's name when empty.
+        context_tokens: prompts longer than this lose their oldest exchanges.
+        batch: replies sampled at once; memory grows with it (about 25 KB a token and reply at 135M).
+    """
+
+    def __init__(self, path: Path, name: str = "", context_tokens: int = 768, batch: int = 96) -> None:
+        if not (path / "config.json").is_file():
+            raise ModelError(f"no model at {path}: run `rlhi model prepare`, or name another in params.yaml (models)")
+        self.path = path
+        self.name = name or path.name
+        self.context_tokens = context_tokens
+        self.batch = batch
+
+    @cached_property
+    def _tokenizer(self) -> PreTrainedTokenizerBase:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(self.path)
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return tokenizer
+
+    @cached_property
+    def _model(self) -> PreTrainedModel:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        cuda = torch.cuda.is_available()
+        try:
+            model = AutoModelForCausalLM.from_pretrained(self.path, dtype=torch.bfloat16, use_safetensors=True)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"cannot load the model at {self.path}: {str(error).splitlines()[0]}") from None
+        return model.to("cuda" if cuda else "cpu").eval()
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt's tokens with the chat template, cut to the context as :func:`fit_context` says."""
+        fitted = fit_context(messages, self.context_tokens, lambda part: len(self._template(part)))
+        if fitted is not None:
+            return self._template(fitted)
+        # The request alone is too long: its end is what asks.
+        return self._template(messages[-1:])[-self.context_tokens :]
+
+    def _template(self, messages: Sequence[Message]) -> list[int]:
+        rows = [{"role": message.role, "content": message.content} for message in messages]
+        text = self._tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=True)
+        return list(self._tokenizer.encode(str(text), add_special_tokens=False))
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+        """``sampling.n`` replies a conversation; the prompt is computed once and shared by its replies.
+
+        Conversations are sampled together in blocks of like length, each with a seed of its own, so that equal
+        calls give equal text.
+        """
+        prompts = [self.encode(messages) for messages in batch]
+        order = sorted(range(len(prompts)), key=lambda at: len(prompts[at]))
+        size = max(1, self.batch // sampling.n)
+        replies: list[list[str]] = [[] for _ in prompts]
+        for start in range(0, len(order), size):
+            block = order[start : start + size]
+            seed = sampling.seed + start
+            for at, texts in zip(block, self._sample([prompts[at] for at in block], sampling, seed), strict=True):
+                replies[at] = texts
+        return replies
+
+    def _sample(self, prompts: list[list[int]], sampling: Sampling, seed: int) -> list[list[str]]:
+        import torch
+
+        model = self._model
+        generator = torch.Generator(device=model.device).manual_seed(seed % 2**63)
+        ids, mask = _left_padded(prompts, self._tokenizer.pad_token_id)
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        stops = self._stop_tokens
+        with torch.inference_mode():
+            position = (mask.cumsum(-1) - 1).clamp(min=0)
+            out = model(ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1)
+            cache = out.past_key_values
+            cache.batch_repeat_interleave(sampling.n)
+            mask = mask.repeat_interleave(sampling.n, 0)
+            position = position[:, -1:].repeat_interleave(sampling.n, 0)
+            logits = out.logits[:, -1].repeat_interleave(sampling.n, 0)
+            rows = mask.shape[0]
+            texts: list[list[int]] = [[] for _ in range(rows)]
+            alive = torch.arange(rows, device=model.device)
+            for step in range(sampling.max_new_tokens):
+                token = _next_token(logits, sampling, generator)
+                keep = ~torch.isin(token[:, 0], stops)
+                for row, value, going in zip(alive.tolist(), token[:, 0].tolist(), keep.tolist(), strict=True):
+                    if going:
+                        texts[row].append(value)
+                if not bool(keep.any()) or step == sampling.max_new_tokens - 1:
+                    break
+                if not bool(keep.all()):
+                    # Rows that ended leave the batch: the rest gets cheaper.
+                    chosen = keep.nonzero()[:, 0]
+                    alive, token = alive[chosen], token[chosen]
+                    mask, position = mask[chosen], position[chosen]
+                    cache.batch_select_indices(chosen)
+                mask = torch.cat([mask, mask.new_ones(mask.shape[0], 1)], 1)
+                position = position + 1
+                out = model(token, attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True)
+                logits = out.logits[:, -1]
+        decoded = [self._tokenizer.decode(tokens, skip_special_tokens=True).strip() for tokens in texts]
+        return [decoded[at : at + sampling.n] for at in range(0, rows, sampling.n)]
+
+    @cached_property
+    def _stop_tokens(self) -> torch.Tensor:
+        import torch
+
+        configured = self._model.generation_config.eos_token_id
+        ids = {self._tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])}
+        return torch.tensor(sorted(int(token) for token in ids if token is not None), device=self._model.device)
+
+    def log_likelihood(self, batch: Sequence[tuple[Sequence[Message], str]]) -> list[float]:
+        """The sum of each answer's token log-probabilities (nats), its end-of-turn token included."""
+        import torch
+
+        rows = []
+        for messages, answer in batch:
+            prompt = self.encode(messages)
+            reply = self._tokenizer.encode(answer, add_special_tokens=False)[: self.context_tokens]
+            rows.append((prompt, [*reply, int(self._tokenizer.eos_token_id)]))
+        order = sorted(range(len(rows)), key=lambda at: sum(map(len, rows[at])))
+        found = [0.0] * len(rows)
+        with torch.inference_mode():
+            for block in _blocks(order, lambda at: sum(map(len, rows[at])), LIKELIHOOD_TOKENS):
+                ids, mask = _left_padded([[*rows[at][0], *rows[at][1]] for at in block], 0)
+                keep = max(len(rows[at][1]) for at in block) + 1
+                position = (mask.cumsum(-1) - 1).clamp(min=0)
+                device = self._model.device
+                logits = self._model(
+                    ids.to(device),
+                    attention_mask=mask.to(device),
+                    position_ids=position.to(device),
+                    logits_to_keep=keep,
+                ).logits
+                logp = logits[:, :-1].float().log_softmax(-1).cpu()
+                picked = logp.gather(2, ids[:, -keep + 1 :, None])[:, :, 0]
+                for row, at in enumerate(block):
+                    found[at] = float(picked[row, -len(rows[at][1]) :].sum())
+        return found
+
+
+def _next_token(logits: torch.Tensor, sampling: Sampling, generator: torch.Generator) -> torch.Tensor:
+    """One token a row, shape ``[rows, 1]``: top-k before the softmax spares the sort of a whole vocabulary."""
+    import torch
+
+    if sampling.temperature == 0:
+        return logits.argmax(-1, keepdim=True)
+    values, places = logits.float().topk(min(sampling.top_k, logits.shape[-1]), -1)
+    drawn = torch.multinomial((values / sampling.temperature).softmax(-1), 1, generator=generator)
+    return places.gather(1, drawn)
+
+
+def _left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+
+    width = max(map(len, rows))
+    ids = torch.tensor([[pad] * (width - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    return ids, mask
+
+
+def _blocks(order: Sequence[int], size: Callable[[int], int], limit: int) -> list[list[int]]:
+    """Consecutive places whose padded sizes add up to at most ``limit`` tokens (one place at least)."""
+    blocks: list[list[int]] = []
+    for at in order:
+        if blocks and size(at) * (len(blocks[-1]) + 1) <= limit:
+            blocks[-1].append(at)
+        else:
+            blocks.append([at])
+    return blocks
+
+
+def quiet() -> None:
+    """Keep transformers' own bars and advice off the terminal: ours say what goes on."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -1,0 +1,61 @@
+"""A chat model behind an OpenAI-compatible endpoint: vLLM, llama.cpp's server, OpenAI itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from rlhi.contracts import Message, to_record
+from rlhi.models.base import ModelError, Sampling
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+PARALLEL = 8
+TIMEOUT_SECONDS = 120.0
+
+
+class OpenAIChatModel:
+    """``ChatModel`` over ``URL#MODEL``; an empty URL is ``$OPENAI_BASE_URL``. The key is ``$OPENAI_API_KEY``."""
+
+    def __init__(self, address: str) -> None:
+        url, _, model = address.rpartition("#")
+        self.url = url or os.environ.get("OPENAI_BASE_URL", "")
+        self.name = model
+        if not self.url or not model:
+            raise ModelError(f"openai:{address} should read openai:http://HOST:PORT/v1#MODEL")
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+        """``sampling.n`` replies a conversation, several conversations at a time; the client retries.
+
+        Raises:
+            ModelError: the endpoint does not answer, or answers with fewer replies than asked.
+        """
+        from openai import OpenAI
+
+        client = OpenAI(
+            base_url=self.url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=TIMEOUT_SECONDS, max_retries=3
+        )
+        with client, ThreadPoolExecutor(PARALLEL) as pool:
+            return list(pool.map(lambda at: self._one(client, batch[at], sampling, at), range(len(batch))))
+
+    def _one(self, client: OpenAI, messages: Sequence[Message], sampling: Sampling, at: int) -> list[str]:
+        from openai import OpenAIError
+
+        try:
+            answer = client.chat.completions.create(
+                model=self.name,
+                messages=[to_record(message) for message in messages],  # type: ignore[misc]
+                n=sampling.n,
+                temperature=sampling.temperature,
+                max_tokens=sampling.max_new_tokens,
+                seed=(sampling.seed + at) % 2**31,
+            )
+        except OpenAIError as error:
+            raise ModelError(f"{self.url} ({self.name}): {str(error).splitlines()[0]}") from None
+        texts = [choice.message.content or "" for choice in answer.choices]
+        if len(texts) != sampling.n:
+            raise ModelError(f"{self.url} ({self.name}) gave {len(texts)} replies, {sampling.n} were asked for")
+        return texts

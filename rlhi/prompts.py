@@ -1,0 +1,52 @@
+"""The one home of persona-conditioned text: training, scoring and serving all build their prompts here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rlhi.contracts import Message, Turn
+
+BASE_SYSTEM = "You are a helpful assistant."
+
+
+def persona_system(persona: str) -> str:
+    """The system message for a user with this persona; the plain one for an empty persona.
+
+    >>> persona_system("Wants short answers.")
+    'You are a helpful assistant. About this user: Wants short answers.'
+    """
+    return f"{BASE_SYSTEM} About this user: {persona}" if persona else BASE_SYSTEM
+
+
+def with_persona(turns: Sequence[Turn | Message], persona: str) -> tuple[Message, ...]:
+    """A conversation as a chat prompt that begins with the persona's system message."""
+    dialogue = tuple(Message(turn.role, turn.content) for turn in turns if turn.role != "system")
+    return (Message("system", persona_system(persona)), *dialogue)
+
+
+def rewrite_request(turns: Sequence[Turn], feedback: str, persona: str) -> tuple[Message, ...]:
+    """The prompt of a user-guided rewrite (paper, UGR): the conversation up to the answer, then the follow-up.
+
+    ``turns`` end with the answer that the user was not content with.
+    """
+    ask = f"{feedback}\n\nRewrite your answer to my request so that it does this. Reply with the new answer only."
+    return (*with_persona(turns, persona), Message("user", ask))
+
+
+def fit_context(
+    messages: Sequence[Message], limit: int, count: Callable[[Sequence[Message]], int]
+) -> tuple[Message, ...] | None:
+    """Drop the oldest exchanges until ``count(messages)`` is at most ``limit`` tokens.
+
+    The system message and the last user message always stay; None when these alone are too long.
+    """
+    system = [message for message in messages[:1] if message.role == "system"]
+    dialogue = list(messages[len(system) :])
+    while count([*system, *dialogue]) > limit:
+        if len(dialogue) <= 1:
+            return None
+        following = next((at for at in range(1, len(dialogue)) if dialogue[at].role == "user"), None)
+        if following is None:
+            return None
+        dialogue = dialogue[following:]
+    return (*system, *dialogue)

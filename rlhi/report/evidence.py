@@ -1,0 +1,110 @@
+"""What the evidence page is made from: plain rows that a stage fills in, one :class:`CycleEvidence` a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import cast
+
+from rlhi.config import GateConfig
+from rlhi.contracts import GateDecision, Measurement, from_record, to_record
+
+Counts = tuple[tuple[str, int], ...]
+"""Names with their counts, in the order to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A preference pair to show. All of it may be users' words: it is escaped and cut."""
+
+    persona: str
+    prompt: str
+    chosen: str
+    rejected: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LossPoint:
+    """One logged step of the training run."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class CycleEvidence:
+    """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
+
+    ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
+    reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
+    """
+
+    number: int
+    date: str
+    champion: str
+    challenger: str | None
+    new_conversations: int
+    conversations: int
+    users: int
+    held_out_users: int
+    feedback: Counts = ()
+    pairs: Counts = ()
+    reward_accuracy: float | None = None
+    longer_wins: float | None = None
+    reward_pairs: int = 0
+    loss: tuple[LossPoint, ...] = ()
+    examples: tuple[Example, ...] = ()
+    decision: GateDecision | None = None
+    gate: GateConfig = field(default_factory=GateConfig)
+    note: str = ""
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The gate's measurements, none without a decision."""
+        return self.decision.measurements if self.decision else ()
+
+    def measured(self, suite: str) -> Measurement | None:
+        """The measurement of one suite, if it was made."""
+        return next((measured for measured in self.measurements if measured.suite == suite), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All cycles of a workspace so far, oldest first; ``confidence`` is that of every interval."""
+
+    title: str
+    cycles: tuple[CycleEvidence, ...]
+    confidence: float = 0.95
+
+
+def write_evidence(cycle: CycleEvidence) -> dict[str, object]:
+    """A cycle's evidence as JSON, without the gate's rules: these stand in params.yaml."""
+    kept = [each.name for each in fields(cycle) if each.name != "gate"]
+    return {name: _plain(getattr(cycle, name)) for name in kept}
+
+
+def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEvidence:
+    """The inverse of :func:`write_evidence`.
+
+    Raises:
+        ValueError, TypeError: the record is not one of ours.
+    """
+    given = dict(record)
+    for name in ("feedback", "pairs"):
+        given[name] = tuple((str(label), int(count)) for label, count in _rows(given[name]))
+    given["loss"] = tuple(from_record(LossPoint, cast(Mapping[str, object], row)) for row in _rows(given["loss"]))
+    given["examples"] = tuple(from_record(Example, cast(Mapping[str, object], row)) for row in _rows(given["examples"]))
+    if given["decision"] is not None:
+        given["decision"] = from_record(GateDecision, cast(Mapping[str, object], given["decision"]))
+    return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]
+
+
+def _rows(value: object) -> Sequence[Sequence[object]]:
+    return cast(Sequence[Sequence[object]], value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else to_record(value)

@@ -1,0 +1,167 @@
+"""The page's plots as inline SVG: no library, no script, coloured by the page's style sheet in light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup, escape
+
+from rlhi.contracts import Interval
+from rlhi.report.evidence import Counts, CycleEvidence, LossPoint
+from rlhi.report.words import SuiteRow, name_of, points
+
+WIDTH = 640
+NARROW = 460
+"""Widths in user units: of the plots over the whole page, and of those beside another."""
+
+
+def satisfaction_by_cycle(cycles: Sequence[CycleEvidence]) -> Markup:
+    """Champion and challenger on held-out users, cycle by cycle, with their intervals; empty if never measured."""
+    measurements = [(cycle, measured) for cycle in cycles if (measured := cycle.measured("satisfaction"))]
+    shown = [pair for pair in measurements if math.isfinite(pair[1].champion.mean + pair[1].challenger.mean)]
+    if not shown:
+        return Markup()
+    height, left, right, top, bottom = 260, 48, 16, 16, 40
+    highest = max(max(_end(measured.champion, 1), _end(measured.challenger, 1)) for _, measured in shown)
+    ticks = _ticks(0, max(0.1, highest), 4)
+
+    def y_of(value: float) -> float:
+        return height - bottom - (height - top - bottom) * value / ticks[-1]
+
+    parts = []
+    for tick in ticks:
+        parts.append(_line(left, y_of(tick), WIDTH - right, y_of(tick), "grid"))
+        parts.append(_text(left - 8, y_of(tick) + 4, f"{100 * tick:.0f}%", "axis", "end"))
+    step = (WIDTH - left - right) / len(shown)
+    half = min(44.0, step / 4)
+    for at, (cycle, measured) in enumerate(shown):
+        x = left + step * (at + 0.5)
+        before, after = y_of(measured.champion.mean), y_of(measured.challenger.mean)
+        parts.append(_line(x - half, before, x + half, after, "slope"))
+        parts.append(_whisker(x - half, measured.champion, y_of, "champion"))
+        parts.append(_whisker(x + half, measured.challenger, y_of, "challenger"))
+        verdict = cycle.decision.verdict if cycle.decision else ""
+        parts.append(_text(x, height - 20, f"cycle {cycle.number}", "label", "middle"))
+        parts.append(
+            _text(x, height - 5, "promoted" if verdict == "promote" else "refused", f"axis {verdict}", "middle")
+        )
+    return _svg(height, "Satisfaction of held-out users by cycle, champion and challenger", parts)
+
+
+def forest(rows: Sequence[SuiteRow]) -> Markup:
+    """Every suite's gain with its interval, against the limit that the gate sets it; empty without rows."""
+    if not rows:
+        return Markup()
+    pitch, top, left, right = 36, 10, 126, 150
+    height = top + pitch * len(rows) + 34
+    ends = [end for row in rows for end in (_end(row.gain, 0), _end(row.gain, 1), row.limit or 0.0)]
+    ticks = _ticks(min(0.0, *ends), max(0.0, *ends), 5)
+
+    def x_of(value: float) -> float:
+        inside = min(max(value, ticks[0]), ticks[-1])
+        return left + (WIDTH - left - right) * (inside - ticks[0]) / (ticks[-1] - ticks[0])
+
+    floor = top + pitch * len(rows)
+    parts = []
+    for tick in ticks:
+        parts.append(_line(x_of(tick), top, x_of(tick), floor, "zero" if abs(tick) < 1e-9 else "grid"))
+        parts.append(_text(x_of(tick), floor + 16, points(tick), "axis", "middle"))
+    parts.append(_text(WIDTH - right + 24, floor + 16, "points", "axis"))
+    for at, row in enumerate(rows):
+        y = top + pitch * (at + 0.5)
+        parts.append(_text(left - 12, y + 4, row.name, "label", "end"))
+        if row.limit is not None:
+            parts.append(_line(x_of(row.limit), y - 12, x_of(row.limit), y + 12, "limit"))
+        if math.isfinite(row.gain.mean):
+            parts.append(_line(x_of(row.gain.low), y, x_of(row.gain.high), y, f"range {row.state}"))
+            parts.append(f'<circle cx="{x_of(row.gain.mean):.1f}" cy="{y:.1f}" r="5.5" class="dot {row.state}"/>')
+        parts.append(_text(WIDTH - right + 14, y + 4, row.figures, "value"))
+    return _svg(height, "Gain of the challenger on every suite, with intervals and the gate's limits", parts)
+
+
+def loss_curve(logged: Sequence[LossPoint]) -> Markup:
+    """The training loss by step; empty with fewer than two finite points."""
+    steps = [point for point in logged if math.isfinite(point.loss)]
+    if len(steps) < 2:
+        return Markup()
+    height, left, right, top, bottom = 290, 40, 52, 14, 34
+    ticks = _ticks(0, max(point.loss for point in steps), 4)
+    first, last = steps[0], steps[-1]
+    span = max(1, last.step - first.step)
+
+    def place(point: LossPoint) -> tuple[float, float]:
+        x = left + (NARROW - left - right) * (point.step - first.step) / span
+        return x, top + (height - top - bottom) * (1 - point.loss / ticks[-1])
+
+    parts = []
+    for tick in ticks:
+        y = top + (height - top - bottom) * (1 - tick / ticks[-1])
+        parts.append(_line(left, y, NARROW - right, y, "grid"))
+        parts.append(_text(left - 8, y + 4, f"{tick:.2g}", "axis", "end"))
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(place, steps))
+    end_x, end_y = place(last)
+    parts.append(f'<polygon points="{left},{height - bottom} {path} {end_x:.1f},{height - bottom}" class="area"/>')
+    parts.append(f'<polyline points="{path}" class="curve"/>')
+    parts.append(f'<circle cx="{end_x:.1f}" cy="{end_y:.1f}" r="4.5" class="dot challenger"/>')
+    parts.append(_text(end_x + 10, end_y + 4, f"{last.loss:.2f}", "value"))
+    parts.append(_text(left, height - 10, f"step {first.step}", "axis"))
+    parts.append(_text(end_x, height - 10, f"step {last.step}", "axis", "end"))
+    return _svg(height, "Training loss by step", parts, NARROW)
+
+
+def bars(counts: Counts, label: str) -> Markup:
+    """Counts as horizontal bars with their share; empty without counts."""
+    total = sum(count for _, count in counts)
+    if not total:
+        return Markup()
+    pitch, left, right = 31, 170, 84
+    longest = max(count for _, count in counts)
+    parts = []
+    for at, (name, count) in enumerate(counts):
+        y = pitch * at + 6
+        width = max(1.0, (NARROW - left - right) * count / longest)
+        parts.append(_text(left - 12, y + 15, name_of(name), "label", "end"))
+        parts.append(f'<rect x="{left}" y="{y}" width="{width:.1f}" height="20" rx="4" class="bar"/>')
+        parts.append(_text(left + width + 10, y + 15, f"{count:,} · {100 * count / total:.0f}%", "value"))
+    return _svg(pitch * len(counts) + 8, label, parts, NARROW)
+
+
+def _end(interval: Interval, side: int) -> float:
+    """An end of the interval for scaling an axis: never off -1 to 1, and 0 where it is not a number."""
+    value = (interval.low, interval.high)[side]
+    return 0.0 if math.isnan(value) else min(1.0, max(-1.0, value))
+
+
+def _ticks(low: float, high: float, count: int) -> list[float]:
+    """Round numbers from at or below ``low`` to at or above ``high``, about ``count`` steps."""
+    span = max(high - low, 1e-6)
+    power = 10.0 ** math.floor(math.log10(span / count))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor * count >= span * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(step * at, 10) for at in range(first, max(last, first + 1) + 1)]
+
+
+def _whisker(x: float, interval: Interval, y_of: Callable[[float], float], kind: str) -> str:
+    low, mean, high = (y_of(value) for value in (_end(interval, 0), interval.mean, _end(interval, 1)))
+    ends = "".join(_line(x - 5, y, x + 5, y, f"range {kind}") for y in (low, high))
+    side, anchor = (-12, "end") if kind == "champion" else (12, "start")
+    return (
+        _line(x, low, x, high, f"range {kind}")
+        + ends
+        + f'<circle cx="{x:.1f}" cy="{mean:.1f}" r="6" class="dot {kind}"/>'
+        + _text(x + side, mean + 4, f"{100 * interval.mean:.0f}%", "value", anchor)
+    )
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
+
+
+def _text(x: float, y: float, content: str, kind: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{escape(content)}</text>'
+
+
+def _svg(height: float, label: str, parts: Sequence[str], width: int = WIDTH) -> Markup:
+    head = f'<svg viewBox="0 0 {width} {height:.0f}" role="img" aria-label="{escape(label)}">'
+    return Markup(head + "".join(parts) + "</svg>")

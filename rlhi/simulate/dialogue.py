@@ -1,0 +1,135 @@
+"""Conversations of simulated users with the live champion: all of them at once, one model call a round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import cycle as endless
+from itertools import islice
+from random import Random
+
+from rlhi.contracts import FeedbackLabel, Turn, content_key
+from rlhi.models.base import ChatModel, Sampling
+from rlhi.prompts import with_persona
+from rlhi.simulate.reactions import FollowUp, react
+from rlhi.simulate.requests import conversation_requests
+from rlhi.simulate.users import SimulatedUser, SimulatorConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TruthRow:
+    """What the follow-up at ``turns[turn_index]`` truly is; measures labels and personas, never feeds them.
+
+    ``wish`` is the place of the wish complained of in the user's wishes (-1: none); ``contrary`` marks noise.
+    """
+
+    conversation_id: str
+    turn_index: int
+    label: FeedbackLabel
+    held_out_phrasing: bool
+    wish: int
+    contrary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedConversation:
+    """A finished conversation, as the log will show it, and the truth about its follow-ups."""
+
+    conversation_id: str
+    user_id: str
+    model: str
+    turns: tuple[Turn, ...]
+    truth: tuple[TruthRow, ...]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A conversation under way; its draws depend on nothing but its own place in the simulation."""
+
+    conversation_id: str
+    user: SimulatedUser
+    requests: Iterator[str]
+    random: Random
+    clock: datetime
+    request: str = ""
+    complaints: int = 0
+    last: bool = False
+    turns: list[Turn] = field(default_factory=list)
+    truth: list[TruthRow] = field(default_factory=list)
+
+
+def simulate(
+    model: ChatModel,
+    users: Sequence[SimulatedUser],
+    personas: Mapping[str, str],
+    sampling: Sampling,
+    config: SimulatorConfig,
+    cycle: int = 0,
+) -> list[SimulatedConversation]:
+    """One cycle's conversations, in the order of ``users``.
+
+    Args:
+        personas: the persona that the champion is served with, by user id; users without one have none yet.
+        cycle: the cycle's number, from 0: the same users ask other requests in each, until all have been asked.
+    """
+    every = [_open(user, place, config, cycle) for user in users for place in range(config.conversations)]
+    active = every
+    for exchange in range(config.max_messages):
+        # 31 bits: what every backend's generator accepts.
+        seed = int(content_key(sampling.seed, config.seed, cycle, exchange)[:8], 16) >> 1
+        recent = [talk.turns[-(2 * config.context_exchanges - 1) :] for talk in active]
+        prompts = [
+            with_persona(turns, personas.get(talk.user.user_id, "")) for talk, turns in zip(active, recent, strict=True)
+        ]
+        replies = model.chat(prompts, replace(sampling, n=1, seed=seed)) if prompts else []
+        for talk, reply in zip(active, replies, strict=True):
+            _say(talk, Turn("assistant", reply[0], model=model.name))
+        if exchange + 1 < config.max_messages:
+            active = [talk for talk in active if _follow_up(talk, config)]
+    return [
+        SimulatedConversation(talk.conversation_id, talk.user.user_id, model.name, tuple(talk.turns), tuple(talk.truth))
+        for talk in every
+    ]
+
+
+def _open(user: SimulatedUser, place: int, config: SimulatorConfig, cycle: int) -> _Open:
+    key = content_key("conversation", config.seed, cycle, user.user_id, place)
+    random = Random(key)
+    day = datetime.fromisoformat(config.start).replace(tzinfo=UTC) + timedelta(days=config.days * cycle)
+    clock = day + timedelta(seconds=random.randrange(config.days * 86_400))
+    requests = list(conversation_requests())
+    Random(content_key("requests", config.seed, user.user_id)).shuffle(requests)
+    used = (cycle * config.conversations + place) * config.max_messages % len(requests)
+    talk = _Open(key, user, islice(endless(requests), used, None), random, clock)
+    talk.request = next(talk.requests)
+    _say(talk, Turn("user", talk.request))
+    return talk
+
+
+def _say(talk: _Open, turn: Turn) -> None:
+    talk.clock += timedelta(
+        seconds=talk.random.randint(2, 8) if turn.role == "assistant" else talk.random.randint(10, 90)
+    )
+    talk.turns.append(replace(turn, created_at=talk.clock.isoformat()))
+
+
+def _follow_up(talk: _Open, config: SimulatorConfig) -> bool:
+    """Let the user answer; False when they leave."""
+    if talk.last:
+        return False
+    fresh = next(talk.requests)
+    said = react(talk.user, talk.turns[-1].content, talk.request, fresh, talk.complaints, config, talk.random)
+    if said is None:
+        return False
+    talk.truth.append(_truth(talk, said))
+    _say(talk, Turn("user", said.text))
+    talk.complaints += said.label.startswith("reattempt")
+    talk.last = said.last
+    talk.request = said.request or talk.request
+    return True
+
+
+def _truth(talk: _Open, said: FollowUp) -> TruthRow:
+    at = len(talk.turns)
+    return TruthRow(talk.conversation_id, at, said.label, said.held_out_phrasing, said.wish, said.contrary)

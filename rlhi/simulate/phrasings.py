@@ -1,0 +1,94 @@
+"""How simulated users say things: phrasings for everyone and phrasings for held-out users only.
+
+The second kind lets labels and personas be measured on words that training never saw. The tables here and in
+:mod:`rlhi.simulate.complaints` belong to ``simulate`` alone: nothing that reads conversations may know them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasings:
+    """Ways of saying one thing: for every user, and for held-out users only (a third of all at least)."""
+
+    everyone: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasing:
+    """A way of saying it, and whether only held-out users say it."""
+
+    text: str
+    held_out: bool
+
+
+def choose(phrasings: Phrasings, held_out: bool, random: Random) -> Phrasing:
+    """One phrasing at random; a held-out user's is half the time one of those that are kept for them."""
+    kept = held_out and random.random() < 0.5
+    return Phrasing(random.choice(phrasings.held_out if kept else phrasings.everyone), kept)
+
+
+# {request} is the user's own request, said again.
+RETRIES = Phrasings(
+    (
+        "Try again.",
+        "No.",
+        "That's not what I wanted.",
+        "Again please.",
+        "Not good. Once more.",
+        "{request}",
+        "I asked: {request}",
+        "Please redo that.",
+        "Nope, try once more.",
+        "Wrong, do it over.",
+    ),
+    (
+        "Have another go.",
+        "meh, retry",
+        "Let me ask again: {request}",
+        "That won't do. Give it another shot.",
+        "You can do better, come again?",
+    ),
+)
+
+THANKS = Phrasings(
+    (
+        "Thanks!",
+        "Great, thank you.",
+        "Perfect, that helps.",
+        "Thank you, that's just what I needed.",
+        "Nice, thanks a lot.",
+        "That works, thanks.",
+        "Good answer.",
+        "Awesome, thx",
+    ),
+    (
+        "Lovely, much appreciated.",
+        "Spot on, cheers.",
+        "Brilliant, you saved my day.",
+        "Exactly right, I like it this way.",
+    ),
+)
+
+CONTINUATIONS = Phrasings(
+    (
+        "What should I watch out for?",
+        "And how long does that usually take?",
+        "Why is that?",
+        "What would you do next?",
+        "Is there anything else I should know about this?",
+        "How did people find that out?",
+        "Does that always hold?",
+        "Where can I learn more about it?",
+    ),
+    (
+        "Interesting, what happens if I skip that?",
+        "And which part of it is the hardest?",
+        "Is that the same everywhere?",
+        "Who would know more about this?",
+    ),
+)

@@ -1,0 +1,87 @@
+"""Simulated users: who they are, what they secretly wish, and the row that tells ``evaluate`` of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from rlhi.checks import Check
+from rlhi.contracts import content_key
+from rlhi.simulate.wishes import deal, second_wish
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorConfig:
+    """Who talks, how often, and how they react.
+
+    Attributes:
+        users: users in cycle 0; ``new_users`` join in each cycle after it.
+        conversations: conversations a user has in one cycle.
+        max_messages: user messages in a conversation, at most.
+        max_complaints: complaints and bare retries in a conversation, at most.
+        two_wishes: share of users with a second wish.
+        noise: probability that a reaction is the opposite of what the answer deserves.
+        complaint, retry: what an unmet wish leads to; the rest is silence (the user moves on).
+        thanks, continuation: what a good answer leads to; the rest moves on.
+        stay: probability that a user who moves on does so in the same conversation.
+        context_exchanges: how many of the last requests, with the answers between them, the champion sees.
+        weights: cards a deck by kind of wish, where they differ from ``rlhi.simulate.wishes``.
+        start: the first day (ISO date); each cycle is ``days`` later.
+    """
+
+    users: int = 80
+    new_users: int = 0
+    conversations: int = 2
+    max_messages: int = 3
+    max_complaints: int = 1
+    two_wishes: float = 0.2
+    noise: float = 0.05
+    complaint: float = 0.75
+    retry: float = 0.1
+    thanks: float = 0.25
+    continuation: float = 0.15
+    stay: float = 0.6
+    context_exchanges: int = 2
+    weights: tuple[tuple[str, int], ...] = ()
+    seed: int = 0
+    start: str = "2026-01-05"
+    days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedUser:
+    """A user and the wishes that only they know."""
+
+    user_id: str
+    wishes: tuple[Check, ...]
+    held_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WishRow:
+    """One hidden wish of one user; ``rlhi.checks.Check(kind, argument)``. Only ``evaluate`` opens these."""
+
+    user_id: str
+    kind: str
+    argument: str
+
+
+def make_users(config: SimulatorConfig, held_out: Callable[[str], bool], cycle: int = 0) -> tuple[SimulatedUser, ...]:
+    """Everybody who is there in ``cycle`` (from 0). Those of an earlier cycle come first, and stay as they are."""
+    weights = dict(config.weights)
+    decks = {side: deal(weights, config.seed) for side in (False, True)}
+    users = []
+    for number in range(config.users + cycle * config.new_users):
+        user_id = f"sim-{number:04d}"
+        side = held_out(user_id)
+        first = next(decks[side])
+        random = Random(content_key("user", config.seed, user_id))
+        second = second_wish(first, weights, random) if random.random() < config.two_wishes else None
+        users.append(SimulatedUser(user_id, (first, second) if second else (first,), side))
+    return tuple(users)
+
+
+def wish_rows(users: Iterable[SimulatedUser]) -> list[WishRow]:
+    """The wishes of all users, one row each."""
+    return [WishRow(user.user_id, wish.kind, wish.argument) for user in users for wish in user.wishes]

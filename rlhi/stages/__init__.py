@@ -1,0 +1,216 @@
+"""THE table: stage -> function, parameters, inputs, outputs. dvc.yaml, the flows and the CLI read it.
+
+``run(name, workspace)`` opens a stage's inputs, lets a wing do the work and writes the outputs atomically. It is
+idempotent: a stage whose inputs, parameters and outputs are those of its last run does nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from rlhi import ledger
+from rlhi.config import Params
+from rlhi.contracts import content_key
+from rlhi.store import MANIFEST, Workspace, read_json, write_json
+
+Counts = dict[str, int | float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage function tells: rows made now, rows kept from before, figures by name, one plain sentence."""
+
+    made: int
+    kept: int
+    counts: Counts
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What one run of a stage did, for the UI, the terminal and ``--json``."""
+
+    stage: str
+    seconds: float
+    made: int
+    kept: int
+    counts: tuple[tuple[str, str], ...]
+    note: str
+
+
+class StageFunction(Protocol):
+    """Opens inputs, calls a wing, writes outputs."""
+
+    def __call__(self, workspace: Workspace, params: Params) -> Outcome:
+        """Run on one workspace."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One row of the table. ``params`` are sections of params.yaml; paths are relative to the workspace.
+
+    ``keeps`` tells DVC to leave the outputs in place before a run: the stage adds to them.
+    """
+
+    name: str
+    flow: Literal["collect", "learn", "evaluate"]
+    params: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    pool: Literal["cpu", "gpu"] = "cpu"
+    keeps: bool = False
+    metrics: tuple[str, ...] = ()
+
+    @property
+    def function(self) -> StageFunction:
+        """The stage's function, ``rlhi.stages.FLOW.NAME``, imported when it is needed."""
+        return cast(StageFunction, getattr(importlib.import_module(f"rlhi.stages.{self.flow}"), self.name))
+
+
+_LOG = ("data/conversations", "data/feedback", "data/personas")
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage("ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True),
+        Stage("feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True),
+        Stage("personas", "collect", ("personas",), _LOG[:2], ("data/personas",), keeps=True),
+        Stage(
+            "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
+            pool="gpu", keeps=True,
+        ),
+        Stage(
+            "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
+            ("data/candidates",), pool="gpu", keeps=True,
+        ),
+        Stage(
+            "reward", "learn", ("reward", "split", "models", "seed"), (*_LOG, "data/rewrites"), ("models/reward",),
+        ),
+        Stage(
+            "pairs", "learn", ("pairs", "split", "models"),
+            ("data/conversations", "data/personas", "data/rewrites", "data/candidates", "models/reward"),
+            ("data/pairs",),
+        ),
+        Stage(
+            "dpo", "learn", ("dpo", "pairs", "seed"), ("cycle.json", "data/pairs"), ("models/challenger",), pool="gpu",
+        ),
+        Stage(
+            "evaluate", "evaluate", ("evaluate", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
+            ("data/evaluation",), pool="gpu",
+        ),
+        Stage(
+            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",),
+        ),
+        Stage(
+            "gate", "evaluate", ("evaluate", "gate", "seed"), ("cycle.json", "data/evaluation", "data/drift"),
+            (), metrics=("metrics/decision.json", "metrics/metrics.json"),
+        ),
+    )
+}  # fmt: skip
+
+
+class StageError(ValueError):
+    """A stage cannot run; the message is one line with the remedy."""
+
+
+def run(name: str, workspace: Path) -> StageReport:
+    """Run one stage on a workspace.
+
+    Raises:
+        StageError, ConfigError, StoreError, ModelError, LogError, TrainingError: one line that says what to do.
+    """
+    if name not in STAGES:
+        raise StageError(f"no stage {name!r}: one of {', '.join(STAGES)}")
+    stage, space = STAGES[name], Workspace(workspace.resolve())
+    params = space.params
+    _check_inputs(stage, space)
+    asked = _asked(stage, space, params)
+    state = space.path(f".rlhi/stages/{name}.json")
+    before = read_json(state)
+    if before.get("asked") == asked and before.get("made") == _made(stage, space):
+        return StageReport(name, 0.0, 0, 0, (), "up to date: nothing new")
+    start = time.perf_counter()
+    outcome = stage.function(space, params)
+    seconds = time.perf_counter() - start
+    write_json(state, {"asked": asked, "made": _made(stage, space)})
+    counts = tuple((label, _figure(value)) for label, value in outcome.counts.items())
+    return StageReport(name, round(seconds, 2), outcome.made, outcome.kept, counts, outcome.note)
+
+
+def line(report: StageReport) -> str:
+    """A report in one line of a terminal."""
+    return f"  {report.stage:11}{report.seconds:7.1f} s  {report.note}"
+
+
+def up_to_date(name: str, workspace: Workspace) -> bool:
+    """True when running the stage now would do nothing."""
+    stage = STAGES[name]
+    state = read_json(workspace.path(f".rlhi/stages/{name}.json"))
+    asked = _asked(stage, workspace, workspace.params)
+    return state.get("asked") == asked and state.get("made") == _made(stage, workspace)
+
+
+def pending(workspace: Path) -> str | None:
+    """Why a cycle has nothing to do, or None when it has.
+
+    The last verdict stays as long as it would be reached from the same logs and parameters.
+    """
+    space = Workspace(workspace.resolve())
+    if not _exists(space, "metrics/decision.json") or ledger.under_way(space.root):
+        return None
+    if all(up_to_date(name, space) for name in STAGES):
+        return "nothing new since the last cycle: no training, no promotion"
+    return None
+
+
+def _check_inputs(stage: Stage, space: Workspace) -> None:
+    for name in stage.inputs:
+        if not _exists(space, name):
+            maker = next((other.name for other in STAGES.values() if name in other.outputs), None)
+            remedy = f"run `rlhi run {maker}` first" if maker else "run `rlhi cycle`, which begins a cycle"
+            raise StageError(f"stage {stage.name} needs {name}, which is not there: {remedy}")
+
+
+def _exists(space: Workspace, name: str) -> bool:
+    return space.path(name).exists()
+
+
+def _asked(stage: Stage, space: Workspace, params: Params) -> str:
+    sections = [params.model_dump(mode="json")[name] for name in stage.params]
+    return content_key(stage.name, [[name, _fingerprint(space.path(name))] for name in stage.inputs], sections)
+
+
+def _made(stage: Stage, space: Workspace) -> str:
+    return content_key([[name, _fingerprint(space.path(name))] for name in (*stage.outputs, *stage.metrics)])
+
+
+def _fingerprint(path: Path) -> str:
+    """What a path holds: a table's manifest with the sizes of its files, or every file's name, size and hash."""
+    if path.is_file():
+        return content_key(path.read_text(encoding="utf-8"))
+    if not path.is_dir():
+        return "absent"
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    return content_key(
+        [
+            [str(file.relative_to(path)), file.stat().st_size, _content(file)]
+            for file in files
+        ]
+    )
+
+
+def _content(file: Path) -> str:
+    # Files named by their content need no reading; weights are told by their time of writing.
+    if file.name == MANIFEST or file.suffix == ".json":
+        return content_key(file.read_text(encoding="utf-8"))
+    return "" if file.suffix == ".parquet" else str(file.stat().st_mtime_ns)
+
+
+def _figure(value: int | float | str) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,63 @@
+"""Models by name: the one place where params.yaml's strings become backends."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from rlhi import ledger
+from rlhi.config import Params, SamplingConfig
+from rlhi.models.base import ChatModel, Embedder, ModelError
+from rlhi.store import Workspace
+
+
+def chat_model(space: Workspace, name: str, sampling: SamplingConfig) -> ChatModel:
+    """The chat model called ``name``: ``champion``, ``local:PATH``, ``openai:URL#MODEL`` or ``scripted:FILE``.
+
+    Raises:
+        ModelError: no such kind, or the model is not there.
+    """
+    kind, _, rest = name.partition(":")
+    if name == "champion":
+        version = ledger.pinned(space.root).champion
+        return local_model(ledger.policy_path(space.root, version), f"policy@{version}", sampling)
+    if kind == "local" and rest:
+        return local_model(Path(rest).expanduser(), name, sampling)
+    if kind == "openai" and rest:
+        from rlhi.models.openai_api import OpenAIChatModel
+
+        return OpenAIChatModel(rest)
+    if kind == "scripted" and rest:
+        from rlhi.models.scripted import ScriptedChatModel
+
+        return ScriptedChatModel.load(Path(rest).expanduser())
+    raise ModelError(f"no model {name!r}: champion, local:PATH, openai:http://HOST:PORT/v1#NAME or scripted:FILE")
+
+
+def local_model(path: Path, name: str, sampling: SamplingConfig) -> ChatModel:
+    """A model of this machine; loaded when it is first asked."""
+    from rlhi.models.local import LocalChatModel, quiet
+
+    quiet()
+    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch)
+
+
+def embedder(params: Params) -> Embedder:
+    """The sentence embedder: the embedded one, or ``local:PATH``."""
+    from rlhi.models.local import quiet
+    from rlhi.models.prepare import embedder_path
+
+    quiet()
+    name = params.models.embedder
+    if name == "embedded":
+        return _embedder(embedder_path())
+    if name.startswith("local:"):
+        return _embedder(Path(name.removeprefix("local:")).expanduser())
+    raise ModelError(f"no embedder {name!r}: `embedded` or local:PATH")
+
+
+@cache
+def _embedder(path: Path) -> Embedder:
+    from rlhi.models.embedder import LocalEmbedder
+
+    return LocalEmbedder(path)

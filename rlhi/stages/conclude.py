@@ -1,0 +1,106 @@
+"""The end of a cycle: the evidence page, then one commit; a promotion moves the champion with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rlhi import ledger
+from rlhi.config import Params
+from rlhi.contracts import (
+    Conversation, FeedbackTurn, GateDecision, PreferencePair, Verdict, from_record,
+)  # fmt: skip
+from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
+from rlhi.stages import incoming
+from rlhi.stages.learn import TRAINING
+from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
+
+EXAMPLES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CycleSummary:
+    """A finished cycle: its verdict, the champion after it, and the commit that holds it."""
+
+    cycle: int
+    verdict: Verdict
+    version: str
+    reasons: tuple[str, ...]
+    revision: str
+
+
+def conclude(workspace: Path) -> CycleSummary:
+    """Write the evidence page, record the cycle, promote if the gate said so. Runs again after a kill."""
+    space = Workspace(workspace.resolve())
+    decision = read_decision(space)
+    pin = ledger.pinned(space.root)
+    _write_report(space, decision)
+    done = ledger.record(space.root, decision.verdict, decision.reasons)
+    return CycleSummary(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
+
+
+def read_decision(space: Workspace) -> GateDecision:
+    """The last verdict, from metrics/decision.json."""
+    record = read_json(space.path("metrics/decision.json"))
+    for extra in ("cycle", "champion"):
+        record.pop(extra, None)
+    return from_record(GateDecision, record)
+
+
+def _write_report(space: Workspace, decision: GateDecision) -> None:
+    params, folder = space.params, space.path("reports")
+    evidence = _evidence(space, params, decision)
+    write_json(folder / f"cycle-{evidence.number:04d}.json", write_evidence(evidence))
+    former = [
+        read_evidence(read_json(file), params.gate)
+        for file in sorted(folder.glob("cycle-*.json"))
+        if file.name < f"cycle-{evidence.number:04d}.json"
+    ]
+    page = render(Evidence(f"RLHI: {space.root.name}", (*former, evidence), params.evaluate.confidence))
+    write_atomic(folder / "index.html", page.encode())
+
+
+def _evidence(space: Workspace, params: Params, decision: GateDecision) -> CycleEvidence:
+    pin = ledger.pinned(space.root)
+    talks = read_table(space.path("data/conversations"), Conversation)
+    users = {row.user_id for row in talks if row.has_user}
+    cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
+    training = read_json(space.path("models/challenger") / TRAINING)
+    reward = read_json(space.path("models/reward/metrics.json"))
+    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    labels = Counter(row.label for row in read_table(space.path("data/feedback"), FeedbackTurn))
+    history = training.get("history")
+    loss = tuple(
+        LossPoint(int(step["step"]), float(step["loss"])) for step in (history if isinstance(history, list) else ())
+    )
+    promoted = decision.verdict == "promote"
+    return CycleEvidence(
+        number=pin.cycle,
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        champion=f"policy@{pin.champion}",
+        challenger=None if "skipped" in training else ("promoted" if promoted else "refused"),
+        new_conversations=sum(cycles.get(row.batch, pin.cycle) == pin.cycle for row in talks),
+        conversations=len(talks),
+        users=len(users),
+        held_out_users=sum(params.split.holds_out(user) for user in users),
+        feedback=tuple(labels.most_common()),
+        pairs=tuple(Counter(pair.source for pair in pairs).most_common()),
+        reward_accuracy=_number(reward.get("accuracy")),
+        longer_wins=_number(reward.get("longer_wins")),
+        reward_pairs=int(str(reward.get("comparisons", 0))),
+        loss=loss,
+        examples=tuple(_example(pair) for pair in sorted(pairs, key=lambda pair: (-pair.margin, pair.key))[:EXAMPLES]),
+        decision=decision,
+        gate=params.gate,
+        note=str(training.get("skipped", "")),
+    )
+
+
+def _example(pair: PreferencePair) -> Example:
+    return Example(pair.persona, pair.prompt[-1].content, pair.chosen, pair.rejected, pair.source)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and value == value else None

@@ -1,0 +1,219 @@
+"""The stages of the evaluate flow: evaluate, drift -> gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from random import Random
+
+from rlhi import ledger
+from rlhi.checks import Check
+from rlhi.config import Params
+from rlhi.contracts import (
+    Conversation, DriftReport, EvalResult, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key, from_record,
+    to_record,
+)  # fmt: skip
+from rlhi.evaluate import suites
+from rlhi.evaluate.drift import drift as measure_drift
+from rlhi.evaluate.drift import drift_row
+from rlhi.evaluate.gate import decide
+from rlhi.evaluate.statistics import measure
+from rlhi.evaluate.suites import Choice, Model, Reply
+from rlhi.learn.reward import prompt_before
+from rlhi.models.base import Sampling, Scored
+from rlhi.models.local import LocalChatModel, quiet
+from rlhi.progress import progress
+from rlhi.prompts import with_persona
+from rlhi.simulate.users import WishRow
+from rlhi.stages import Outcome, incoming
+from rlhi.stages.learn import TRAINING, scorer
+from rlhi.stages.samples import SampleStore
+from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
+
+EVALUATION_REQUESTS = "data/simulator/requests.json"
+WISHES = "data/simulator/wishes"
+
+
+def evaluate(space: Workspace, params: Params) -> Outcome:
+    """Ask champion and challenger what held-out users ask, and measure both on every suite that can be measured."""
+    folder, challenger = space.path("data/evaluation"), space.path("models/challenger")
+    skipped = read_json(challenger / TRAINING).get("skipped")
+    if skipped:
+        write_table(folder, EvalResult, [], user=lambda row: row.user_id, note={"skipped": str(skipped)})
+        return Outcome(0, 0, {}, f"nothing to evaluate: {skipped}")
+    quiet()
+    version = ledger.pinned(space.root).champion
+    models: dict[Model, LocalChatModel] = {
+        "champion": LocalChatModel(ledger.policy_path(space.root, version), f"policy@{version}"),
+        "challenger": LocalChatModel(challenger, "challenger"),
+    }
+    asked = _held_out_requests(space, params)
+    items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
+    logged = _choices(space, params)
+    results: list[EvalResult] = []
+    replies: dict[Model, list[Reply]] = {}
+    with progress("asking both models", 2 * (len(asked) + len(items)) + 2 * len(logged)) as advance:
+        likely: dict[Model, list[tuple[float, float]]] = {}
+        for model, backend in models.items():
+            answers = _answers(space, params, backend, [*asked, *items], _samples_key(space, model, version))
+            advance(len(asked) + len(items), model)
+            replies[model] = [reply for reply in answers if reply.prompt[0].role == "system"]
+            results += suites.instructions([r for r in answers if r.prompt[0].role != "system"], model)
+            results += suites.fluency(answers, model)
+            likely[model] = _likelihoods(backend, logged)
+            advance(len(logged), model)
+    results += suites.choices([choice for choice, _ in logged], likely["champion"], likely["challenger"])
+    wishes = _wishes(space)
+    for model in models:
+        results += suites.satisfaction(replies[model], wishes, model)
+    results += _preference(space, params, replies)
+    write_table(folder, EvalResult, results, user=lambda row: row.user_id)
+    users = {reply.user_id for reply in asked}
+    suites_met = sorted({row.suite for row in results})
+    note = f"{len(users)} held-out users, {len(asked)} requests, {params.evaluate.samples} samples by each model"
+    return Outcome(len(results), 0, {"suites": ", ".join(suites_met), "logged choices": len(logged)}, note)
+
+
+def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
+    """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests."""
+    talks = [row for row in read_table(space.path("data/conversations"), Conversation) if _held_out(row, params)]
+    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
+    fixed = [str(text) for text in kept] if isinstance(kept, list) else []
+    by_user = {
+        user: list(rows) for user, rows in groupby(sorted(talks, key=lambda row: row.user_id), lambda row: row.user_id)
+    }
+    chosen = sorted(by_user, key=lambda user: content_key(params.seed, "evaluate", user))[: params.evaluate.users]
+    asked = []
+    for user in sorted(chosen):
+        random = Random(content_key(params.seed, "requests", user))
+        own = [row.turns[0].content for row in by_user[user] if row.turns[0].role == "user"]
+        pool = sorted(set(fixed or own))
+        for text in random.sample(pool, min(params.evaluate.requests, len(pool))):
+            persona = personas.get(user, "")
+            prompt = with_persona([Message("user", text)], persona)
+            asked.append(Reply(content_key(user, text), user, persona, prompt, ""))
+    return asked
+
+
+def _held_out(talk: Conversation, params: Params) -> bool:
+    return params.split.holds_out(talk.user_id)
+
+
+def _answers(
+    space: Workspace, params: Params, model: LocalChatModel, asked: Sequence[Reply], identity: str
+) -> list[Reply]:
+    """``samples`` replies for each item, from the store of samples where this very model was asked before."""
+    config = params.evaluate
+    store = SampleStore(space, "evaluate")
+    keys = [content_key(identity, [to_record(m) for m in one.prompt], config.sampling.model_dump(), one.item) for one in asked]
+    todo = [(key, one) for key, one in zip(keys, asked, strict=True) if key not in store.samples]
+    size = max(1, config.sampling.batch // config.samples)
+    cycle = ledger.pinned(space.root).cycle
+    for start in range(0, len(todo), size):
+        block = todo[start : start + size]
+        # Both models are asked with the same seed.
+        seed = params.seed * 1000 + start
+        sampling = Sampling(
+            config.samples, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, seed
+        )
+        texts = model.chat([one.prompt for _, one in block], sampling)
+        store.keep([
+            Sample(key, tuple(got), model.name, seed, cycle) for (key, _), got in zip(block, texts, strict=True)
+        ])  # fmt: skip
+    return [
+        Reply(f"{one.item}/{at}", one.user_id, one.persona, one.prompt, text)
+        for key, one in zip(keys, asked, strict=True)
+        for at, text in enumerate(store.samples[key].texts)
+    ]
+
+
+def _samples_key(space: Workspace, model: Model, version: str) -> str:
+    if model == "champion":
+        return version
+    return content_key(read_json(space.path("models/challenger") / TRAINING))
+
+
+def _choices(space: Workspace, params: Params) -> list[tuple[Choice, tuple[Message, ...]]]:
+    """Held-out users' logged preferences: revisions that they accepted, against what they had complained about."""
+    talks = {row.conversation_id: row for row in read_table(space.path("data/conversations"), Conversation)}
+    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    rows = [
+        row
+        for row in read_table(space.path("data/rewrites"), Rewrite)
+        if row.source == "observed_revision" and params.split.holds_out(row.user_id) and row.conversation_id in talks
+    ]
+    rows.sort(key=lambda row: content_key(params.seed, row.key))
+    found = []
+    for row in rows[: params.evaluate.pairs]:
+        prompt = prompt_before(talks[row.conversation_id], row.turn_index)
+        choice = Choice(row.key, row.user_id, row.text, row.original)
+        found.append((choice, with_persona(prompt, personas.get(row.user_id, ""))))
+    return found
+
+
+def _likelihoods(
+    model: LocalChatModel, logged: Sequence[tuple[Choice, tuple[Message, ...]]]
+) -> list[tuple[float, float]]:
+    chosen = model.log_likelihood([(prompt, choice.chosen) for choice, prompt in logged])
+    rejected = model.log_likelihood([(prompt, choice.rejected) for choice, prompt in logged])
+    return list(zip(chosen, rejected, strict=True))
+
+
+def _wishes(space: Workspace) -> Mapping[str, tuple[Check, ...]]:
+    """The simulated users' hidden wishes; this stage alone opens them."""
+    rows = sorted(read_table(space.path(WISHES), WishRow), key=lambda row: row.user_id)
+    return {
+        user: tuple(Check(row.kind, row.argument) for row in group)
+        for user, group in groupby(rows, key=lambda row: row.user_id)
+    }
+
+
+def _preference(space: Workspace, params: Params, replies: Mapping[Model, Sequence[Reply]]) -> list[EvalResult]:
+    head = scorer(space, params)
+    rewards = [
+        head.score([Scored(reply.persona, reply.prompt, reply.text) for reply in replies[model]])
+        for model in ("champion", "challenger")
+    ]
+    return suites.preference(replies["champion"], *rewards)
+
+
+def drift(space: Workspace, params: Params) -> Outcome:
+    """Compare this cycle's new conversations with those of the cycles before it."""
+    cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
+    labels: dict[str, list[FeedbackTurn]] = {}
+    for row in read_table(space.path("data/feedback"), FeedbackTurn):
+        labels.setdefault(row.conversation_id, []).append(row)
+    now = ledger.pinned(space.root).cycle
+    current, reference = [], []
+    for talk in read_table(space.path("data/conversations"), Conversation):
+        side = current if cycles.get(talk.batch, now) >= now else reference
+        side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
+    report, files = measure_drift(current, reference, params.drift)
+    folder = space.path("data/drift")
+    write_json(folder / "drift.json", to_record(report))
+    for name, text in (("evidently.html", files.html), ("evidently.json", files.json)) if files else ():
+        write_atomic(folder / name, text.encode())
+    note = {
+        "no_reference": f"no reference: {report.reference} former conversations",
+        "stable": f"stable: {len(report.failed)} of {len(report.columns)} columns drifted",
+        "drifted": f"drifted: {', '.join(report.failed)}",
+    }[report.status]
+    return Outcome(1, 0, {"current": report.current, "reference": report.reference, "status": report.status}, note)
+
+
+def gate(space: Workspace, params: Params) -> Outcome:
+    """The verdict, as JSON for people and programs, and as metrics for ``dvc metrics diff``."""
+    results = read_table(space.path("data/evaluation"), EvalResult)
+    config = params.evaluate
+    measured = measure(results, confidence=config.confidence, resamples=config.resamples, seed=params.seed)
+    drifted = from_record(DriftReport, read_json(space.path("data/drift/drift.json")))
+    decision = decide(measured, drifted, params.gate)
+    pin = ledger.pinned(space.root)
+    write_json(space.path("metrics/decision.json"), {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)})
+    figures = {
+        one.suite: {"champion": one.champion.mean, "challenger": one.challenger.mean, "gain": one.gain.mean}
+        for one in measured
+    }
+    write_json(space.path("metrics/metrics.json"), {"promote": int(decision.verdict == "promote"), **figures})
+    return Outcome(1, 0, {"verdict": decision.verdict}, "; ".join(decision.reasons))

@@ -1,0 +1,66 @@
+"""`rlhi ingest`: land logs, run the ingest stage, commit what came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlhi import ledger, stages
+from rlhi.collect.formats import LogError, read_log
+from rlhi.stages import incoming
+from rlhi.store import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What came of the logs: rows by fate, and the files that were refused whole, with the reason."""
+
+    read: int
+    new: int
+    updated: int
+    duplicate: int
+    quarantined: int
+    refused: tuple[str, ...]
+    note: str
+
+    def as_json(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "read": self.read, "new": self.new, "updated": self.updated, "duplicate": self.duplicate,
+            "quarantined": self.quarantined, "refused": list(self.refused),
+        }  # fmt: skip
+
+    def as_text(self) -> str:
+        """For a terminal."""
+        lines = [f"refused: {reason}" for reason in self.refused]
+        lines.append(
+            f"read {self.read:,}: {self.new:,} new, {self.updated:,} updated, {self.duplicate:,} duplicate, "
+            f"{self.quarantined:,} quarantined" + (" (see `rlhi quarantine`)" if self.quarantined else "")
+        )
+        return "\n".join([*lines, self.note])
+
+
+def take_in(root: Path, logs: Sequence[Path]) -> IngestReport:
+    """Land the logs that can be read, and ingest them; a file that is no log is refused and nothing of it lands."""
+    space = Workspace(root)
+    _ = space.params
+    cycle = ledger.upcoming(root)
+    refused, repeated = [], 0
+    for log in logs:
+        try:
+            next(iter(read_log(log, log.name)), None)
+        except LogError as error:
+            refused.append(str(error))
+            continue
+        if not incoming.land(space, log, cycle):
+            repeated += sum(1 for _ in read_log(log, log.name))
+    report = stages.run("ingest", root)
+    figures = dict(report.counts)
+    if report.made:
+        ledger.record_collect(root, ("ingest",))
+    numbers = [int(figures.get(name, "0")) for name in ("read", "new", "updated", "duplicate", "quarantined")]
+    # The very same file again: its rows were read before, whatever became of them.
+    numbers[0] += repeated
+    numbers[3] += repeated
+    return IngestReport(*numbers, tuple(refused), report.note)

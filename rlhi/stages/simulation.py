@@ -1,0 +1,84 @@
+"""Let simulated users talk to a workspace's champion: their log lands like any other, their wishes stay apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlhi import ledger
+from rlhi.contracts import FeedbackTurn, Persona
+from rlhi.models.base import Sampling
+from rlhi.simulate import (
+    SimulatorConfig, TruthRow, WishRow, evaluation_requests, make_users, simulate, wish_rows, write_log,
+)  # fmt: skip
+from rlhi.simulate.log import user_key
+from rlhi.stages import backends, incoming
+from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
+from rlhi.store import Workspace, read_table, write_json, write_table
+
+TRUTH = "data/simulator/truth"
+
+
+@dataclass(frozen=True, slots=True)
+class Talked:
+    """What one round of simulated talk left: its log, and how many users had how many conversations and messages."""
+
+    log: Path
+    users: int
+    conversations: int
+    messages: int
+
+
+def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked:
+    """Everybody talks to the champion, served with their personas; a WildChat log is landed for the coming cycle."""
+    space = Workspace(workspace.resolve())
+    params = space.params
+    cycle = ledger.upcoming(space.root)
+    users = make_users(config, lambda name: params.split.holds_out(user_key(name)), cycle - 1)
+    known = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    personas = {user.user_id: known.get(user_key(user.user_id), "") for user in users}
+    version = ledger.champion(space.root)
+    model = backends.local_model(ledger.policy_path(space.root, version), f"policy@{version}", params.candidates.sampling)
+    talks = simulate(model, users, personas, sampling, config, cycle - 1)
+    log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    write_log(log, talks)
+    wishes = [WishRow(user_key(row.user_id), row.kind, row.argument) for row in wish_rows(users)]
+    write_table(space.path(WISHES), WishRow, wishes, user=lambda row: row.user_id)
+    before = {(row.conversation_id, row.turn_index): row for row in read_table(space.path(TRUTH), TruthRow)}
+    truth = {**before, **{(row.conversation_id, row.turn_index): row for one in talks for row in one.truth}}
+    write_table(space.path(TRUTH), TruthRow, truth.values(), user=lambda row: row.conversation_id)
+    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(evaluation_requests())})
+    incoming.land(space, log, cycle)
+    return Talked(log, len(users), len(talks), sum(turn.role == "user" for one in talks for turn in one.turns))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How well the labeller read phrasings that everybody uses, or held-out users alone: F1 of re-attempts."""
+
+    phrasings: str
+    follow_ups: int
+    f1: float
+
+
+def readings(workspace: Path) -> list[Reading]:
+    """Compare labels with the truth, separately for phrasings that only held-out users use."""
+    space = Workspace(workspace.resolve())
+    truth = read_table(space.path(TRUTH), TruthRow)
+    labels = {
+        (row.conversation_id, row.turn_index): row.label
+        for row in read_table(space.path("data/feedback"), FeedbackTurn)
+    }
+    found = []
+    for name, held_out in (("said by everybody", False), ("said by held-out users only", True)):
+        rows = [row for row in truth if row.held_out_phrasing == held_out and (row.conversation_id, row.turn_index) in labels]
+        pairs = [(_asks_again(row.label), _asks_again(labels[row.conversation_id, row.turn_index])) for row in rows]
+        hits = sum(true and said for true, said in pairs)
+        wrong = sum(true != said for true, said in pairs)
+        found.append(Reading(name, len(rows), 2 * hits / max(1, 2 * hits + wrong)))
+    return found
+
+
+def _asks_again(label: str) -> bool:
+    return label.startswith("reattempt")

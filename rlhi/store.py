@@ -1,0 +1,173 @@
+"""Typed parquet in and out of a workspace.
+
+A table is a folder: parquet files partitioned by a hash of the user and named by their content, and a
+``manifest.json`` that lists them. Writing is atomic (temporary file, fsync, rename; the manifest last), equal
+rows give equal bytes, and a partition that did not change is not written again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rlhi.config import ConfigError, Params, load_params
+from rlhi.contracts import SCHEMA_VERSION, from_record, schema_of, to_record
+
+PARTITIONS = 16
+MANIFEST = "manifest.json"
+
+Row = TypeVar("Row")
+
+
+class StoreError(RuntimeError):
+    """A table cannot be read or written; the message is one line with the remedy."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One deployment's data: a git + DVC repository at ``root``."""
+
+    root: Path
+
+    @property
+    def params(self) -> Params:
+        """params.yaml, checked.
+
+        Raises:
+            ConfigError: this is no workspace, or a parameter is wrong.
+        """
+        if not (self.root / ".dvc").is_dir() or not (self.root / "params.yaml").is_file():
+            raise ConfigError(f"{self.root} is not a workspace: make one with `rlhi init DIR`")
+        return load_params(self.root / "params.yaml")
+
+    def path(self, name: str) -> Path:
+        """A path inside the workspace, ``/`` between its parts."""
+        return self.root.joinpath(*name.split("/"))
+
+
+def write_table(
+    folder: Path, kind: type[Row], rows: Iterable[Row], *, user: Callable[[Row], str], note: Mapping[str, object] = {}
+) -> bool:
+    """Make ``folder`` hold exactly these rows; ``note`` goes into the manifest as it is.
+
+    Rows are put in the order of their JSON text, so that their order of arrival leaves no trace.
+
+    Returns:
+        True when anything on disk changed.
+    """
+    parts: dict[int, list[dict[str, object]]] = {}
+    for row in rows:
+        parts.setdefault(partition_of(user(row)), []).append(to_record(row))
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, int] = {}
+    for number, records in sorted(parts.items()):
+        records.sort(key=lambda record: json.dumps(record, ensure_ascii=True, sort_keys=True))
+        data = _parquet_bytes(kind, records)
+        name = f"{number:02d}-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
+        files[name] = len(records)
+        if not (folder / name).exists():
+            write_atomic(folder / name, data)
+    manifest = {"row": kind.__name__, "schema_version": SCHEMA_VERSION, "files": files, "note": dict(note)}
+    changed = write_json(folder / MANIFEST, manifest)
+    for stale in folder.iterdir():
+        if stale.name != MANIFEST and stale.name not in files:
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    return changed
+
+
+def read_table(folder: Path, kind: type[Row]) -> list[Row]:
+    """All rows of a table, in the order of their files; nothing for a table that was never written.
+
+    Raises:
+        StoreError: the manifest or a file of it is missing or damaged, or holds rows of another kind.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return []
+    if manifest.get("row") != kind.__name__:
+        raise StoreError(f"{folder} holds rows of {manifest.get('row')}, not {kind.__name__}")
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise StoreError(f"{folder} has schema version {manifest.get('schema_version')}, this is {SCHEMA_VERSION}")
+    rows: list[Row] = []
+    files = manifest.get("files")
+    for name in sorted(files) if isinstance(files, dict) else ():
+        try:
+            records = pq.read_table(folder / name, partitioning=None).to_pylist()
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(f"{folder / name} cannot be read ({error}): delete the folder and run again") from None
+        rows.extend(from_record(kind, record) for record in records)
+    return rows
+
+
+def read_manifest(folder: Path) -> dict[str, object] | None:
+    """The manifest of a table, None when there is none."""
+    try:
+        loaded = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{folder / MANIFEST} is damaged ({error}): delete the folder and run again") from None
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def read_note(folder: Path) -> dict[str, object]:
+    """What the writer of a table noted in its manifest."""
+    note = (read_manifest(folder) or {}).get("note")
+    return note if isinstance(note, dict) else {}
+
+
+def partition_of(user_id: str) -> int:
+    """The partition of a user's rows: one user, one file."""
+    return hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()[0] % PARTITIONS
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that it is either the old one or the whole new one.
+
+    Raises:
+        StoreError: the disk is full or the place cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror}; make room there and run the same command again") from None
+
+
+def write_json(path: Path, value: object) -> bool:
+    """Write JSON in one fixed form; True when the file changed."""
+    data = (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=True) + "\n").encode()
+    if path.exists() and path.read_bytes() == data:
+        return False
+    write_atomic(path, data)
+    return True
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """A JSON object from a file; empty when the file does not exist."""
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _parquet_bytes(kind: type, records: list[dict[str, object]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(records, schema=schema_of(kind)), sink, compression="zstd")
+    return bytes(sink.getvalue())

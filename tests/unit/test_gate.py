@@ -1,0 +1,173 @@
+"""The gate promotes only when everything it asks for was shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlhi.config import GainConfig, GateConfig, GuardConfig
+from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement, from_record, to_record
+from rlhi.evaluate.gate import decide
+
+GAINS = ("satisfaction", "preference")
+GUARDS = ("instructions", "fluency", "choices")
+
+
+def measurement(suite: str, mean: float, low: float, high: float) -> Measurement:
+    level = Interval(0.5, 0.4, 0.6, 40, 320)
+    return Measurement(suite, level, level, Interval(mean, low, high, 40, 320))
+
+
+def drift(status: str = "stable", failed: int = 0) -> DriftReport:
+    columns = tuple(f"column{at}" for at in range(6))
+    return DriftReport(status, failed / 6, columns, columns[:failed], 100, 100)  # type: ignore[arg-type]
+
+
+@st.composite
+def measurements(draw: st.DrawFn, names: tuple[str, ...] = (*GAINS, *GUARDS, "extra")) -> list[Measurement]:
+    made = []
+    for name in draw(st.lists(st.sampled_from(names), unique=True)):
+        low, mean, high = sorted(draw(st.tuples(*[st.floats(-1, 1)] * 3)))
+        made.append(measurement(name, mean, low, high))
+    return made
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> GateConfig:
+    gains = {name: GainConfig(margin=draw(st.floats(-0.1, 0.3)), required=draw(st.booleans())) for name in GAINS}
+    guards = {name: GuardConfig(max_drop=draw(st.floats(0, 0.3)), required=draw(st.booleans())) for name in GUARDS}
+    return GateConfig(gains=gains, guards=guards, drift=draw(st.sampled_from(("refuse", "report"))))
+
+
+drifts = st.sampled_from([drift("stable"), drift("drifted", 5), drift("no_reference")])
+
+
+def allowed(measured: list[Measurement], report: DriftReport, config: GateConfig) -> bool:
+    """The rules once more, written as one condition."""
+    by_suite = {each.suite: each.gain for each in measured}
+    gains = [by_suite[name].low > config.gains[name].margin for name in GAINS if name in by_suite]
+    guards = [by_suite[name].mean >= -config.guards[name].max_drop for name in GUARDS if name in by_suite]
+    required = [name for name in GAINS if config.gains[name].required]
+    required += [name for name in GUARDS if config.guards[name].required]
+    complete = all(name in by_suite for name in required)
+    return (
+        bool(gains)
+        and all(gains)
+        and all(guards)
+        and complete
+        and not (report.status == "drifted" and config.drift == "refuse")
+    )
+
+
+@settings(deadline=None)
+@given(measurements(), drifts, configs())
+def test_promotes_exactly_when_every_rule_holds(
+    measured: list[Measurement], report: DriftReport, config: GateConfig
+) -> None:
+    decision = decide(measured, report, config)
+    assert (decision.verdict == "promote") == allowed(measured, report, config)
+    listed = {*config.gains, *config.guards} - {each.suite for each in measured}
+    assert listed == set(decision.not_measured) - {"drift: no_reference"}
+    assert decision.reasons or decision.not_measured
+
+
+@settings(deadline=None)
+@given(measurements(), drifts, configs(), st.randoms(use_true_random=False))
+def test_order_does_not_matter(
+    measured: list[Measurement], report: DriftReport, config: GateConfig, rng: random.Random
+) -> None:
+    decision = decide(measured, report, config)
+    rng.shuffle(measured)
+    assert decide(measured, report, config) == decision
+
+
+@settings(deadline=None)
+@given(measurements(), drifts, configs(), st.sampled_from(("mean", "low", "high")), st.data())
+def test_a_figure_that_is_no_number_always_refuses(
+    measured: list[Measurement], report: DriftReport, config: GateConfig, figure: str, data: st.DataObject
+) -> None:
+    measured = measured or [measurement("extra", 0, 0, 0)]
+    at = data.draw(st.integers(0, len(measured) - 1))
+    side = data.draw(st.sampled_from(("champion", "challenger", "gain")))
+    broken = dataclasses.replace(getattr(measured[at], side), **{figure: math.nan})
+    measured[at] = dataclasses.replace(measured[at], **{side: broken})
+    assert decide(measured, report, config).verdict == "refuse"
+
+
+def good() -> list[Measurement]:
+    shown = [measurement(name, 0.15, 0.08, 0.22) for name in GAINS]
+    return [*shown, *(measurement(name, -0.01, -0.04, 0.02) for name in GUARDS)]
+
+
+def test_the_default_gate_promotes_good_evidence_without_a_drift_reference() -> None:
+    decision = decide(good(), drift("no_reference"), GateConfig())
+    assert (decision.verdict, decision.not_measured) == ("promote", ("drift: no_reference",))
+    assert "satisfaction gains +15.0 points (interval 8.0 to 22.0, n = 40), above the margin of 0.0 points." in (
+        decision.reasons
+    )
+
+
+def test_unlisted_and_optional_suites_do_not_refuse() -> None:
+    without = [each for each in good() if each.suite not in ("satisfaction", "choices")]
+    decision = decide([*without, measurement("extra", -0.9, -1, -0.8)], drift(), GateConfig())
+    assert decision.verdict == "promote"
+    assert set(decision.not_measured) == {"satisfaction", "choices"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (measurement("satisfaction", 0.04, 0.0, 0.08), "not shown to be above the margin of 0.0 points"),
+        (measurement("fluency", -0.08, -0.1, -0.06), "beyond the allowed drop of 5.0 points"),
+    ],
+)
+def test_a_bound_at_the_margin_or_a_fallen_guard_refuses_with_figures(change: Measurement, reason: str) -> None:
+    evidence = [each for each in good() if each.suite != change.suite] + [change]
+    decision = decide(evidence, drift(), GateConfig())
+    assert decision.verdict == "refuse"
+    assert any(change.suite in text and reason in text for text in decision.reasons)
+
+
+@pytest.mark.parametrize("missing", ["preference", "instructions", "fluency"])
+def test_a_required_measurement_that_is_missing_refuses(missing: str) -> None:
+    decision = decide([each for each in good() if each.suite != missing], drift(), GateConfig())
+    assert decision.verdict == "refuse"
+    assert f"{missing} is required and was not measured." in decision.reasons
+
+
+def test_no_gain_at_all_refuses() -> None:
+    guards = [each for each in good() if each.suite in GUARDS]
+    optional = GateConfig(gains={name: GainConfig() for name in GAINS})
+    assert decide(guards, drift(), optional).verdict == "refuse"
+    assert decide(good(), drift(), GateConfig(gains={})).verdict == "refuse"
+
+
+def test_drift_refuses_or_is_only_recorded() -> None:
+    assert decide(good(), drift("drifted", 4), GateConfig()).verdict == "refuse"
+    recorded = decide(good(), drift("drifted", 4), GateConfig(drift="report"))
+    assert recorded.verdict == "promote"
+    assert any("4 of 6 columns" in reason and "column0" in reason for reason in recorded.reasons)
+    unknown = dataclasses.replace(drift(), share=math.nan)
+    assert decide(good(), unknown, GateConfig()).verdict == "refuse"
+
+
+def test_a_suite_measured_twice_refuses() -> None:
+    assert decide([*good(), measurement("fluency", 0.1, 0, 0.2)], drift(), GateConfig()).verdict == "refuse"
+
+
+def test_a_decision_survives_json() -> None:
+    decision = decide(good(), drift("no_reference"), GateConfig())
+    assert from_record(GateDecision, json.loads(json.dumps(to_record(decision)))) == decision
+
+
+@pytest.mark.parametrize(("mean", "verdict"), [(-0.25, "promote"), (math.nextafter(-0.25, -1), "refuse")])
+def test_a_guard_may_fall_to_its_limit_and_no_further(mean: float, verdict: str) -> None:
+    config = GateConfig(guards={"fluency": GuardConfig(max_drop=0.25)})
+    evidence = [*(each for each in good() if each.suite in GAINS), measurement("fluency", mean, -0.5, 0.1)]
+    assert decide(evidence, drift(), config).verdict == verdict

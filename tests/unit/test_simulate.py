@@ -1,0 +1,264 @@
+"""Simulated users against a scripted champion: repeatable, truthful, and no leak between the two sides."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+
+from rlhi.checks import Check, satisfies
+from rlhi.contracts import Message, content_key, from_record, schema_of, to_record
+from rlhi.models.base import Sampling
+from rlhi.simulate import (
+    SimulatedConversation,
+    SimulatorConfig,
+    TruthRow,
+    WishRow,
+    conversation_requests,
+    evaluation_requests,
+    make_users,
+    simulate,
+    wish_rows,
+    write_log,
+)
+from rlhi.simulate.complaints import COMPLAINTS
+from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, Phrasings
+from rlhi.simulate.reactions import fill
+from rlhi.simulate.wishes import WISHES
+
+CONFIG = SimulatorConfig(users=80, seed=3)
+ANSWERS = (
+    "Water it, keep it warm, and wait 3 days.",
+    "In short, be patient. Water it twice a week.\n\n- light\n- water\n- warmth",
+    "1. Look at the soil.\n2. Water it.\n3. Wait.",
+    "just give it some light. would that work for you?",
+    "Le basilic a besoin de lumière et d'eau.",
+    "A plant such as **basil** wants sun.",
+)
+
+
+class Champion:
+    """Answers from a script, by the hash of what it reads; remembers what it was asked."""
+
+    name = "policy@v0.1.0"
+
+    def __init__(self, answers: Sequence[str] = ANSWERS) -> None:
+        self.answers = answers
+        self.batches: list[list[tuple[Message, ...]]] = []
+        self.seeds: list[int] = []
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+        self.batches.append([tuple(prompt) for prompt in batch])
+        self.seeds.append(sampling.seed)
+        return [[self.answers[int(content_key(list(prompt)), 16) % len(self.answers)]] for prompt in batch]
+
+
+def held_out(user_id: str) -> bool:
+    return int(content_key("split", user_id), 16) % 5 < 2
+
+
+def run(
+    config: SimulatorConfig = CONFIG, cycle: int = 0, champion: Champion | None = None
+) -> list[SimulatedConversation]:
+    users = make_users(config, held_out, cycle)
+    return simulate(champion or Champion(), users, {}, Sampling(), config, cycle)
+
+
+def every_phrasing() -> dict[str, Phrasings]:
+    return {**COMPLAINTS, "retry": RETRIES, "thanks": THANKS, "continuation": CONTINUATIONS}
+
+
+def test_tables_are_large_and_a_third_is_held_out() -> None:
+    assert len(WISHES) >= 12
+    assert set(COMPLAINTS) == set(WISHES)
+    texts = [text for table in every_phrasing().values() for text in table.everyone + table.held_out]
+    assert len(set(texts)) == len(texts)
+    for name, table in every_phrasing().items():
+        count = len(table.everyone) + len(table.held_out)
+        assert count >= 12, name
+        assert len(table.everyone) >= 8, name
+        assert 3 * len(table.held_out) >= count, name
+
+
+def test_every_complaint_fills_in_its_argument() -> None:
+    for name, kind in WISHES.items():
+        for argument in kind.arguments:
+            for text in COMPLAINTS[name].everyone + COMPLAINTS[name].held_out:
+                assert "{" not in fill(text, Check(name, argument))
+        if len(kind.arguments) > 1:
+            assert all("{" in text for text in COMPLAINTS[name].everyone), name
+
+
+def test_requests_are_many_and_apart() -> None:
+    asked, kept = conversation_requests(), evaluation_requests()
+    assert len(asked) >= 200
+    assert len(kept) >= 60
+    assert len(set(asked + kept)) == len(asked) + len(kept)
+
+
+def test_same_seed_same_bytes(tmp_path: Path) -> None:
+    first, second, other = tmp_path / "a.jsonl.gz", tmp_path / "b.jsonl.gz", tmp_path / "c.jsonl.gz"
+    write_log(first, run())
+    write_log(second, run())
+    write_log(other, run(replace(CONFIG, seed=4)))
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes() != other.read_bytes()
+
+
+def test_one_model_call_a_round_with_bounded_context_and_persona() -> None:
+    champion = Champion()
+    users = make_users(CONFIG, held_out)
+    talks = simulate(champion, users, {"sim-0007": "Wants short answers."}, Sampling(n=8), CONFIG, 0)
+    assert len(champion.batches) == CONFIG.max_messages
+    assert len(set(champion.seeds)) == CONFIG.max_messages
+    assert len(champion.batches[0]) == len(talks) == CONFIG.users * CONFIG.conversations
+    prompts = [prompt for batch in champion.batches for prompt in batch]
+    assert max(map(len, prompts)) <= 1 + 2 * CONFIG.context_exchanges - 1
+    assert all(prompt[1].role == prompt[-1].role == "user" for prompt in prompts)
+    told = [prompt for prompt in prompts if "Wants short answers." in prompt[0].content]
+    assert len(told) == sum(len(talk.turns) // 2 for talk in talks if talk.user_id == "sim-0007") > 0
+
+
+def test_wishes_cover_every_kind_and_stay() -> None:
+    users = make_users(CONFIG, held_out)
+    counts = Counter(wish.kind for user in users for wish in user.wishes)
+    assert set(counts) == set(WISHES)
+    assert min(counts.values()) >= 3
+    training = Counter(user.wishes[0].kind for user in users if not user.held_out)
+    assert set(training) == {user.wishes[0].kind for user in users if user.held_out} == set(WISHES)
+    assert make_users(replace(CONFIG, new_users=8), held_out, cycle=2)[:80] == users
+    assert len(make_users(replace(CONFIG, new_users=8), held_out, cycle=2)) == 96
+    assert 0.1 < sum(len(user.wishes) == 2 for user in users) / len(users) < 0.3
+
+
+def test_weights_are_configurable() -> None:
+    only = tuple((name, 0) for name in WISHES if name != "bullets")
+    users = make_users(replace(CONFIG, weights=only), held_out)
+    assert {wish.kind for user in users for wish in user.wishes} == {"bullets"}
+    for wrong in ((("rhymes", 1),), (("bullets", -1),), (*only, ("bullets", 0))):
+        with pytest.raises(ValueError, match="wish"):
+            make_users(replace(CONFIG, weights=wrong), held_out)
+
+
+def test_later_cycles_ask_new_requests_and_never_those_of_the_evaluation() -> None:
+    asked: dict[str, list[str]] = {}
+    ids: list[str] = []
+    for cycle in range(3):
+        for talk in run(cycle=cycle):
+            asked.setdefault(talk.user_id, []).append(talk.turns[0].content)
+            ids.append(talk.conversation_id)
+            said = "\n".join(turn.content for turn in talk.turns if turn.role == "user")
+            assert not any(request in said for request in evaluation_requests())
+    assert len(set(ids)) == len(ids)
+    assert all(len(set(requests)) == len(requests) == 3 * CONFIG.conversations for requests in asked.values())
+
+
+def test_held_out_phrasings_are_said_by_held_out_users_only() -> None:
+    sides = {user.user_id: user for user in make_users(CONFIG, held_out)}
+    kept = [(name, text) for name, table in COMPLAINTS.items() for text in table.held_out]
+    fixed = set(THANKS.held_out + CONTINUATIONS.held_out + RETRIES.held_out)
+    said = flagged = 0
+    for cycle in range(2):
+        for talk in run(cycle=cycle):
+            user = sides[talk.user_id]
+            own = {fill(text, wish) for wish in user.wishes for name, text in kept if name == wish.kind} | fixed
+            for row in talk.truth:
+                said += user.held_out
+                flagged += row.held_out_phrasing
+                assert user.held_out or not row.held_out_phrasing
+                assert (talk.turns[row.turn_index].content in own) <= row.held_out_phrasing
+    assert flagged > said / 6
+
+
+def test_truth_agrees_with_what_was_said() -> None:
+    users = {user.user_id: user for user in make_users(CONFIG, held_out)}
+    labels: Counter[str] = Counter()
+    for talk in run(replace(CONFIG, noise=0.0)):
+        wishes = users[talk.user_id].wishes
+        assert [row.turn_index for row in talk.truth] == list(range(2, len(talk.turns), 2))
+        for row in talk.truth:
+            labels[row.label] += 1
+            text, answer = talk.turns[row.turn_index].content, talk.turns[row.turn_index - 1].content
+            met = [satisfies(wish, answer) for wish in wishes]
+            assert not row.contrary
+            assert (row.wish >= 0) == (row.label == "reattempt_with_feedback")
+            if row.label == "reattempt_with_feedback":
+                table = COMPLAINTS[wishes[row.wish].kind]
+                assert not met[row.wish]
+                assert text in {fill(way, wishes[row.wish]) for way in table.everyone + table.held_out}
+            elif row.label == "reattempt_without_feedback":
+                assert not all(met)
+            elif row.label in ("positive_feedback", "continuation"):
+                assert all(met)
+            else:
+                assert text in conversation_requests()
+        assert sum(row.label.startswith("reattempt") for row in talk.truth) <= CONFIG.max_complaints
+    assert set(labels) == {
+        "reattempt_with_feedback",
+        "reattempt_without_feedback",
+        "positive_feedback",
+        "continuation",
+        "new_request",
+    }
+
+
+def test_noise_turns_reactions_round_at_its_rate() -> None:
+    noisy = [row for talk in run(replace(CONFIG, noise=0.3, users=200)) for row in talk.truth]
+    assert 0.15 < sum(row.contrary for row in noisy) / len(noisy) < 0.45
+    wishes = {user.user_id: user.wishes for user in make_users(CONFIG, held_out)}
+    for talk in run(replace(CONFIG, noise=1.0)):
+        for row in talk.truth:
+            met = all(satisfies(wish, talk.turns[row.turn_index - 1].content) for wish in wishes[talk.user_id])
+            assert row.contrary
+            assert met or not row.label.startswith("reattempt")
+            assert not met or row.label not in ("positive_feedback", "continuation")
+
+
+def test_the_order_of_users_changes_no_conversation() -> None:
+    users = make_users(CONFIG, held_out)
+    forward = simulate(Champion(), users, {}, Sampling(), CONFIG, 0)
+    backward = simulate(Champion(), users[::-1], {}, Sampling(), CONFIG, 0)
+    key = attrgetter("conversation_id")
+    assert sorted(forward, key=key) == sorted(backward, key=key)
+
+
+def test_log_has_wildchats_keys(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    talks = run(replace(CONFIG, users=30))
+    write_log(path, talks)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == len(talks)
+    for line, talk in zip(lines, talks, strict=True):
+        row = json.loads(line)
+        assert set(row) == {
+            *("conversation_hash", "model", "timestamp", "conversation", "turn", "language"),
+            *("toxic", "redacted", "hashed_ip", "header"),
+        }
+        assert (row["conversation_hash"], row["hashed_ip"]) == (talk.conversation_id, talk.user_id)
+        assert row["turn"] * 2 == len(row["conversation"])
+        stamps = [turn["timestamp"] for turn in row["conversation"]]
+        assert stamps == sorted(stamps)
+        assert stamps[0] >= "2026-01-05"
+        for turn in row["conversation"]:
+            assert set(turn) == {"role", "content", "timestamp", "turn_identifier", "language", "toxic", "redacted"}
+        identifiers = [turn["turn_identifier"] for turn in row["conversation"]]
+        assert identifiers[::2] == identifiers[1::2]
+        assert "wish" not in line.replace("wishes", "")
+    assert "French" in path.read_text(encoding="utf-8")
+
+
+def test_wish_and_truth_rows_are_contracts() -> None:
+    users = make_users(CONFIG, held_out)
+    rows = wish_rows(users)
+    assert len(rows) == sum(len(user.wishes) for user in users)
+    assert schema_of(WishRow).names == ["user_id", "kind", "argument"]
+    assert [from_record(WishRow, to_record(row)) for row in rows] == rows
+    truth = [row for talk in run() for row in talk.truth]
+    assert "turn_index" in schema_of(TruthRow).names
+    assert [from_record(TruthRow, to_record(row)) for row in truth] == truth
+    assert all(Check(row.kind, row.argument) for row in rows)
