@@ -42,13 +42,14 @@ $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "no python3 here: install Python 3.11 or name one with PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
 		{ echo "$(PYTHON) is not Python 3.11 or 3.12: name one with PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(INSTALLED): $(VENV)/.made pyproject.toml
-	$(BIN)/pip install --quiet --editable .
+	@echo "installing into $(VENV): some minutes, 3 GB"
+	@$(BIN)/pip install -qq --editable .
 	@touch $@
 
 $(DEVELOPED): $(INSTALLED)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	@$(BIN)/pip install -qq --editable '.[dev]'
 	@touch $@

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prefect import flow, task
@@ -43,7 +43,7 @@ def rollback(workspace: str = ".", version: str | None = None) -> str:
 @flow(name="prune", persist_result=True)
 def prune(days: int = 30) -> int:
     """Forget flow runs that ended more than ``days`` days ago, for Prefect keeps them for ever; returns how many."""
-    before = datetime.now(timezone.utc) - timedelta(days=days)
+    before = datetime.now(UTC) - timedelta(days=days)
     old = FlowRunFilter.model_validate({"end_time": {"before_": before.isoformat()}})
     gone = 0
     with get_client(sync_client=True) as client:

@@ -18,10 +18,9 @@ from prefect.concurrency.sync import concurrency
 from prefect.runtime import flow_run
 
 from rlhi import stages
+from rlhi.deploy import LEDGER_LIMIT
 from rlhi.stages import STAGES, StageReport
 
-LEDGER_LIMIT = "rlhi-ledger"
-"""The global concurrency limit that flows hold while they write to a workspace."""
 _LEASE_SECONDS = 60
 _ONCE = ("dpo",)
 

@@ -97,7 +97,8 @@ def init(root: Path, policy: Path) -> bool:
         for name in ("dvc.yaml", "params.yaml", "prefect.yaml"):
             if not (root / name).exists():
                 (root / name).write_text(template(name), encoding="utf-8")
-        (root / ".gitignore").write_text("/.rlhi/\n", encoding="utf-8")
+        # All that DVC versions stays out of git, also before DVC first sees it.
+        (root / ".gitignore").write_text("/.rlhi/\n/data/*/\n/models/*/\n", encoding="utf-8")
         for folder, text in _CARRIED.items():
             (root / folder).mkdir(parents=True, exist_ok=True)
             (root / folder / "README.md").write_text(text, encoding="utf-8")

@@ -8,29 +8,24 @@ from __future__ import annotations
 
 import fcntl
 import os
-import runpy
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlhi import children, deploy
+from rlhi.ledger import template
 from rlhi.store import read_json, write_json
 
-POOLS = ("cpu", "gpu")
-TRAIN_QUEUE = "train"
-LEDGER_LIMIT = "rlhi-ledger"
 _HOST = "127.0.0.1"
 _READY_SECONDS = 90
-_STOP_SECONDS = 10
 
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -103,16 +98,11 @@ def server_for(workspace: Path) -> Iterator[Server]:
         return
     found = running(workspace)
     if found is not None and found.kind == "up":
-        with _environment({**QUIET, "PREFECT_HOME": str(home(workspace)), "PREFECT_API_URL": found.api}):
+        with _using(found, workspace), _flushed():
             yield found
         return
-    with _owned(home(workspace)), _serving(workspace, _free_port(), "temporary") as server:
-        with _environment({**QUIET, "PREFECT_HOME": str(home(workspace)), "PREFECT_API_URL": server.api}):
-            _settle()
-            try:
-                yield server
-            finally:
-                _flush()
+    with _owned(home(workspace)), _serving(workspace, _free_port(), "temporary") as (server, _), _flushed():
+        yield server
 
 
 def up(workspace: Path, port: int = 4200) -> None:
@@ -121,29 +111,33 @@ def up(workspace: Path, port: int = 4200) -> None:
     Raises:
         ServerError: the port is taken, another command is at work here, or a part would not start.
     """
-    from rlhi.ledger import template
-
     _check_port(port)
     root = workspace.resolve()
     if not (root / "prefect.yaml").exists():
         (root / "prefect.yaml").write_text(template("prefect.yaml"), encoding="utf-8")
     stop = threading.Event()
-    with _owned(home(root)), _signals(stop), _serving(root, port, "up") as server:
-        environment = {**QUIET, "PREFECT_HOME": str(home(root)), "PREFECT_API_URL": server.api}
-        with _environment(environment):
-            _settle()
-            _make_pools()
-            _deploy(root)
-            with _workers(root) as workers:
-                print(f"Prefect UI: {server.url}  (workers: {', '.join(POOLS)}; Ctrl-C stops all)", flush=True)
-                while not stop.wait(0.5):
-                    for pool, worker in workers.items():
-                        if worker.poll() is not None:
-                            raise ServerError(f"the worker of pool {pool} ended: see {_log_file(root, pool)}")
+    with _owned(home(root)), _signals(stop), _serving(root, port, "up") as (server, child):
+        deploy.make_pools()
+        _deploy(root)
+        with _workers(root) as workers:
+            print(f"Prefect UI: {server.url}  (workers: {', '.join(workers)}; Ctrl-C stops all)", flush=True)
+            parts = {"server": child, **workers}
+            while not stop.wait(0.5):
+                for name, part in parts.items():
+                    if part.poll() is not None:
+                        raise ServerError(f"the {name} process ended by itself: see {_log_file(root, name)}")
+
+
+def _deploy(workspace: Path) -> None:
+    said = deploy.deploy(workspace)
+    if said is not None:
+        log = _log_file(workspace, "deploy")
+        log.write_text(said, encoding="utf-8")
+        raise ServerError(f"{workspace / 'prefect.yaml'} cannot be deployed: see {log}")
 
 
 @contextmanager
-def _serving(workspace: Path, port: int, kind: Literal["up", "temporary"]) -> Iterator[Server]:
+def _serving(workspace: Path, port: int, kind: Literal["up", "temporary"]) -> Iterator[tuple[Server, children.Child]]:
     folder, url = home(workspace), f"http://{_HOST}:{port}"
     told = folder / "server.json"
     told.unlink(missing_ok=True)
@@ -151,50 +145,118 @@ def _serving(workspace: Path, port: int, kind: Literal["up", "temporary"]) -> It
     environment |= {"PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{url}/api"}
     command = ["uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", _HOST, "--port", str(port)]
     log = _log_file(workspace, "server")
-    child = _start([*command, "--timeout-keep-alive", "5", "--log-level", "warning"], environment, log)
+    server = Server(url, os.getpid(), kind)
+    child = children.start([*command, "--timeout-keep-alive", "5", "--log-level", "warning"], environment, log)
     try:
-        _await_health(f"{url}/api/health", child, log)
-        write_json(told, {"url": url, "pid": os.getpid(), "kind": kind})
-        yield Server(url, os.getpid(), kind)
+        # Prefect is imported here, while the server does the same.
+        with _using(server, workspace):
+            _await_health(f"{url}/api/health", child, log)
+            write_json(told, {"url": url, "pid": os.getpid(), "kind": kind})
+            deploy.settle()
+            yield server, child
     finally:
         told.unlink(missing_ok=True)
-        _stop([child])
+        children.stop([child])
 
 
 @contextmanager
-def _workers(workspace: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    started: dict[str, subprocess.Popen[bytes]] = {}
+def _workers(workspace: Path) -> Iterator[dict[str, children.Child]]:
+    started: dict[str, children.Child] = {}
     try:
-        for pool in POOLS:
+        for pool in deploy.POOLS:
             command = ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", f"rlhi-{pool}"]
             environment = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
-            started[pool] = _start(command, environment, _log_file(workspace, pool))
+            started[pool] = children.start(command, environment, _log_file(workspace, pool))
         yield started
     finally:
-        _stop(list(started.values()))
+        children.stop(list(started.values()))
 
 
-def _settle() -> None:
-    """Put right what a former server left behind when it was killed: held slots, runs that look alive, late runs."""
-    from datetime import datetime, timezone
+@contextmanager
+def _flushed() -> Iterator[None]:
+    """Send what is still on its way when the block ends: logs, and the events that tell a server of task runs."""
+    try:
+        yield
+    finally:
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
 
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter
-    from prefect.states import Crashed
+        for worker in (APILogWorker, EventsWorker):
+            worker.drain_all(timeout=5)
 
-    lost = FlowRunFilter.model_validate({"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}})
-    now = datetime.now(timezone.utc).isoformat()
-    missed = FlowRunFilter.model_validate(
-        {"state": {"type": {"any_": ["SCHEDULED"]}}, "next_scheduled_start_time": {"before_": now}}
-    )
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(LEDGER_LIMIT, limit=1)
-        limit = client.read_global_concurrency_limit_by_name(LEDGER_LIMIT)
-        if limit.active_slots:
-            client.delete_global_concurrency_limit_by_name(LEDGER_LIMIT)
-            client.upsert_global_concurrency_limit_by_name(LEDGER_LIMIT, limit=1)
-        for run in client.read_flow_runs(flow_run_filter=lost):
-            client.set_flow_run_state(run.id, Crashed(message="its process ended without a word"), force=True)
-        while runs := client.read_flow_runs(flow_run_filter=missed, limit=200):
-            for run in runs:
-                client.delete_flow_run(run.id)
+
+def _await_health(url: str, child: children.Child, log: Path) -> None:
+    until = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < until and child.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise ServerError(f"the Prefect server did not start: see {log}")
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Own the database in a Prefect home."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = read_json(folder / "server.json").get("pid", "of unknown number")
+            raise ServerError(f"process {holder} is at work in {folder.parent.parent}: wait for it to end") from None
+        yield
+
+
+def _using(server: Server, workspace: Path) -> AbstractContextManager[None]:
+    return _environment({**QUIET, "PREFECT_HOME": str(home(workspace)), "PREFECT_API_URL": server.api})
+
+
+@contextmanager
+def _environment(updates: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and Prefect's settings with them, for it reads the environment only once."""
+    before = {name: os.environ.get(name) for name in updates}
+    os.environ.update(updates)
+    try:
+        import prefect.settings as settings
+
+        known = {getattr(settings, name): text for name, text in updates.items() if hasattr(settings, name)}
+        with settings.temporary_settings(updates=known):
+            yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = old
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM set ``stop`` inside the block."""
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            raise ServerError(f"port {port} is taken: choose another with `rlhi up --port N`") from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _log_file(workspace: Path, name: str) -> Path:
+    return home(workspace) / "logs" / f"{name}.log"

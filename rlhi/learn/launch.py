@@ -68,7 +68,7 @@ def train(
         try:
             with (output / "metrics.jsonl").open("w", encoding="utf-8") as metrics:
                 for line in process.stdout:
-                    if line.startswith("{"):
+                    if line.startswith('{"step"'):
                         metrics.write(line)
                         step = json.loads(line)
                         on_step(int(step["step"]), int(step["of"]), float(step["loss"]))

@@ -1,0 +1,43 @@
+"""What all tests share: a quiet, offline, small machine, and the real conversations where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Before anything imports torch or Prefect: both read these once.
+for _name, _value in {
+    "OMP_NUM_THREADS": "2",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DVC_NO_ANALYTICS": "1",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_DATA = "real data not found: set RLHI_DATA"
+
+# A busy machine is no failure; CI draws the same examples every time.
+settings.register_profile("rlhi", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("rlhi")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real conversations, ratings and labels: ``RLHI_DATA``, else ``shared/data`` beside the checkout."""
+    folder = Path(os.environ.get("RLHI_DATA") or ROOT.parent / "shared" / "data").expanduser()
+    if not (folder / "conversations.jsonl.gz").is_file():
+        pytest.skip(NO_DATA)
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was not measured, so that a green run without data does not look like one with it."""
+    skipped = terminalreporter.getreports("skipped")
+    missing = sum("RLHI_DATA" in str(report.longrepr) for report in skipped)
+    terminalreporter.write_line(f"{missing} tests skipped for missing data")

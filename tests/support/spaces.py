@@ -1,0 +1,66 @@
+"""Workspaces with a tiny champion, tiny sizes and a simulated log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from rlhi import ledger
+from rlhi.config import SplitConfig
+from rlhi.models.base import Sampling
+from rlhi.models.scripted import ScriptedChatModel
+from rlhi.simulate import SimulatorConfig, evaluation_requests, make_users, simulate, wish_rows, write_log
+from rlhi.simulate.log import user_key
+from rlhi.simulate.users import WishRow
+from rlhi.stages import incoming
+from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
+from rlhi.store import Workspace, write_json, write_table
+
+REPLIES = [
+    "Basil needs sun and water.",
+    "- Put it in the sun\n- Water it daily\n- Cut the tips",
+    "1. Buy a pot\n2. Fill it with soil\n3. Water it",
+    "In short, it depends. There are many things, which one can do, in order, to keep a plant alive for a long time.",
+    "you can put it near a window and it will grow",
+    "For example, a **window** that faces south is good. Do you have one?",
+    "There are several considerations regarding this particular subject, and understanding them takes time. " * 4,
+]
+
+TINY = {
+    "rewrites": {"turns": 12, "tries": 2},
+    "candidates": {"prompts": 12, "n": 4},
+    "pairs": {"min_margin": 0.0},
+    "dpo": {"min_new_pairs": 4, "max_pairs": 16, "epochs": 1, "batch": 4, "lora_rank": 4},
+    "evaluate": {"users": 6, "requests": 2, "samples": 1, "pairs": 10},
+}
+SHORT = {"max_new_tokens": 12, "context_tokens": 256, "batch": 16}
+
+
+def make_space(root: Path, policy: Path, **sections: dict[str, object]) -> Workspace:
+    """A workspace around ``policy`` with sizes for tests; ``sections`` override parameters."""
+    ledger.init(root, policy)
+    file = root / "params.yaml"
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for name in ("rewrites", "candidates", "evaluate"):
+        params[name]["sampling"] = {**params[name]["sampling"], **SHORT}
+    for name, values in [*TINY.items(), *sections.items()]:
+        params[name] = {**params[name], **values}
+    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    return Workspace(root)
+
+
+def land_talk(space: Workspace, cycle: int = 1, users: int = 30, seed: int = 0) -> Path:
+    """Simulated users talk to a scripted champion; the log is landed, their wishes lie where ``evaluate`` looks."""
+    config = SimulatorConfig(users=users, seed=seed)
+    split = SplitConfig()
+    people = make_users(config, lambda name: split.holds_out(user_key(name)), cycle - 1)
+    talks = simulate(ScriptedChatModel(REPLIES), people, {}, Sampling(), config, cycle - 1)
+    log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    write_log(log, talks)
+    wishes = [WishRow(user_key(row.user_id), row.kind, row.argument) for row in wish_rows(people)]
+    write_table(space.path(WISHES), WishRow, wishes, user=lambda row: row.user_id)
+    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(evaluation_requests())})
+    incoming.land(space, log, cycle)
+    return log

@@ -1,0 +1,140 @@
+"""params.yaml: all defaults, no other name, no wrong value; and the split that it fixes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlhi.config import ConfigError, Params, SplitConfig, load_params
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULTS = Params().model_dump(mode="json")
+
+
+def sections(tree: dict[str, object], *path: str) -> Iterator[tuple[str, ...]]:
+    """The path of every section, the top first."""
+    yield path
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from sections(value, *path, name)
+
+
+SECTIONS = [path for path in sections(DEFAULTS) if path[-1:] not in (("gains",), ("guards",))]
+
+
+def nested(path: tuple[str, ...], value: object) -> object:
+    for name in reversed(path):
+        value = {name: value}
+    return value
+
+
+def refused(folder: Path, text: str) -> str:
+    """What load_params says of a text: one line that names the file."""
+    file = folder / "params.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        load_params(file)
+    said = str(error.value)
+    assert "\n" not in said and str(file) in said
+    return said.removeprefix(str(file))
+
+
+def test_params_yaml_holds_every_default_and_nothing_else() -> None:
+    assert yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) == DEFAULTS
+    assert load_params(ROOT / "params.yaml") == Params()
+
+
+def test_params_yaml_says_what_each_parameter_is_for() -> None:
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    at_gate = lines.index(next(line for line in lines if line.startswith("gate:")))
+    bare = [line for line in lines[:at_gate] if ": " in line and "#" not in line]
+    assert not bare, "parameters without a comment"
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("# nothing\n")
+    assert load_params(tmp_path / "params.yaml") == Params()
+
+
+@pytest.mark.parametrize("path", SECTIONS, ids=lambda path: ".".join(path) or "top")
+def test_an_unknown_name_is_named(tmp_path: Path, path: tuple[str, ...]) -> None:
+    said = refused(tmp_path, yaml.safe_dump(nested(path, {"turnz": 3})))
+    assert "unknown" in said and repr(".".join((*path, "turnz"))) in said
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("dpo: {batch: many}", "dpo.batch"),
+        ("dpo: {batch: 0}", "dpo.batch"),
+        ("dpo: {batch: 1.5}", "dpo.batch"),
+        ("dpo: {deepspeed: 4}", "dpo.deepspeed"),
+        ("dpo: {precision: fp8}", "dpo.precision"),
+        ("split: {held_out: 1}", "split.held_out"),
+        ("split: {held_out: [0.4]}", "split.held_out"),
+        ("candidates: {n: null}", "candidates.n"),
+        ("candidates: {sampling: {temperature: -1}}", "candidates.sampling.temperature"),
+        ("gate: {gains: {preference: {margin: wide}}}", "gate.gains.preference.margin"),
+        ("gate: {drift: ignore}", "gate.drift"),
+        ("seed: zero", "seed"),
+        ("rewrites: 3", "rewrites"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, text: str, name: str) -> None:
+    assert refused(tmp_path, text).startswith(f": {name}: ")
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a\n- b", "just words", "\tx: 1", "a: &x *y"])
+def test_what_is_no_parameter_file_is_refused(tmp_path: Path, text: str) -> None:
+    refused(tmp_path, text)
+
+
+def test_binary_garbage_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(ConfigError, match="YAML"):
+        load_params(tmp_path / "params.yaml")
+    with pytest.raises(ConfigError, match="rlhi init"):
+        load_params(tmp_path / "absent.yaml")
+
+
+def test_parameters_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Params().dpo.batch = 3
+
+
+@given(st.text(), st.floats(0.01, 0.99))
+def test_a_user_held_out_stays_held_out_when_more_are(user: str, share: float) -> None:
+    held = SplitConfig(held_out=share).holds_out(user)
+    assert held == SplitConfig(held_out=share).holds_out(user)
+    if held:
+        assert SplitConfig(held_out=0.995).holds_out(user)
+
+
+def test_the_split_holds_out_its_share_and_the_salt_moves_it() -> None:
+    users = [f"user{at}" for at in range(4000)]
+    one, other = SplitConfig(held_out=0.3, salt="a"), SplitConfig(held_out=0.3, salt="b")
+    drawn = {user for user in users if one.holds_out(user)}
+    assert abs(len(drawn) / len(users) - 0.3) < 0.03
+    both = {user for user in drawn if other.holds_out(user)}
+    assert abs(len(both) / len(users) - 0.09) < 0.03
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_deepspeed_presets(stage: int) -> None:
+    preset = json.loads((ROOT / "infra" / "deepspeed" / f"zero{stage}.json").read_text(encoding="utf-8"))
+    assert preset["zero_optimization"]["stage"] == stage
+    # Without it ZeRO-3 writes no model.safetensors.
+    assert preset["zero_optimization"].get("stage3_gather_16bit_weights_on_model_save", False) == (stage == 3)
+
+
+def test_the_kubernetes_pool_uses_each_of_its_variables() -> None:
+    template = json.loads((ROOT / "infra" / "k8s" / "gpu-pool.json").read_text(encoding="utf-8"))
+    used = set(re.findall(r"{{ (\w+) }}", json.dumps(template["job_configuration"])))
+    assert used == set(template["variables"]["properties"])
