@@ -36,8 +36,9 @@ def real_data() -> Path:
     return folder
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much was not measured, so that a green run without data does not look like one with it."""
-    skipped = terminalreporter.getreports("skipped")
-    missing = sum("RLHI_DATA" in str(report.longrepr) for report in skipped)
-    terminalreporter.write_line(f"{missing} tests skipped for missing data")
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say last how much was not measured, so that a green run without data does not look like one with it."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        missing = sum("RLHI_DATA" in str(report.longrepr) for report in reporter.getreports("skipped"))
+        reporter.write_line(f"{missing} tests skipped for missing data")

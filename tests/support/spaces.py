@@ -50,9 +50,11 @@ def make_space(root: Path, policy: Path, **sections: dict[str, object]) -> Works
     return Workspace(root)
 
 
-def land_talk(space: Workspace, cycle: int = 1, users: int = 30, seed: int = 0) -> Path:
+def land_talk(
+    space: Workspace, cycle: int = 1, users: int = 30, seed: int = 0, weights: tuple[tuple[str, int], ...] = ()
+) -> Path:
     """Simulated users talk to a scripted champion; the log is landed, their wishes lie where ``evaluate`` looks."""
-    config = SimulatorConfig(users=users, seed=seed)
+    config = SimulatorConfig(users=users, seed=seed, weights=weights)
     split = SplitConfig()
     people = make_users(config, lambda name: split.holds_out(user_key(name)), cycle - 1)
     talks = simulate(ScriptedChatModel(REPLIES), people, {}, Sampling(), config, cycle - 1)

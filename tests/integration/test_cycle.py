@@ -1,0 +1,142 @@
+"""Whole cycles on a tiny model: recorded, repeatable, killable, and blind to the simulator's wishes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rlhi import ledger, stages
+from rlhi.simulate.users import WishRow
+from rlhi.stages.evaluate import WISHES
+from rlhi.store import Workspace, read_json, read_table, write_table
+from tests.support.cycles import digest, run_cycle
+from tests.support.spaces import land_talk, make_space
+
+BEFORE_EVALUATE = tuple(
+    output for stage in stages.STAGES.values() if stage.flow != "evaluate" for output in stage.outputs
+)
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
+    """A workspace with a landed log, no cycle yet; copied by those who change it."""
+    root = tmp_path_factory.mktemp("spaces") / "fresh"
+    land_talk(make_space(root, tiny_policy))
+    return root
+
+
+@pytest.fixture(scope="module")
+def cycled(fresh: Path) -> Path:
+    """The same after one undisturbed cycle."""
+    root = fresh.with_name("cycled")
+    shutil.copytree(fresh, root, symlinks=True)
+    run_cycle(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def disturbed(fresh: Path) -> Path:
+    """The same log, its wishes shuffled, and a cycle that is killed with -9 at three points before it may end."""
+    root = fresh.with_name("disturbed")
+    shutil.copytree(fresh, root, symlinks=True)
+    _shuffle_wishes(root)
+    points: list[Callable[[], bool]] = [
+        lambda: any((root / "data/samples/candidates").glob("*.parquet")),
+        lambda: any((root / ".rlhi/training").glob("*/metrics.jsonl")),
+        lambda: (root / "reports/index.html").exists(),
+    ]
+    for reached in points:
+        _run_and_kill(root, reached)
+    assert run_cycle(root) is not None
+    return root
+
+
+def test_a_cycle_is_one_commit_and_leaves_dvc_up_to_date(cycled: Path) -> None:
+    record = ledger.history(cycled)[0]
+    decision = read_json(cycled / "metrics/decision.json")
+    assert (record.cycle, record.verdict, record.champion) == (1, decision["verdict"], "v0.1.0")
+    status = subprocess.run([sys.executable, "-m", "dvc", "status"], cwd=cycled, capture_output=True, text=True)
+    assert "up to date" in status.stdout
+    repro = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=cycled, capture_output=True, text=True)
+    assert "Data and pipelines are up to date." in repro.stdout, repro.stdout + repro.stderr
+
+
+def test_a_cycle_with_nothing_new_does_nothing(cycled: Path) -> None:
+    head = _head(cycled)
+    start = time.monotonic()
+    assert run_cycle(cycled) is None
+    assert time.monotonic() - start < 10
+    assert _head(cycled) == head
+
+
+@pytest.mark.parametrize("stage", ["ingest", "feedback", "personas", "rewrites", "candidates", "pairs"])
+def test_a_rebuilt_table_has_the_same_bytes(cycled: Path, stage: str) -> None:
+    outputs = stages.STAGES[stage].outputs
+    before = digest(cycled, *outputs)
+    for output in outputs:
+        shutil.rmtree(cycled / output)
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", stage],
+        cwd=cycled, capture_output=True, text=True, env={**os.environ, "PATH": _path()},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert digest(cycled, *outputs) == before
+
+
+def test_a_killed_cycle_ends_with_the_data_of_an_undisturbed_one(cycled: Path, disturbed: Path) -> None:
+    folders = [folder for folder in BEFORE_EVALUATE if folder.startswith("data/")]
+    assert digest(disturbed, *folders) == digest(cycled, *folders)
+    assert len(ledger.history(disturbed)) == 1
+
+
+def test_the_wishes_change_no_byte_before_evaluate(cycled: Path, disturbed: Path) -> None:
+    assert digest(disturbed, WISHES) != digest(cycled, WISHES)
+    assert digest(disturbed, *BEFORE_EVALUATE) == digest(cycled, *BEFORE_EVALUATE)
+    assert digest(disturbed, "data/evaluation") != digest(cycled, "data/evaluation")
+
+
+def _shuffle_wishes(root: Path) -> None:
+    rows = sorted(read_table(root / WISHES, WishRow), key=lambda row: row.user_id)
+    kinds = [(row.kind, row.argument) for row in rows]
+    random.Random(1).shuffle(kinds)
+    shuffled = [WishRow(row.user_id, *kind) for row, kind in zip(rows, kinds, strict=True)]
+    write_table(root / WISHES, WishRow, shuffled, user=lambda row: row.user_id)
+
+
+def _run_and_kill(root: Path, reached: Callable[[], bool]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.cycles", str(root)], start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 300
+    while not reached():
+        if process.poll() is not None:
+            raise AssertionError(f"the cycle ended before the point of its death: {process.communicate()[1][-2000:]}")
+        assert time.monotonic() < until, "the cycle never came to the point of its death"
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _head(root: Path) -> str:
+    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True).stdout
+
+
+def _path() -> str:
+    return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def test_decision_is_standard_json(cycled: Path) -> None:
+    text = (cycled / "metrics/decision.json").read_text(encoding="utf-8")
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert Workspace(cycled).params.dpo.min_new_pairs == 4
