@@ -28,17 +28,15 @@ Config = Annotated[list[str], typer.Option("--set", help="A parameter for this r
 
 def main() -> None:
     """Entry point: a known error is one line and exit code 1 (2 for wrong usage), never a traceback."""
-    from rlhi.errors import KNOWN
-
     try:
         app()
-    except KNOWN() as error:
-        print(f"rlhi: {str(error) or type(error).__name__}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        if error.errno is None:
+    except Exception as error:
+        from rlhi.errors import explain
+
+        told = explain(error)
+        if told is None:
             raise
-        print(f"rlhi: {error.filename or 'file system'}: {error.strerror}", file=sys.stderr)
+        print(f"rlhi: {told}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -63,7 +61,7 @@ def _say(value: dict[str, object], as_json: bool, text: Callable[[], str]) -> No
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="The folder to make; new or empty.")],
-    policy: Annotated[str, typer.Option(help="The first champion: `embedded`, or a folder with safetensors.")] = "embedded",
+    policy: Annotated[str, typer.Option(help="First champion: `embedded`, or a folder of safetensors.")] = "embedded",
 ) -> None:
     """Make a workspace: a git and DVC repository with parameters, stages and its first champion."""
     from rlhi import ledger
@@ -78,7 +76,7 @@ def init(
 @app.command()
 def ingest(
     context: typer.Context,
-    logs: Annotated[list[Path], typer.Argument(help="Logs: WildChat, OpenAI messages, ShareGPT or our own; gz, jsonl, parquet.")],
+    logs: Annotated[list[Path], typer.Argument(help="WildChat, OpenAI messages, ShareGPT or our own; gz too.")],
     as_json: Json = False,
 ) -> None:
     """Take in logs of conversations. What cannot be read is quarantined with file, line and reason (exit code 3)."""
@@ -103,11 +101,12 @@ def cycle(context: typer.Context, as_json: Json = False) -> None:
 def run(context: typer.Context, stage: Annotated[str, typer.Argument(help="A stage of `rlhi stages`.")]) -> None:
     """Run one stage; this is what dvc.yaml calls."""
     from rlhi import ledger, stages
+    from rlhi.store import Workspace
 
     space = _space(context)
-    if stage in stages.STAGES and "cycle.json" in stages.STAGES[stage].inputs and (space / ".dvc").is_dir():
-        if not (space / "cycle.json").exists():
-            ledger.begin(space)
+    pinned = stage in stages.STAGES and "cycle.json" in stages.STAGES[stage].inputs
+    if pinned and Workspace(space).params and not (space / "cycle.json").exists():
+        ledger.begin(space)
     report = stages.run(stage, space)
     print(stages.line(report))
 
@@ -118,7 +117,8 @@ def list_stages() -> None:
     from rlhi.stages import STAGES
 
     for stage in STAGES.values():
-        print(f"{stage.flow:9} {stage.name:11} {', '.join(stage.inputs)} -> {', '.join((*stage.outputs, *stage.metrics))}")
+        outputs = ", ".join((*stage.outputs, *stage.metrics))
+        print(f"{stage.flow:9} {stage.name:11} {', '.join(stage.inputs)} -> {outputs}")
 
 
 @app.command()
@@ -136,17 +136,19 @@ def quarantine(context: typer.Context, as_json: Json = False) -> None:
     from rlhi.contracts import Quarantined
     from rlhi.store import Workspace, read_table
 
-    rows = sorted(read_table(Workspace(_space(context)).path("data/quarantine"), Quarantined), key=lambda r: (r.file, r.line))
+    space = Workspace(_space(context))
+    _ = space.params
+    rows = sorted(read_table(space.path("data/quarantine"), Quarantined), key=lambda row: (row.file, row.line))
     for row in rows:
-        print(json.dumps({"file": row.file, "line": row.line, "reason": row.reason}) if as_json
-              else f"{row.file}:{row.line}: {row.reason}")  # fmt: skip
+        told = json.dumps({"file": row.file, "line": row.line, "reason": row.reason}, ensure_ascii=False)
+        print(told if as_json else f"{row.file}:{row.line}: {row.reason}")
     if not rows and not as_json:
         print("the quarantine is empty")
 
 
 @app.command()
 def label(
-    rows: Annotated[Path, typer.Argument(help="jsonl rows with `context` (request, answer, follow-up) or a conversation.")],
+    rows: Annotated[Path, typer.Argument(help="jsonl: `context` (request, answer, follow-up) or a conversation.")],
     out: Annotated[Path, typer.Argument(help="The same rows with `label` and `probability`.")],
 ) -> None:
     """Label follow-up messages: what do they say of the answer before them?"""
@@ -172,7 +174,7 @@ def score(
 @app.command()
 def rollback(
     context: typer.Context,
-    version: Annotated[str | None, typer.Argument(help="Such as v0.1.0; the one before the champion when left out.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Such as v0.1.0; else the one before the champion.")] = None,
 ) -> None:
     """Make a former version champion again; the history stays."""
     from rlhi import ledger

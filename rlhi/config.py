@@ -94,7 +94,7 @@ class CandidatesConfig(Section):
 class RewardConfig(Section):
     """The persona-conditioned reward head on frozen features."""
 
-    l2: float = Field(default=1.0, gt=0)
+    l2: float = Field(default=30.0, gt=0)
     persona_dimensions: int = Field(default=16, ge=1)
     min_pairs: int = Field(default=8, ge=1)
 
@@ -102,7 +102,7 @@ class RewardConfig(Section):
 class PairsConfig(Section):
     """Which comparisons are worth learning from."""
 
-    min_margin: float = Field(default=0.2, ge=0)
+    min_margin: float = Field(default=0.5, ge=0)
     max_per_user: int = Field(default=8, ge=1)
     replay: float = Field(default=0.3, ge=0, le=1)
 
@@ -112,11 +112,11 @@ class DpoConfig(Section):
 
     min_new_pairs: int = Field(default=24, ge=1)
     max_pairs: int = Field(default=160, ge=1)
-    epochs: float = Field(default=3, gt=0)
-    learning_rate: float = Field(default=2e-4, gt=0)
+    epochs: float = Field(default=2, gt=0)
+    learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
-    batch: int = Field(default=8, ge=1)
-    accumulation: int = Field(default=1, ge=1)
+    batch: int = Field(default=4, ge=1)
+    accumulation: int = Field(default=2, ge=1)
     max_length: int = Field(default=512, ge=32)
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
     precision: Literal["bf16", "fp32"] = "bf16"

@@ -27,11 +27,17 @@ from rlhi.store import Workspace, read_json
 SIZES: dict[str, dict[str, object]] = {
     "rewrites": {"turns": 40, "tries": 4},
     "candidates": {"prompts": 56, "n": 8},
-    "dpo": {"max_pairs": 72},
-    "evaluate": {"users": 40, "requests": 3, "samples": 2},
+    "dpo": {"max_pairs": 112, "max_length": 256},
+    "evaluate": {"users": 44, "requests": 3, "samples": 2},
 }
-TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 384}
-USERS = 84
+TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 320}
+USERS = 112
+# Wishes within a small model's reach come up more often than those it never meets; all sixteen kinds do come up.
+WEIGHTS = {
+    "at_most_words": 8, "at_most_sentences": 6, "one_paragraph": 4, "bullets": 3, "numbered": 3, "no_commas": 3,
+    "plain_words": 3, "summary_first": 2, "has_example": 2, "no_lists": 1, "no_digits": 1, "bold_keywords": 1,
+    "at_least_words": 1, "language": 1, "ends_with_question": 1, "lower_case": 1,
+}  # fmt: skip
 TALK = Sampling(n=1, temperature=0.9, top_k=50, max_new_tokens=80)
 
 
@@ -56,8 +62,8 @@ class DemoCycle:
 
 def talked(root: Path, users: int, seed: int) -> str:
     """`rlhi simulate`: one round of talk; what to tell of it."""
-    done = talk(root, SimulatorConfig(users=users, seed=seed), TALK)
-    return f"{done.users} users, {done.conversations} conversations, {done.messages} messages landed from {done.log.name}"
+    done = talk(root, _simulator(users, seed), TALK)
+    return f"{done.users} users, {done.conversations} conversations, {done.messages} messages: landed {done.log.name}"
 
 
 def demo(root: Path, seed: int, cycles: int, as_json: bool) -> None:
@@ -86,7 +92,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
     _tell(f"cycle {number}: simulated users talk to policy@{ledger.champion(root)}")
     said: Talked | None = None
     if not (root / ".rlhi" / "simulated" / f"cycle-{number:04d}.jsonl.gz").exists():
-        said = talk(root, SimulatorConfig(users=USERS, seed=seed), TALK)
+        said = talk(root, _simulator(USERS, seed), TALK)
         _tell(f"  {said.users} users had {said.conversations} conversations, {said.messages} messages")
     report = improve(root)
     _tell("  " + report.as_text().replace("\n", "\n  "))
@@ -111,6 +117,10 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
         labeller_f1=plain.f1,
         labeller_f1_held_out_phrasings=held_out.f1,
     )
+
+
+def _simulator(users: int, seed: int) -> SimulatorConfig:
+    return SimulatorConfig(users=users, seed=seed, weights=tuple(WEIGHTS.items()))
 
 
 def _size(root: Path, seed: int) -> None:

@@ -7,35 +7,35 @@ what happened; what a killed process left undone after it (tags) is done by whoe
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from rlhi.repository import LedgerError, alone, dvc, git, gto
 from rlhi.store import read_json, write_json
+
+__all__ = [
+    "CyclePin", "CycleRecord", "LedgerError", "begin", "champion", "history", "init", "pinned", "policy_path",
+    "record", "record_collect", "rollback", "template", "under_way", "upcoming",
+]  # fmt: skip
 
 FIRST_VERSION = "v0.1.0"
 TRACKED = ("data/incoming", "data/samples", "data/simulator", "models/policy")
 """Folders that no stage makes whole: versioned as they are."""
 COLLECT = ("ingest", "feedback", "personas")
-_LOCK_SECONDS = 15
+_RECORDED = (
+    ".dvc", ".dvcignore", ".gitignore", "dvc.yaml", "dvc.lock", "params.yaml", "prefect.yaml", "cycle.json", "metrics",
+    "reports", "data/*.dvc", "data/.gitignore", "models/*.dvc", "models/.gitignore",
+)  # fmt: skip
 _CARRIED = {
     "data/incoming": "Logs as they came, named by their hash; batches.json says what they were called.\n",
     "data/samples": "Text that models were asked for, a file for every block: a rebuilt table reads it from here.\n",
     "data/simulator": "Simulated users' hidden wishes and the evaluation requests; only `evaluate` opens them.\n",
 }
-
-
-class LedgerError(RuntimeError):
-    """A version cannot be written or found; the message is one line with the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,15 @@ def init(root: Path, policy: Path) -> bool:
     if strange and not (root / ".rlhi").is_dir():
         raise LedgerError(f"{root} is not empty and no workspace: choose another folder")
     (root / ".rlhi").mkdir(parents=True, exist_ok=True)
-    with _alone(root):
+    with alone(root):
         if not (root / ".git").is_dir():
-            _git(root, "init", "--quiet", "--initial-branch=main")
-        if not _git(root, "config", "user.email", check=False):
-            _git(root, "config", "user.name", "rlhi")
-            _git(root, "config", "user.email", "rlhi@localhost")
+            git(root, "init", "--quiet", "--initial-branch=main")
+        if not git(root, "config", "user.email", check=False):
+            git(root, "config", "user.name", "rlhi")
+            git(root, "config", "user.email", "rlhi@localhost")
         if not (root / ".dvc" / "config").is_file():
-            _dvc(root, "init", "--quiet", "--force")
-            _dvc(root, "config", "core.analytics", "false")
+            dvc(root, "init", "--quiet", "--force")
+            dvc(root, "config", "core.analytics", "false")
         for name in ("dvc.yaml", "params.yaml", "prefect.yaml"):
             if not (root / name).exists():
                 (root / name).write_text(template(name), encoding="utf-8")
@@ -103,7 +103,7 @@ def init(root: Path, policy: Path) -> bool:
             (root / folder).mkdir(parents=True, exist_ok=True)
             (root / folder / "README.md").write_text(text, encoding="utf-8")
         _install_policy(root, policy, FIRST_VERSION)
-        _dvc(root, "add", "--quiet", *TRACKED)
+        dvc(root, "add", "--quiet", *TRACKED)
         _commit(root, "Make the workspace", {"RLHI-Champion": FIRST_VERSION})
     _repair(root)
     return True
@@ -116,7 +116,7 @@ def champion(root: Path) -> str:
         LedgerError: no champion was ever assigned.
     """
     assigned = sorted(_tags(root, "policy#champion#*"), key=lambda tag: int(tag.rsplit("#", 1)[1]))
-    versions = _git(root, "tag", "--points-at", assigned[-1] + "^{}", "--list", "policy@*").split() if assigned else []
+    versions = git(root, "tag", "--points-at", assigned[-1] + "^{}", "--list", "policy@*").split() if assigned else []
     if not versions:
         raise LedgerError(f"{root} has no champion: make the workspace with `rlhi init`")
     return max(versions, key=_number).removeprefix("policy@")
@@ -129,7 +129,7 @@ def policy_path(root: Path, version: str) -> Path:
         partial = folder.with_name(f".{version}.{os.getpid()}")
         shutil.rmtree(partial, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _dvc(root, "get", "--quiet", ".", "models/policy", "--rev", f"policy@{version}", "--out", str(partial))
+        dvc(root, "get", "--quiet", ".", "models/policy", "--rev", f"policy@{version}", "--out", str(partial))
         partial.rename(folder)
     return folder
 
@@ -170,8 +170,8 @@ def begin(root: Path) -> CyclePin:
 
 def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
     """Commit what a collect between cycles brought in; the revision, None when nothing changed."""
-    with _alone(root):
-        _dvc(root, "commit", "--quiet", "--force", *stages, "data/incoming.dvc")
+    with alone(root):
+        dvc(root, "commit", "--quiet", "--force", *stages, "data/incoming.dvc")
         return _commit(root, "Collect", {"RLHI-Collect": "yes"})
 
 
@@ -179,17 +179,23 @@ def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
     """Finish the cycle under way: one commit of its data, metrics and verdict; a promotion also moves the champion."""
     pin = pinned(root)
     version = _next_version(root) if verdict == "promote" else pin.champion
-    with _alone(root):
+    with alone(root):
         if _finished(root) < pin.cycle:
+            promoting = root / ".rlhi" / "promoting"
             if verdict == "promote":
+                promoting.touch()
                 _install_policy(root, root / "models" / "challenger", version)
-            _dvc(root, "add", "--quiet", *TRACKED)
-            _dvc(root, "commit", "--quiet", "--force")
+            elif promoting.exists():
+                # Killed half way through a promotion that is refused now: back to the champion's files.
+                _install_policy(root, policy_path(root, pin.champion), pin.champion)
+            dvc(root, "add", "--quiet", *TRACKED)
+            dvc(root, "commit", "--quiet", "--force")
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
             if verdict == "promote":
                 trailers["RLHI-Champion"] = version
             title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else "refuse")
             _commit(root, title, trailers, "\n".join(f"- {reason}" for reason in reasons))
+            promoting.unlink(missing_ok=True)
     _repair(root)
     return history(root)[0]
 
@@ -197,15 +203,20 @@ def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
 def rollback(root: Path, version: str | None = None) -> str:
     """Make a former version champion again: the given one, or the one before the present; the history stays."""
     _repair(root)
-    known = sorted(_tags(root, "policy@*"), key=_number)
-    now = champion(root)
-    target = version or next((tag.removeprefix("policy@") for tag in reversed(known) if _number(tag) < _number(now)), "")
+    known, now = sorted(_tags(root, "policy@*"), key=_number), champion(root)
+    older = [tag.removeprefix("policy@") for tag in known if _number(tag) < _number(now)]
+    target = version or (older[-1] if older else "")
     if f"policy@{target}" not in known:
         listed = ", ".join(tag.removeprefix("policy@") for tag in known)
         raise LedgerError(f"no version {target or 'before ' + now} to go back to; there are {listed}")
     if target != now:
-        with _alone(root):
-            _gto(root, "assign", "policy", "--version", target, "--stage", "champion", "--force")
+        former = policy_path(root, target)
+        with alone(root):
+            _install_policy(root, former, target)
+            dvc(root, "add", "--quiet", "models/policy")
+            _commit(root, f"Roll back to policy@{target}", {"RLHI-Rollback": target})
+            # Last: until the tag moves, whoever comes after a kill rolls back again.
+            gto(root, "assign", "policy", "--version", target, "--stage", "champion", "--force")
     return target
 
 
@@ -226,16 +237,16 @@ def _finished(root: Path) -> int:
 
 def _repair(root: Path) -> None:
     """Write the tags that a commit announces and that a killed process did not come to write."""
-    with _alone(root):
+    with alone(root):
         have = set(_tags(root, "policy@*"))
         for revision, _, trailers in reversed(list(_log(root))):
             version = trailers.get("RLHI-Champion")
             if version is None:
                 continue
             if f"policy@{version}" not in have:
-                _gto(root, "register", "policy", revision, "--version", version)
-            if not _git(root, "tag", "--points-at", revision, "--list", "policy#champion#*"):
-                _gto(root, "assign", "policy", "--version", version, "--stage", "champion")
+                gto(root, "register", "policy", revision, "--version", version)
+            if not git(root, "tag", "--points-at", revision, "--list", "policy#champion#*"):
+                gto(root, "assign", "policy", "--version", version, "--stage", "champion")
 
 
 def _install_policy(root: Path, source: Path, version: str) -> None:
@@ -262,64 +273,28 @@ def _number(tag: str) -> tuple[int, int, int]:
 
 
 def _tags(root: Path, pattern: str) -> list[str]:
-    return _git(root, "tag", "--list", pattern).split()
+    return git(root, "tag", "--list", pattern).split()
 
 
 def _log(root: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
-    if not _git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False):
+    if not git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False):
         return
-    text = _git(root, "log", "--format=%H%x1f%aI%x1f%(trailers:only,unfold)%x1e")
+    text = git(root, "log", "--format=%H%x1f%aI%x1f%(trailers:only,unfold)%x1e")
     for entry in text.split("\x1e"):
-        if entry.strip():
-            revision, date, lines = entry.strip().split("\x1f")
+        # Not strip(): to Python \x1f is white space, and a commit made by hand ends with it.
+        if "\x1f" in entry:
+            revision, date, lines = entry.strip("\n").split("\x1f")
             pairs = (line.split(": ", 1) for line in lines.splitlines() if ": " in line)
             yield revision, date, {name: value for name, value in pairs}
 
 
 def _commit(root: Path, title: str, trailers: Mapping[str, str], body: str = "") -> str | None:
-    _git(root, "add", "--all")
-    if not _git(root, "status", "--porcelain") and "RLHI-Cycle" not in trailers:
+    # Named one by one: somebody's log in the folder holds people's words, and git never forgets.
+    paths = [name for name in _RECORDED if any(root.glob(name))]
+    git(root, "add", "--all", "--", *paths)
+    if not git(root, "diff", "--cached", "--name-only") and "RLHI-Cycle" not in trailers:
         return None
     foot = "\n".join(f"{name}: {value}" for name, value in trailers.items())
     message = "\n\n".join(part for part in (title, body, foot) if part)
-    _git(root, "commit", "--quiet", "--allow-empty", "--message", message)
-    return _git(root, "rev-parse", "HEAD")
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Hold the ledger's lock; the system frees it when its holder dies."""
-    with (root / ".rlhi" / "ledger.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        stale = root / ".git" / "index.lock"
-        # Nobody else writes here, so an index lock that stays is a dead process's.
-        until = time.monotonic() + _LOCK_SECONDS
-        while stale.exists() and time.monotonic() < until and time.time() - stale.stat().st_mtime < _LOCK_SECONDS:
-            time.sleep(0.2)
-        stale.unlink(missing_ok=True)
-        yield
-
-
-def _git(root: Path, *arguments: str, check: bool = True) -> str:
-    return _call(root, ["git", *arguments], check)
-
-
-def _dvc(root: Path, *arguments: str) -> str:
-    return _call(root, [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments])
-
-
-def _gto(root: Path, *arguments: str) -> str:
-    return _call(root, [str(Path(sys.executable).parent / "gto"), *arguments])
-
-
-def _call(root: Path, command: list[str], check: bool = True) -> str:
-    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "GIT_TERMINAL_PROMPT": "0"}
-    try:
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise LedgerError(f"{Path(command[0]).name} is not installed here: install it and run again") from None
-    if check and done.returncode != 0:
-        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        shown = " ".join(Path(command[0]).name if at == 0 else part for at, part in enumerate(command[:4]))
-        raise LedgerError(f"`{shown}` failed in {root}: {said[-1] if said else f'code {done.returncode}'}")
-    return done.stdout.strip()
+    git(root, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(root, "rev-parse", "HEAD")

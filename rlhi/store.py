@@ -45,6 +45,8 @@ class Workspace:
         Raises:
             ConfigError: this is no workspace, or a parameter is wrong.
         """
+        if (self.root / "rlhi" / "stages").is_dir() and (self.root / "pyproject.toml").is_file():
+            raise ConfigError(f"{self.root} is the source of rlhi, no workspace: make one with `rlhi init DIR`")
         if not (self.root / ".dvc").is_dir() or not (self.root / "params.yaml").is_file():
             raise ConfigError(f"{self.root} is not a workspace: make one with `rlhi init DIR`")
         return load_params(self.root / "params.yaml")
@@ -136,9 +138,9 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         StoreError: the disk is full or the place cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as handle:
             handle.write(data)
             handle.flush()
@@ -146,7 +148,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}; make room there and run the same command again") from None
+        raise StoreError(f"cannot write {path}: {error.strerror}; make room and run the same command again") from None
 
 
 def write_json(path: Path, value: object) -> bool:

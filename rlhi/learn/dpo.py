@@ -12,12 +12,15 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from rlhi.config import DpoConfig
+from rlhi.contracts import Message, to_record
+from rlhi.prompts import fit_context
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
     from trl import DPOConfig as TrlConfig
     from trl import DPOTrainer
 
-ZERO = Path(__file__).parent.parent / "templates" / "deepspeed"
+# The chat template's own tokens around an answer.
+MARGIN_TOKENS = 8
 
 
 class Resolved(BaseModel):
@@ -114,6 +118,8 @@ def _arguments(run: Resolved) -> TrlConfig:
         warmup_steps=2,
         beta=dpo.beta,
         max_length=dpo.max_length,
+        # Few different shapes: freed memory fits the next batch.
+        pad_to_multiple_of=64,
         bf16=dpo.precision == "bf16",
         gradient_checkpointing=dpo.gradient_checkpointing,
         use_cpu=not torch.cuda.is_available(),
@@ -130,15 +136,24 @@ def _arguments(run: Resolved) -> TrlConfig:
 
 
 def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, int]:
-    """The pairs that fit ``max_length``: a truncated answer would teach its truncation."""
+    """The pairs cut to ``max_length``: prompts lose their oldest exchanges, answers are never cut.
+
+    A truncated answer would teach its truncation: a pair whose request and answer alone are too long is left out.
+    """
     from datasets import Dataset
 
     rows = [json.loads(line) for line in Path(run.pairs).read_text(encoding="utf-8").splitlines()]
+
+    def size(messages: Sequence[Message]) -> int:
+        return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
+
     kept = []
     for row in rows:
-        sizes = [len(tokenizer.apply_chat_template(row["prompt"] + row[side])["input_ids"]) for side in ("chosen", "rejected")]
-        if max(sizes) <= run.dpo.max_length:
-            kept.append(row)
+        prompt = [Message(**one) for one in row["prompt"]]
+        answers = [len(tokenizer.encode(row[side][0]["content"])) + MARGIN_TOKENS for side in ("chosen", "rejected")]
+        fitted = fit_context(prompt, run.dpo.max_length - max(answers), size)
+        if fitted is not None:
+            kept.append({**row, "prompt": [to_record(one) for one in fitted]})
     if not kept:
         raise TrainingError(f"none of {len(rows)} pairs fits dpo.max_length={run.dpo.max_length} tokens")
     return Dataset.from_list(kept), len(rows) - len(kept)

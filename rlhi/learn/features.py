@@ -23,7 +23,10 @@ _NUMBERED = re.compile(r"^\s*\d+[.)]\s+\S", re.M)
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 _ILLUSTRATION = re.compile(r"\b(?:for (?:example|instance)|such as|e\.g\.|like when|imagine)\b", re.I)
 _SUMMARY = re.compile(r"^\W*(?:in (?:short|brief|summary|a nutshell)|summary|overall|tl;?dr|to sum up|the short)", re.I)
-_ENGLISH = frozenset("the a an of to and in is it that for on with as are this be or you your can by at from have".split())
+_ENGLISH = frozenset(
+    {"the", "a", "an", "of", "to", "and", "in", "is", "it", "that", "for", "on", "with", "as", "are", "this", "be"}
+    | {"or", "you", "your", "can", "by", "at", "from", "have"}
+)
 
 
 def answer_features(prompt: str, answer: str) -> list[float]:

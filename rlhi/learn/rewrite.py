@@ -45,7 +45,9 @@ def complaints(
         )
 
 
-def rewrites(asked: Iterable[Asked], samples: Mapping[str, Sample], talks: Mapping[str, Conversation]) -> Iterator[Rewrite]:
+def rewrites(
+    asked: Iterable[Asked], samples: Mapping[str, Sample], talks: Mapping[str, Conversation]
+) -> Iterator[Rewrite]:
     """A row for every sampled rewrite of every complaint that has samples."""
     for one in asked:
         sample = samples.get(one.key)

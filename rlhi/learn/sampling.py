@@ -38,4 +38,5 @@ def sample(
         block_seed = int(content_key(seed, [one.key for one in block]), 16) % 2**31
         settings = Sampling(n, config.temperature, config.top_k, config.max_new_tokens, block_seed)
         texts = model.chat([one.messages for one in block], settings)
-        keep([Sample(one.key, tuple(got), model.name, block_seed, cycle) for one, got in zip(block, texts, strict=True)])
+        got = zip(block, texts, strict=True)
+        keep([Sample(one.key, tuple(replies), model.name, block_seed, cycle) for one, replies in got])

@@ -92,7 +92,7 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
     """
     given = dict(record)
     for name in ("feedback", "pairs"):
-        given[name] = tuple((str(label), int(count)) for label, count in _rows(given[name]))
+        given[name] = tuple((str(label), int(str(count))) for label, count in _rows(given[name]))
     given["loss"] = tuple(from_record(LossPoint, cast(Mapping[str, object], row)) for row in _rows(given["loss"]))
     given["examples"] = tuple(from_record(Example, cast(Mapping[str, object], row)) for row in _rows(given["examples"]))
     if given["decision"] is not None:

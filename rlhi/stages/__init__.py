@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, cast
@@ -17,7 +18,7 @@ from rlhi.config import Params
 from rlhi.contracts import content_key
 from rlhi.store import MANIFEST, Workspace, read_json, write_json
 
-Counts = dict[str, int | float | str]
+Counts = Mapping[str, int | float | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ _LOG = ("data/conversations", "data/feedback", "data/personas")
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        Stage("ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True),
+        Stage(
+            "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
+        ),
         Stage("feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True),
         Stage("personas", "collect", ("personas",), _LOG[:2], ("data/personas",), keeps=True),
         Stage(

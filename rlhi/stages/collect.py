@@ -106,7 +106,8 @@ def feedback(space: Workspace, params: Params) -> Outcome:
 
 def personas(space: Workspace, params: Params) -> Outcome:
     """Build the persona of every user whose history or whose rules changed."""
-    from rlhi.collect.persona import History, personas as build
+    from rlhi.collect.persona import History
+    from rlhi.collect.persona import personas as build
 
     labels = {
         user: tuple(rows) for user, rows in _grouped(read_table(space.path("data/feedback"), FeedbackTurn))

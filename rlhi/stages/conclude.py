@@ -10,7 +10,12 @@ from pathlib import Path
 from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import (
-    Conversation, FeedbackTurn, GateDecision, PreferencePair, Verdict, from_record,
+    Conversation,
+    FeedbackTurn,
+    GateDecision,
+    PreferencePair,
+    Verdict,
+    from_record,
 )  # fmt: skip
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.stages import incoming

@@ -10,12 +10,21 @@ from rlhi import ledger
 from rlhi.checks import Check
 from rlhi.config import Params
 from rlhi.contracts import (
-    Conversation, DriftReport, EvalResult, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key, from_record,
+    Conversation,
+    DriftReport,
+    EvalResult,
+    FeedbackTurn,
+    Message,
+    Persona,
+    Rewrite,
+    Sample,
+    content_key,
+    from_record,
     to_record,
 )  # fmt: skip
 from rlhi.evaluate import suites
+from rlhi.evaluate.drift import DriftRow, drift_row
 from rlhi.evaluate.drift import drift as measure_drift
-from rlhi.evaluate.drift import drift_row
 from rlhi.evaluate.gate import decide
 from rlhi.evaluate.statistics import measure
 from rlhi.evaluate.suites import Choice, Model, Reply
@@ -106,7 +115,8 @@ def _answers(
     """``samples`` replies for each item, from the store of samples where this very model was asked before."""
     config = params.evaluate
     store = SampleStore(space, "evaluate")
-    keys = [content_key(identity, [to_record(m) for m in one.prompt], config.sampling.model_dump(), one.item) for one in asked]
+    settings = config.sampling.model_dump()
+    keys = [content_key(identity, [to_record(said) for said in one.prompt], settings, one.item) for one in asked]
     todo = [(key, one) for key, one in zip(keys, asked, strict=True) if key not in store.samples]
     size = max(1, config.sampling.batch // config.samples)
     cycle = ledger.pinned(space.root).cycle
@@ -185,7 +195,8 @@ def drift(space: Workspace, params: Params) -> Outcome:
     for row in read_table(space.path("data/feedback"), FeedbackTurn):
         labels.setdefault(row.conversation_id, []).append(row)
     now = ledger.pinned(space.root).cycle
-    current, reference = [], []
+    current: list[DriftRow] = []
+    reference: list[DriftRow] = []
     for talk in read_table(space.path("data/conversations"), Conversation):
         side = current if cycles.get(talk.batch, now) >= now else reference
         side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
@@ -210,7 +221,8 @@ def gate(space: Workspace, params: Params) -> Outcome:
     drifted = from_record(DriftReport, read_json(space.path("data/drift/drift.json")))
     decision = decide(measured, drifted, params.gate)
     pin = ledger.pinned(space.root)
-    write_json(space.path("metrics/decision.json"), {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)})
+    told = {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)}
+    write_json(space.path("metrics/decision.json"), told)
     figures = {
         one.suite: {"champion": one.champion.mean, "challenger": one.challenger.mean, "gain": one.gain.mean}
         for one in measured

@@ -29,7 +29,8 @@ def label_file(rows: Path, out: Path) -> int:
     params = Params()
     records = list(_read(rows))
     contexts = [_context(record, rows, at + 1) for at, record in enumerate(records)]
-    found = Labeller.load().label_probabilities(contexts, backends.embedder(params)) if contexts else []
+    labeller = Labeller.load()
+    found = labeller.label_probabilities(contexts, backends.embedder(params)).tolist() if contexts else []
     for record, row in zip(records, found, strict=True):
         record["label"], record["probability"] = decide(row, params.feedback.threshold)
     _write(out, records)

@@ -59,8 +59,17 @@ def take_in(root: Path, logs: Sequence[Path]) -> IngestReport:
     figures = dict(report.counts)
     if report.made:
         ledger.record_collect(root, ("ingest",))
-    numbers = [int(figures.get(name, "0")) for name in ("read", "new", "updated", "duplicate", "quarantined")]
-    # The very same file again: its rows were read before, whatever became of them.
-    numbers[0] += repeated
-    numbers[3] += repeated
-    return IngestReport(*numbers, tuple(refused), report.note)
+
+    def figure(name: str) -> int:
+        return int(figures.get(name, "0"))
+
+    return IngestReport(
+        # The very same file again: its rows were read before, whatever became of them.
+        read=figure("read") + repeated,
+        new=figure("new"),
+        updated=figure("updated"),
+        duplicate=figure("duplicate") + repeated,
+        quarantined=figure("quarantined"),
+        refused=tuple(refused),
+        note=report.note,
+    )

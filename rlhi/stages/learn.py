@@ -10,9 +10,21 @@ from pathlib import Path
 
 from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
-from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, PreferencePair, Rewrite, Sample, content_key, to_record
+from rlhi.contracts import (
+    Candidate,
+    Conversation,
+    FeedbackTurn,
+    Persona,
+    PreferencePair,
+    Rewrite,
+    Sample,
+    content_key,
+    to_record,
+)
 from rlhi.learn import candidates as ubr
-from rlhi.learn import launch, reward as rewarding, rewrite as ugr
+from rlhi.learn import launch
+from rlhi.learn import reward as rewarding
+from rlhi.learn import rewrite as ugr
 from rlhi.learn.card import model_card
 from rlhi.learn.pairs import Dropped, lesson, training_set
 from rlhi.learn.pairs import pairs as make_pairs
@@ -39,7 +51,7 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     store, new = _sampled(space, params, "rewrites", asked, config.turns, config.tries, config.sampling)
     rows = [*ugr.rewrites(asked, store.samples, talks), *ugr.observed_revisions(talks.values(), labels)]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
-    sources = Counter(row.source for row in rows)
+    sources = Counter(str(row.source) for row in rows)
     note = f"used {store.taken(_cycle(space))} of {len(asked)} complaints this cycle, {config.tries} tries each"
     return Outcome(new, len(rows) - new * config.tries, {**sources, "complaints": len(asked)}, note)
 
@@ -78,7 +90,7 @@ def reward(space: Workspace, params: Params) -> Outcome:
         "trained on": len(ours), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
         "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
     }  # fmt: skip
-    note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right; the longer wins: {tested.longer_wins:.0%}"
+    note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
     return Outcome(len(ours), 0, counts, note)
 
 
@@ -90,7 +102,7 @@ def pairs(space: Workspace, params: Params) -> Outcome:
     dropped = Dropped()
     made = list(make_pairs(rows, sampled, talks, personas, scorer(space, params), params.pairs, dropped))
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
-    sources = Counter(pair.source for pair in made)
+    sources = Counter(str(pair.source) for pair in made)
     left = {f"dropped: {reason}": count for reason, count in sorted(dropped.reasons.items()) if count}
     return Outcome(len(made), 0, {**sources, **left}, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
 
@@ -135,7 +147,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     _replace_folder(folder, fill)
     shutil.rmtree(work, ignore_errors=True)
     losses = [step["loss"] for step in trained.history]
-    counts = {
+    counts: dict[str, int | float | str] = {
         "new pairs": len(new), "replayed pairs": len(replayed), "too long": trained.too_long,
         "first loss": losses[0], "last loss": losses[-1], "engine": trained.engine, "processes": trained.world_size,
     }  # fmt: skip

@@ -9,7 +9,14 @@ from rlhi import ledger
 from rlhi.contracts import FeedbackTurn, Persona
 from rlhi.models.base import Sampling
 from rlhi.simulate import (
-    SimulatorConfig, TruthRow, WishRow, evaluation_requests, make_users, simulate, wish_rows, write_log,
+    SimulatorConfig,
+    TruthRow,
+    WishRow,
+    evaluation_requests,
+    make_users,
+    simulate,
+    wish_rows,
+    write_log,
 )  # fmt: skip
 from rlhi.simulate.log import user_key
 from rlhi.stages import backends, incoming
@@ -38,7 +45,8 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     known = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
     personas = {user.user_id: known.get(user_key(user.user_id), "") for user in users}
     version = ledger.champion(space.root)
-    model = backends.local_model(ledger.policy_path(space.root, version), f"policy@{version}", params.candidates.sampling)
+    folder = ledger.policy_path(space.root, version)
+    model = backends.local_model(folder, f"policy@{version}", params.candidates.sampling)
     talks = simulate(model, users, personas, sampling, config, cycle - 1)
     log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -72,11 +80,12 @@ def readings(workspace: Path) -> list[Reading]:
     }
     found = []
     for name, held_out in (("said by everybody", False), ("said by held-out users only", True)):
-        rows = [row for row in truth if row.held_out_phrasing == held_out and (row.conversation_id, row.turn_index) in labels]
-        pairs = [(_asks_again(row.label), _asks_again(labels[row.conversation_id, row.turn_index])) for row in rows]
+        rows = [(row, labels.get((row.conversation_id, row.turn_index))) for row in truth]
+        read = [(row.label, label) for row, label in rows if label and row.held_out_phrasing == held_out]
+        pairs = [(_asks_again(true), _asks_again(said)) for true, said in read]
         hits = sum(true and said for true, said in pairs)
         wrong = sum(true != said for true, said in pairs)
-        found.append(Reading(name, len(rows), 2 * hits / max(1, 2 * hits + wrong)))
+        found.append(Reading(name, len(pairs), 2 * hits / max(1, 2 * hits + wrong)))
     return found
 
 

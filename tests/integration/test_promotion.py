@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from rlhi import ledger, stages
+from rlhi.contracts import Message
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.contracts import Message
 from rlhi.stages.conclude import conclude
 from rlhi.stages.learn import TRAINING
 from tests.support.cycles import COLLECT, run_cycle
@@ -61,7 +61,8 @@ def better(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
 def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     tmp_path: Path, tiny_policy: Path, better: Path
 ) -> None:
-    sizes = {"users": 14, "requests": 2, "samples": 1, "pairs": 0, "sampling": {"max_new_tokens": 24, "context_tokens": 256}}
+    short = {"max_new_tokens": 24, "context_tokens": 256}
+    sizes = {"users": 14, "requests": 2, "samples": 1, "pairs": 0, "sampling": short}
     space = make_space(tmp_path / "w", tiny_policy, evaluate=sizes)
     only_bullets = tuple((kind, int(kind == "bullets")) for kind in _kinds())
     land_talk(space, users=40, weights=only_bullets)
@@ -94,7 +95,10 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     assert ledger.rollback(space.root, "v0.1.0") == "v0.1.0" == ledger.champion(space.root)
     got = tmp_path / "got"
     subprocess.run(
-        [sys.executable, "-m", "dvc", "artifacts", "get", str(space.root), "policy", "--rev", "policy@v0.2.0", "--out", str(got)],
+        [
+            sys.executable, "-m", "dvc", "artifacts", "get", str(space.root), "policy", "--rev", "policy@v0.2.0",
+            "--out", str(got),
+        ],
         check=True, capture_output=True,
     )  # fmt: skip
     assert _says(got) == ANSWER

@@ -1,0 +1,141 @@
+"""Rows to records and back: one dataclass is the schema, the parquet column and the JSON object.
+
+:func:`schema_of` derives a pyarrow schema from a dataclass's type hints; :func:`to_record` and :func:`from_record` go
+back and forth, so that a row read from parquet equals the row that was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+Row = TypeVar("Row")
+
+
+def content_key(*parts: object) -> str:
+    """A stable 16-hex-digit hash of strings, numbers, dataclasses and nested sequences of them.
+
+    >>> content_key("a", 1) == content_key("a", 1), content_key("a", "1") == content_key("a", 1)
+    (True, False)
+    """
+    text = json.dumps([_plain(part) for part in parts], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def to_record(row: object) -> dict[str, object]:
+    """A dataclass as plain dicts, lists and scalars, ready for pyarrow or JSON."""
+    return cast(dict[str, object], _plain(row))
+
+
+def from_record(kind: type[Row], record: Mapping[str, object]) -> Row:
+    """The inverse of :func:`to_record`.
+
+    Raises:
+        ValueError: a field is missing, unknown or of the wrong kind; the message names it.
+    """
+    return cast(Row, _build(kind, record, kind.__name__))
+
+
+@cache
+def schema_of(kind: type) -> pa.Schema:
+    """The pyarrow schema of a row type, carrying its name and ``SCHEMA_VERSION`` as metadata."""
+    import pyarrow as pa
+
+    hints = get_type_hints(kind)
+    columns = [_arrow_field(field.name, hints[field.name]) for field in fields(kind)]
+    return pa.schema(columns, metadata={"rlhi.row": kind.__name__, "rlhi.schema_version": str(SCHEMA_VERSION)})
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    if isinstance(value, Sequence):
+        return [_plain(item) for item in value]
+    raise TypeError(f"not a row value: {type(value).__name__}")
+
+
+def _optional(hint: object) -> tuple[object, bool]:
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = [part for part in get_args(hint) if part is not type(None)]
+        return inner[0], len(inner) < len(get_args(hint))
+    return hint, False
+
+
+def _arrow_field(name: str, hint: object) -> pa.Field:
+    import pyarrow as pa
+
+    inner, nullable = _optional(hint)
+    return pa.field(name, _arrow_type(inner), nullable=nullable)
+
+
+def _arrow_type(hint: object) -> pa.DataType:
+    import pyarrow as pa
+
+    plain = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    if hint in plain:
+        return plain[cast(type, hint)]
+    origin = get_origin(hint)
+    if origin is Literal:
+        return pa.string()
+    if origin is tuple:
+        return pa.list_(pa.field("item", _arrow_type(get_args(hint)[0]), nullable=False))
+    if is_dataclass(hint):
+        return pa.struct(list(schema_of(cast(type, hint))))
+    raise TypeError(f"no arrow type for {hint!r}")
+
+
+def _build(hint: object, value: object, where: str) -> object:
+    inner, nullable = _optional(hint)
+    if value is None:
+        if nullable:
+            return None
+        raise ValueError(f"{where} is missing")
+    if is_dataclass(inner):
+        return _build_row(cast(type, inner), value, where)
+    origin = get_origin(inner)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{where} should be a list, not {type(value).__name__}")
+        item = get_args(inner)[0]
+        return tuple(_build(item, part, f"{where}[{at}]") for at, part in enumerate(value))
+    if origin is Literal:
+        if value not in get_args(inner):
+            raise ValueError(f"{where} is {value!r}, not one of {', '.join(map(str, get_args(inner)))}")
+        return value
+    return _scalar(cast(type, inner), value, where)
+
+
+def _build_row(kind: type, value: object, where: str) -> object:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where} should be an object, not {type(value).__name__}")
+    hints = get_type_hints(kind)
+    unknown = set(value) - set(hints)
+    if unknown:
+        raise ValueError(f"{where} has unknown field {sorted(map(str, unknown))[0]!r}")
+    given = {name: _build(hints[name], value[name], f"{where}.{name}") for name in value}
+    try:
+        return kind(**given)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _scalar(kind: type, value: object, where: str) -> object:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise ValueError(f"{where} should be {kind.__name__}, not {type(value).__name__}")

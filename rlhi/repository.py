@@ -1,0 +1,101 @@
+"""git, DVC and GTO as this package calls them: by argument lists, in one workspace, one writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOCK_SECONDS = 15
+_FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+
+
+class LedgerError(RuntimeError):
+    """A version cannot be written or found; the message is one line with the remedy."""
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Hold the ledger's lock; the system frees it when its holder dies."""
+    with (root / ".rlhi" / "ledger.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        _drop_dead_locks(root / ".git")
+        _drop_dead_rwlock(root / ".dvc" / "tmp" / "rwlock")
+        yield
+
+
+def _drop_dead_locks(git: Path) -> None:
+    """Remove git's lock files that a killed process left: nobody else writes here, so one that stays is dead."""
+    for lock in (*git.glob("*.lock"), *git.glob("refs/**/*.lock")):
+        while (age := _age(lock)) is not None and age < LOCK_SECONDS:
+            time.sleep(0.2)
+        lock.unlink(missing_ok=True)
+
+
+def _drop_dead_rwlock(file: Path) -> None:
+    """Remove DVC's list of readers and writers when it is torn or none of them lives: DVC would refuse ever after.
+
+    A live one is a person's `dvc repro`, which has to be waited for.
+    """
+    if file.exists():
+        try:
+            holders = {int(pid) for pid in re.findall(r'"pid": ?(\d+)', json.dumps(json.loads(file.read_bytes())))}
+        except ValueError:
+            holders = set()
+        if not any(map(_alive, holders)):
+            file.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        # A killed process whose parent has not looked yet still answers to its number.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def _age(path: Path) -> float | None:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def git(root: Path, *arguments: str, check: bool = True) -> str:
+    """What git says; empty for a failure with ``check`` off. Raises LedgerError."""
+    return _call(root, ["git", *arguments], check)
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    """What DVC says; it waits for its lock. Raises LedgerError."""
+    return _call(root, [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments])
+
+
+def gto(root: Path, *arguments: str) -> str:
+    """What GTO says. Raises LedgerError."""
+    return _call(root, [str(Path(sys.executable).parent / "gto"), *arguments])
+
+
+def _call(root: Path, command: list[str], check: bool = True) -> str:
+    # In a git hook GIT_DIR and its like name another repository than this workspace.
+    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    environment |= {"DVC_NO_ANALYTICS": "1", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise LedgerError(f"{Path(command[0]).name} is not installed here: install it and run again") from None
+    if check and done.returncode != 0:
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        shown = " ".join(Path(command[0]).name if at == 0 else part for at, part in enumerate(command[:4]))
+        raise LedgerError(f"`{shown}` failed in {root}: {said[-1] if said else f'code {done.returncode}'}")
+    return done.stdout.strip()
