@@ -85,9 +85,11 @@ def _arrow_field(name: str, hint: object) -> pa.Field:
 def _arrow_type(hint: object) -> pa.DataType:
     import pyarrow as pa
 
-    plain = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    plain: dict[object, pa.DataType] = {
+        str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(),
+    }  # fmt: skip
     if hint in plain:
-        return plain[cast(type, hint)]
+        return plain[hint]
     origin = get_origin(hint)
     if origin is Literal:
         return pa.string()

@@ -119,8 +119,10 @@ def _agree(text: str) -> str:
 
     >>> _agree("Keep answers to at most 2 sentence.")
     'Keep answers to at most 2 sentences.'
+    >>> _agree("Write a single paragraph.")
+    'Write a single paragraph.'
     """
-    text = re.sub(r"\b(word|sentence|line|paragraph|character)\b(?=\.$)", r"\1s", text)
+    text = re.sub(r"(?<!\bsingle )\b(word|sentence|line|paragraph|character)\b(?=\.$)", r"\1s", text)
     return re.sub(r"(?<=\b1 )(word|sentence|line|paragraph|character|bullet point)s\b", r"\1", text)
 
 

@@ -28,15 +28,24 @@ class LocalChatModel:
         name: what rows record as their model; the folder's name when empty.
         context_tokens: prompts longer than this lose their oldest exchanges.
         batch: replies sampled at once; memory grows with it (about 25 KB a token and reply at 135M).
+        on_prompts: told how many more prompts were answered, for a progress bar.
     """
 
-    def __init__(self, path: Path, name: str = "", context_tokens: int = 768, batch: int = 96) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str = "",
+        context_tokens: int = 768,
+        batch: int = 96,
+        on_prompts: Callable[[int], None] | None = None,
+    ) -> None:
         if not (path / "config.json").is_file():
             raise ModelError(f"no model at {path}: run `rlhi model prepare`, or name another in params.yaml (models)")
         self.path = path
         self.name = name or path.name
         self.context_tokens = context_tokens
         self.batch = batch
+        self.on_prompts = on_prompts
 
     @cached_property
     def _tokenizer(self) -> PreTrainedTokenizerBase:
@@ -87,6 +96,8 @@ class LocalChatModel:
             seed = sampling.seed + start
             for at, texts in zip(block, self._sample([prompts[at] for at in block], sampling, seed), strict=True):
                 replies[at] = texts
+            if self.on_prompts is not None:
+                self.on_prompts(len(block))
         return replies
 
     def _sample(self, prompts: list[list[int]], sampling: Sampling, seed: int) -> list[list[str]]:

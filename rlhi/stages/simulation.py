@@ -8,6 +8,8 @@ from pathlib import Path
 from rlhi import ledger
 from rlhi.contracts import FeedbackTurn, Persona
 from rlhi.models.base import Sampling
+from rlhi.models.local import LocalChatModel, quiet
+from rlhi.progress import progress
 from rlhi.simulate import (
     SimulatorConfig,
     TruthRow,
@@ -19,7 +21,7 @@ from rlhi.simulate import (
     write_log,
 )  # fmt: skip
 from rlhi.simulate.log import user_key
-from rlhi.stages import backends, incoming
+from rlhi.stages import incoming
 from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
 from rlhi.store import Workspace, read_table, write_json, write_table
 
@@ -38,6 +40,7 @@ class Talked:
 
 def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked:
     """Everybody talks to the champion, served with their personas; a WildChat log is landed for the coming cycle."""
+    quiet()
     space = Workspace(workspace.resolve())
     params = space.params
     cycle = ledger.upcoming(space.root)
@@ -46,8 +49,11 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     personas = {user.user_id: known.get(user_key(user.user_id), "") for user in users}
     version = ledger.champion(space.root)
     folder = ledger.policy_path(space.root, version)
-    model = backends.local_model(folder, f"policy@{version}", params.candidates.sampling)
-    talks = simulate(model, users, personas, sampling, config, cycle - 1)
+    context = params.candidates.sampling.context_tokens
+    # Users leave as they like: the most that can be said is the total.
+    with progress("users talk to the champion", len(users) * config.conversations * config.max_messages) as advance:
+        model = LocalChatModel(folder, f"policy@{version}", context, on_prompts=lambda count: advance(count, ""))
+        talks = simulate(model, users, personas, sampling, config, cycle - 1)
     log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
     log.parent.mkdir(parents=True, exist_ok=True)
     write_log(log, talks)

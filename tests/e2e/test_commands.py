@@ -1,4 +1,4 @@
-"""The commands that a user types, as processes of their own: a tiny champion, a simulated log, a real Prefect server."""
+"""The commands that a user types, as processes of their own: a tiny champion, a simulated log, a real server."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_bad_logs_are_quarantined_or_refused_and_the_rest_comes_in(tmp_path: Pat
     root = make_space(tmp_path / "w", tiny_policy).root
     good = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
     mixed = tmp_path / "mixed.jsonl"
-    mixed.write_text(f"{json.dumps(good)}\n{{broken\n{json.dumps({'unknown': 1})}\n{json.dumps({**good, 'id': 'two'})}\n")
+    mixed.write_text("\n".join([json.dumps(good), "{broken", '{"unknown": 1}', json.dumps({**good, "id": "two"})]))
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 40)
     (tmp_path / "strange.jsonl").write_text('{"a": 1}\n{"b": 2}\n')

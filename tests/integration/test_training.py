@@ -29,8 +29,9 @@ def quiet(step: int, of: int, loss: float) -> None:
 
 def test_zero_2_over_two_processes_learns(tmp_path: Path, tiny_policy: Path) -> None:
     config = DpoConfig(
-        processes=2, deepspeed=2, lora_rank=0, precision="fp32", batch=2, accumulation=1, epochs=3, learning_rate=5e-3, max_length=256
-    )
+        processes=2, deepspeed=2, lora_rank=0, precision="fp32", batch=2, accumulation=1, epochs=3,
+        learning_rate=5e-3, max_length=256,
+    )  # fmt: skip
     zero = json.loads(ledger.template("deepspeed/zero2.json"))
     done = train(PAIRS, tiny_policy, tmp_path, config, zero, 0, quiet)
     assert (done.world_size, done.engine) == (2, "DeepSpeedEngine")
