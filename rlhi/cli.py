@@ -23,7 +23,6 @@ bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the rat
 app.add_typer(bench_app, name="bench")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Config = Annotated[list[str], typer.Option("--set", help="A parameter for this run, section.name=value; repeatable.")]
 
 
 def main() -> None:
@@ -229,9 +228,12 @@ def prepare() -> None:
 
 @bench_app.command("feedback")
 def bench_feedback(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer resamples.")] = False, as_json: Json = False
+    quick: Annotated[bool, typer.Option("--quick", help="One split, smaller ensembles.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Instead, train on every row and write the head.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """The follow-up labeller, 5-fold by conversation, beside tf-idf with logistic regression."""
+    """The follow-up labeller, 5-fold by conversation, beside tf-idf with logistic regression; needs RLHI_DATA."""
+    from rlhi.bench.feedback import retrain
     from rlhi.bench.feedback import run as bench
 
-    bench(quick, as_json)
+    print(retrain() if train else bench(quick, as_json))

@@ -19,7 +19,8 @@ from rlhi.runner import improve
 from rlhi.simulate import SimulatorConfig
 from rlhi.stages.conclude import read_decision
 from rlhi.stages.learn import TRAINING
-from rlhi.stages.simulation import Talked, readings, talk
+from rlhi.stages.readings import Reading, readings
+from rlhi.stages.simulation import Talked, talk
 from rlhi.store import Workspace, read_json
 
 # How much the demo does; params.yaml has the same names with their defaults. The gate, its margins and its suites are
@@ -56,8 +57,7 @@ class DemoCycle:
     verdict: str
     champion: str
     reasons: tuple[str, ...]
-    labeller_f1: float
-    labeller_f1_held_out_phrasings: float
+    read: tuple[Reading, Reading]
 
 
 def talked(root: Path, users: int, seed: int) -> str:
@@ -101,7 +101,6 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
     counts = {one.stage: dict(one.counts) for one in report.stages}
     reward = read_json(space.path("models/reward/metrics.json"))
     training = read_json(space.path("models/challenger") / TRAINING)
-    plain, held_out = readings(root)
     return DemoCycle(
         cycle=report.cycle,
         minutes=(time.monotonic() - start) / 60,
@@ -114,8 +113,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
         verdict=decision.verdict,
         champion=report.version,
         reasons=decision.reasons,
-        labeller_f1=plain.f1,
-        labeller_f1_held_out_phrasings=held_out.f1,
+        read=readings(root),
     )
 
 
@@ -149,8 +147,12 @@ def _table(told: list[DemoCycle]) -> None:
         "gain (95% interval by user)": [_gain(one) for one in told],
         "pairs learned from": [str(one.pairs) for one in told],
         "reward model / the longer wins": [f"{one.reward_accuracy:.2f} / {one.longer_wins:.2f}" for one in told],
-        "labels (F1) / held-out phrasings": [
-            f"{one.labeller_f1:.2f} / {one.labeller_f1_held_out_phrasings:.2f}" for one in told
+        "re-attempts found (F1) / in held-out phrasings": [
+            f"{one.read[0].f1:.2f} / {one.read[1].f1:.2f}" for one in told
+        ],
+        "wishes recovered / from held-out phrasings": [
+            f"{one.read[0].recovered:.0%} of {one.read[0].wishes} / {one.read[1].recovered:.0%} of {one.read[1].wishes}"
+            for one in told
         ],
         "drift": [one.drift for one in told],
         "verdict": [f"{one.verdict} -> policy@{one.champion}" for one in told],

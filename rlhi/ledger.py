@@ -24,17 +24,18 @@ __all__ = [
 ]  # fmt: skip
 
 FIRST_VERSION = "v0.1.0"
-TRACKED = ("data/incoming", "data/samples", "data/simulator", "models/policy")
+TRACKED = ("data/incoming", "data/samples", "data/simulator", "models/policy", "reports")
 """Folders that no stage makes whole: versioned as they are."""
 COLLECT = ("ingest", "feedback", "personas")
 _RECORDED = (
     ".dvc", ".dvcignore", ".gitignore", "dvc.yaml", "dvc.lock", "params.yaml", "prefect.yaml", "cycle.json", "metrics",
-    "reports", "data/*.dvc", "data/.gitignore", "models/*.dvc", "models/.gitignore",
+    "reports.dvc", "data/*.dvc", "data/.gitignore", "models/*.dvc", "models/.gitignore",
 )  # fmt: skip
 _CARRIED = {
     "data/incoming": "Logs as they came, named by their hash; batches.json says what they were called.\n",
     "data/samples": "Text that models were asked for, a file for every block: a rebuilt table reads it from here.\n",
     "data/simulator": "Simulated users' hidden wishes and the evaluation requests; only `evaluate` opens them.\n",
+    "reports": "index.html is the evidence page. It shows users' words: DVC keeps it, git does not.\n",
 }
 
 
@@ -98,7 +99,7 @@ def init(root: Path, policy: Path) -> bool:
             if not (root / name).exists():
                 (root / name).write_text(template(name), encoding="utf-8")
         # All that DVC versions stays out of git, also before DVC first sees it.
-        (root / ".gitignore").write_text("/.rlhi/\n/data/*/\n/models/*/\n", encoding="utf-8")
+        (root / ".gitignore").write_text("/.rlhi/\n/data/*/\n/models/*/\n/reports/\n", encoding="utf-8")
         for folder, text in _CARRIED.items():
             (root / folder).mkdir(parents=True, exist_ok=True)
             (root / folder / "README.md").write_text(text, encoding="utf-8")
@@ -191,8 +192,7 @@ def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
             dvc(root, "add", "--quiet", *TRACKED)
             dvc(root, "commit", "--quiet", "--force")
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
-            if verdict == "promote":
-                trailers["RLHI-Champion"] = version
+            trailers |= {"RLHI-Champion": version} if verdict == "promote" else {}
             title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else "refuse")
             _commit(root, title, trailers, "\n".join(f"- {reason}" for reason in reasons))
             promoting.unlink(missing_ok=True)
@@ -263,7 +263,7 @@ def _install_policy(root: Path, source: Path, version: str) -> None:
 
 
 def _next_version(root: Path) -> str:
-    major, minor, _ = max(map(_number, _tags(root, "policy@*")), default=(0, 0, 0))
+    major, minor, _ = max(map(_number, _tags(root, "policy@*")))
     return f"v{major}.{minor + 1}.0"
 
 

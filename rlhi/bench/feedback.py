@@ -4,13 +4,12 @@ Five folds by conversation; whatever is chosen (own sentences' weight, operating
 folds. The shipped head is never measured here: it was trained on all of these rows. The networks' size and the
 features were settled while looking at cross-validation on the same rows, so that a little optimism remains.
 
-    python -m rlhi.bench.feedback [--quick] [--json]
-    python -m rlhi.bench.feedback --train        # writes rlhi/collect/labeller_head.npz
+    rlhi bench feedback [--quick] [--json]
+    rlhi bench feedback --train        # writes rlhi/collect/labeller_head.npz
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import os
@@ -25,7 +24,6 @@ from rlhi.collect.feedback import Labeller, decide, train
 from rlhi.collect.labeller import SHIPPED, Signals, signals
 from rlhi.collect.labeller_training import LabelledFollowUp, TrainingConfig, fit, own_rows, select_and_fit
 from rlhi.contracts import FEEDBACK_LABELS
-from rlhi.models.base import ModelError
 from rlhi.models.embedder import LocalEmbedder
 
 if TYPE_CHECKING:
@@ -258,26 +256,9 @@ def embedder_folder() -> Path:
     return Path(os.environ.get("RLHI_TEST_EMBEDDER", cache / "models" / "minilm"))
 
 
-def main() -> int:
-    """The command line; 1 when data or embedder are missing."""
-    parser = argparse.ArgumentParser(description="label follow-ups: ours beside tf-idf with logistic regression")
-    parser.add_argument("--quick", action="store_true", help="one split, smaller ensembles")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--train", action="store_true", help="train on every row and write the shipped head")
-    chosen = parser.parse_args()
-    try:
-        if chosen.train:
-            target = Path(str(files("rlhi.collect") / SHIPPED))
-            labeller = train(load_rows(data_folder()), LocalEmbedder(embedder_folder()))
-            labeller.save(target)
-            print(f"wrote {target.name}, version {labeller.version}, {target.stat().st_size // 1000} kB")
-        else:
-            print(run(chosen.quick, chosen.json))
-    except (ModelError, FileNotFoundError) as error:
-        print(error)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+def retrain() -> str:
+    """Train on every row and write the shipped head; `rlhi bench feedback --train`."""
+    target = Path(str(files("rlhi.collect") / SHIPPED))
+    labeller = train(load_rows(data_folder()), LocalEmbedder(embedder_folder()))
+    labeller.save(target)
+    return f"wrote {target.name}, version {labeller.version}, {target.stat().st_size // 1000} kB"

@@ -1,7 +1,7 @@
 """The follow-up labeller: a frozen head over three sentence embeddings and cheap features.
 
 A small ensemble of one-hidden-layer networks. At use it is plain numpy; its file is an .npz without pickle. It is
-trained by ``python -m rlhi.bench.feedback --train`` (labeller_training.py says on what and how).
+trained by ``rlhi bench feedback --train`` (labeller_training.py says on what and how).
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ import argparse
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +56,28 @@ def main() -> None:
     """Entry point of the subprocess; a rank that fails says why on its last line and exits with 1."""
     parser = argparse.ArgumentParser(prog="python -m rlhi.learn.dpo")
     parser.add_argument("--config", type=Path, required=True)
+    _end_with(int(os.environ.get("RLHI_PARENT", "0")))
     resolved = Resolved.model_validate_json(parser.parse_args().config.read_text(encoding="utf-8"))
     try:
         _train(resolved)
     except TrainingError as error:
         print(f"rlhi: training stopped: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _end_with(parent: int) -> None:
+    """End when the process that asked for this training is gone, so that no orphan writes into the next run."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(1)
+            try:
+                os.kill(parent, 0)
+            except ProcessLookupError:
+                os._exit(1)
+
+    if parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _train(run: Resolved) -> None:

@@ -103,6 +103,7 @@ def _environment(dpo: DpoConfig) -> dict[str, str]:
     environment.setdefault("MALLOC_MMAP_MAX_", "0")
     environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(10**12))
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
+    environment["RLHI_PARENT"] = str(os.getpid())
     if dpo.processes > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     return environment

@@ -60,7 +60,7 @@ def _from_rewrites(
         scores = scorer.score([maker.scored(row.text) for row in tries])
         best = max(range(len(tries)), key=lambda at: (scores[at], -at))
         low = scorer.score([maker.scored(tries[0].original)])[0]
-        if scores[best] - low < config.min_margin:
+        if not _worth(scores[best] - low, config):
             dropped.reasons["margin too small"] += 1
             continue
         yield maker.pair(source, tries[best].text, tries[0].original, scores[best], low)
@@ -84,10 +84,15 @@ def _from_candidates(
         scores = scorer.score([maker.scored(row.text) for row in rows])
         best = max(range(len(rows)), key=lambda at: (scores[at], -at))
         worst = min(range(len(rows)), key=lambda at: (scores[at], at))
-        if scores[best] - scores[worst] < config.min_margin:
+        if not _worth(scores[best] - scores[worst], config):
             dropped.reasons["margin too small"] += 1
             continue
         yield maker.pair("reward", rows[best].text, rows[worst].text, scores[best], scores[worst])
+
+
+def _worth(margin: float, config: PairsConfig) -> bool:
+    """A margin of 0 says nothing, whatever the configuration asks for."""
+    return margin > 0 and margin >= config.min_margin
 
 
 @dataclass(frozen=True, slots=True)

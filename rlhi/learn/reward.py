@@ -63,6 +63,12 @@ class RewardHead:
         self._embedder: Embedder | None = None
         self._claims: dict[str, Matrix] = {}
 
+    @classmethod
+    def neutral(cls) -> RewardHead:
+        """A head that finds all answers alike: where there is too little to learn from, nothing becomes a pair."""
+        size = len(NAMES)
+        return cls(np.zeros(size), np.ones(size), np.zeros(1), np.zeros((0, 1)), np.zeros((1, size)))
+
     def attach(self, embedder: Embedder) -> RewardHead:
         """Give the head the sentence embedder that its directions were found with."""
         self._embedder = embedder

@@ -21,14 +21,14 @@ from rlhi.simulate.users import SimulatedUser, SimulatorConfig
 class TruthRow:
     """What the follow-up at ``turns[turn_index]`` truly is; measures labels and personas, never feeds them.
 
-    ``wish`` is the place of the wish complained of in the user's wishes (-1: none); ``contrary`` marks noise.
+    ``wish`` is the kind of the wish complained of, empty for none; ``contrary`` marks noise.
     """
 
     conversation_id: str
     turn_index: int
     label: FeedbackLabel
     held_out_phrasing: bool
-    wish: int
+    wish: str
     contrary: bool
 
 
@@ -132,4 +132,5 @@ def _follow_up(talk: _Open, config: SimulatorConfig) -> bool:
 
 def _truth(talk: _Open, said: FollowUp) -> TruthRow:
     at = len(talk.turns)
-    return TruthRow(talk.conversation_id, at, said.label, said.held_out_phrasing, said.wish, said.contrary)
+    wish = talk.user.wishes[said.wish].kind if said.wish >= 0 else ""
+    return TruthRow(talk.conversation_id, at, said.label, said.held_out_phrasing, wish, said.contrary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from random import Random
 
@@ -37,7 +38,7 @@ from rlhi.simulate.users import WishRow
 from rlhi.stages import Outcome, incoming
 from rlhi.stages.learn import TRAINING, scorer
 from rlhi.stages.samples import SampleStore
-from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
+from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json, write_table
 
 EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"
@@ -52,9 +53,10 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
         return Outcome(0, 0, {}, f"nothing to evaluate: {skipped}")
     quiet()
     version = ledger.pinned(space.root).champion
+    size = params.evaluate.sampling.context_tokens, params.evaluate.sampling.batch
     models: dict[Model, LocalChatModel] = {
-        "champion": LocalChatModel(ledger.policy_path(space.root, version), f"policy@{version}"),
-        "challenger": LocalChatModel(challenger, "challenger"),
+        "champion": LocalChatModel(ledger.policy_path(space.root, version), f"policy@{version}", *size),
+        "challenger": LocalChatModel(challenger, "challenger", *size),
     }
     asked = _held_out_requests(space, params)
     items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
@@ -220,6 +222,9 @@ def gate(space: Workspace, params: Params) -> Outcome:
     measured = measure(results, confidence=config.confidence, resamples=config.resamples, seed=params.seed)
     drifted = from_record(DriftReport, read_json(space.path("data/drift/drift.json")))
     decision = decide(measured, drifted, params.gate)
+    skipped = read_note(space.path("data/evaluation")).get("skipped")
+    if skipped:
+        decision = replace(decision, reasons=(str(skipped), *decision.reasons))
     pin = ledger.pinned(space.root)
     told = {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)}
     write_json(space.path("metrics/decision.json"), told)

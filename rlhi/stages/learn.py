@@ -82,7 +82,10 @@ def reward(space: Workspace, params: Params) -> Outcome:
     ours = [one for one in both if not params.split.holds_out(one.user_id)]
     folder = space.path("models/reward")
     embedder = backends.embedder(params)
-    head = rewarding.train(ours, embedder, params.reward)
+    try:
+        head, lacking = rewarding.train(ours, embedder, params.reward), ""
+    except rewarding.RewardError as error:
+        head, lacking = rewarding.RewardHead.neutral().attach(embedder), f"no reward model, so no pairs: {error}"
     tested = rewarding.accuracy(head, held_out)
     write_atomic(folder / "head.npz", head.to_bytes())
     write_json(folder / "metrics.json", {"trained_on": len(ours), **to_record(tested)})
@@ -91,7 +94,7 @@ def reward(space: Workspace, params: Params) -> Outcome:
         "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
     }  # fmt: skip
     note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
-    return Outcome(len(ours), 0, counts, note)
+    return Outcome(len(ours), 0, counts, lacking or note)
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:

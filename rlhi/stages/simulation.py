@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlhi import ledger
-from rlhi.contracts import FeedbackTurn, Persona
+from rlhi.contracts import Persona
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel, quiet
 from rlhi.progress import progress
@@ -23,9 +23,8 @@ from rlhi.simulate import (
 from rlhi.simulate.log import user_key
 from rlhi.stages import incoming
 from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
+from rlhi.stages.readings import TRUTH
 from rlhi.store import Workspace, read_table, write_json, write_table
-
-TRUTH = "data/simulator/truth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +64,3 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     write_json(space.path(EVALUATION_REQUESTS), {"requests": list(evaluation_requests())})
     incoming.land(space, log, cycle)
     return Talked(log, len(users), len(talks), sum(turn.role == "user" for one in talks for turn in one.turns))
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How well the labeller read phrasings that everybody uses, or held-out users alone: F1 of re-attempts."""
-
-    phrasings: str
-    follow_ups: int
-    f1: float
-
-
-def readings(workspace: Path) -> list[Reading]:
-    """Compare labels with the truth, separately for phrasings that only held-out users use."""
-    space = Workspace(workspace.resolve())
-    truth = read_table(space.path(TRUTH), TruthRow)
-    labels = {
-        (row.conversation_id, row.turn_index): row.label
-        for row in read_table(space.path("data/feedback"), FeedbackTurn)
-    }
-    found = []
-    for name, held_out in (("said by everybody", False), ("said by held-out users only", True)):
-        rows = [(row, labels.get((row.conversation_id, row.turn_index))) for row in truth]
-        read = [(row.label, label) for row, label in rows if label and row.held_out_phrasing == held_out]
-        pairs = [(_asks_again(true), _asks_again(said)) for true, said in read]
-        hits = sum(true and said for true, said in pairs)
-        wrong = sum(true != said for true, said in pairs)
-        found.append(Reading(name, len(pairs), 2 * hits / max(1, 2 * hits + wrong)))
-    return found
-
-
-def _asks_again(label: str) -> bool:
-    return label.startswith("reattempt")

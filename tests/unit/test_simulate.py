@@ -186,11 +186,12 @@ def test_truth_agrees_with_what_was_said() -> None:
             text, answer = talk.turns[row.turn_index].content, talk.turns[row.turn_index - 1].content
             met = [satisfies(wish, answer) for wish in wishes]
             assert not row.contrary
-            assert (row.wish >= 0) == (row.label == "reattempt_with_feedback")
+            assert bool(row.wish) == (row.label == "reattempt_with_feedback")
             if row.label == "reattempt_with_feedback":
-                table = COMPLAINTS[wishes[row.wish].kind]
-                assert not met[row.wish]
-                assert text in {fill(way, wishes[row.wish]) for way in table.everyone + table.held_out}
+                table = COMPLAINTS[row.wish]
+                at = [wish.kind for wish in wishes].index(row.wish)
+                assert not met[at]
+                assert text in {fill(way, wishes[at]) for way in table.everyone + table.held_out}
             elif row.label == "reattempt_without_feedback":
                 assert not all(met)
             elif row.label in ("positive_feedback", "continuation"):

@@ -1,0 +1,74 @@
+"""How well the loop read its simulated users: labels against the truth, personas against the hidden wishes.
+
+Nothing of the loop reads this; it is told beside the verdict, apart for phrasings that only held-out users use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlhi.contracts import Conversation, FeedbackTurn, Persona
+from rlhi.simulate import TruthRow
+from rlhi.store import Workspace, read_table
+
+TRUTH = "data/simulator/truth"
+
+# What a persona says when it speaks of a wish of this kind.
+_SPEAKS = {
+    "at_most_words": r"at most \d+ words|answers short", "at_least_words": r"at least \d+ words|more detail|longer",
+    "at_most_sentences": r"at most \d+ sentence|answers short", "bullets": r"bullet", "numbered": r"number(?:ed)? ",
+    "no_lists": r"without lists|prose", "no_commas": r"not use commas", "lower_case": r"lower case",
+    "no_digits": r"digits|numbers out", "one_paragraph": r"single paragraph", "summary_first": r"summary|main point",
+    "has_example": r"example", "ends_with_question": r"question", "plain_words": r"plain|simple",
+    "language": r"Answer in ", "bold_keywords": r"bold",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Over ``follow_ups``: F1 of re-attempts; over ``wishes`` complained of: the share that the persona speaks of.
+
+    A wish counts for held-out phrasings when all complaints of it were made in them.
+    """
+
+    phrasings: str
+    follow_ups: int
+    f1: float
+    wishes: int
+    recovered: float
+
+
+def readings(workspace: Path) -> tuple[Reading, Reading]:
+    """For phrasings that everybody uses, and for those that only held-out users use."""
+    space = Workspace(workspace.resolve())
+    truth = read_table(space.path(TRUTH), TruthRow)
+    feedback = read_table(space.path("data/feedback"), FeedbackTurn)
+    labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
+    owners = {row.conversation_id: row.user_id for row in read_table(space.path("data/conversations"), Conversation)}
+    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    complained: dict[tuple[str, str], bool] = {}
+    for row in truth:
+        if row.wish and not row.contrary and row.conversation_id in owners:
+            wish = owners[row.conversation_id], row.wish
+            complained[wish] = complained.get(wish, True) and row.held_out_phrasing
+
+    def reading(name: str, held_out: bool) -> Reading:
+        said = [
+            (row.label, labels[row.conversation_id, row.turn_index])
+            for row in truth
+            if row.held_out_phrasing == held_out and (row.conversation_id, row.turn_index) in labels
+        ]
+        wishes = [wish for wish, only in complained.items() if only == held_out]
+        spoken = sum(bool(re.search(_SPEAKS[kind], personas.get(user, ""))) for user, kind in wishes)
+        return Reading(name, len(said), _f1(said), len(wishes), spoken / max(1, len(wishes)))
+
+    return reading("said by everybody", False), reading("said by held-out users only", True)
+
+
+def _f1(pairs: Sequence[tuple[str, str]]) -> float:
+    asked = [(true.startswith("reattempt"), said.startswith("reattempt")) for true, said in pairs]
+    hits, wrong = sum(true and said for true, said in asked), sum(true != said for true, said in asked)
+    return 2 * hits / max(1, 2 * hits + wrong)

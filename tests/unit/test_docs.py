@@ -1,0 +1,214 @@
+"""The documents agree with the code: commands, links, formats, stages, modules and parameters.
+
+``python -m tests.unit.test_docs`` writes docs/cli.md anew.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from rlhi.cli import app
+from rlhi.collect.formats.known import FORMATS
+from rlhi.config import Params, Section
+from rlhi.stages import STAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
+PAGES += sorted((ROOT / "docs").glob("*.md"))
+CLI = ROOT / "docs" / "cli.md"
+SOURCES = sorted((ROOT / "rlhi").rglob("*.py"))
+
+INTRODUCTION = """# Commands
+
+<!-- Written by `python -m tests.unit.test_docs` from the commands' own help. Edit the help, not this page. -->
+
+Every command works on a workspace: the current folder, or the one that `rlhi --workspace DIR COMMAND` names. Results go
+to standard output, progress to standard error. With `--json` a command prints JSON for programs.
+
+| exit code | meaning |
+|---|---|
+| 0 | done; for `cycle` also when the gate refused |
+| 1 | something that a person can mend, said in one line |
+| 2 | wrong usage |
+| 3 | `ingest` took in what it could, and quarantined or refused the rest |
+"""
+
+# Typer's own classes carry no public types.
+Command = Any
+
+
+def commands(command: Command, *path: str) -> Iterator[tuple[str, Command]]:
+    """A command with all below it, each with its full name, in the order of the help."""
+    yield " ".join(path), command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, *path, name)
+
+
+COMMANDS = dict(commands(get_command(app), "rlhi"))
+
+
+def names_of(param: Command) -> list[str]:
+    """What a person types: an option's names, an argument's metavar."""
+    many = "..." if param.nargs == -1 else ""
+    return list(param.opts) if param.param_type_name == "option" else [param.name.upper() + many]
+
+
+def usage(name: str, command: Command) -> str:
+    """``rlhi init [OPTIONS] DIRECTORY``"""
+    arguments = [param for param in command.params if param.param_type_name == "argument"]
+    typed = [names_of(param)[0] if param.required else f"[{names_of(param)[0]}]" for param in arguments]
+    options = ["[OPTIONS]"] if len(arguments) < len(command.params) else []
+    return " ".join([name, *options, *typed, *(["COMMAND"] if getattr(command, "commands", None) else [])])
+
+
+def row(param: Command) -> str:
+    """A parameter as a row of a table: its names, its default, its help."""
+    shown = ", ".join(f"`{name}`" for name in names_of(param))
+    default = "required" if param.required else "" if param.default in (None, False) else f"`{param.default}`"
+    return f"| {shown} | {default} | {' '.join(param.help.split())} |"
+
+
+def section(name: str, command: Command) -> str:
+    """A command's part of the page."""
+    lines = [f"## `{name}`", "", " ".join((command.help or "").split()), "", "```", usage(name, command), "```"]
+    if command.params:
+        lines += ["", "| | default | |", "|---|---|---|", *map(row, command.params)]
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """docs/cli.md as it should be."""
+    return "\n".join([INTRODUCTION, *(section(name, command) for name, command in COMMANDS.items())])
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    assert CLI.read_text(encoding="utf-8") == page(), "run `python -m tests.unit.test_docs`"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_named(name: str) -> None:
+    text = CLI.read_text(encoding="utf-8").split(f"## `{name}`\n")[1].split("\n## ")[0]
+    for param in COMMANDS[name].params:
+        assert param.help, f"{name} says nothing of {param.name}"
+        assert all(f"`{typed}`" in text for typed in names_of(param)), f"{name}: {names_of(param)}"
+
+
+def anchor(heading: str) -> str:
+    """What GitHub calls a heading in a link."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def headings(file: Path) -> list[str]:
+    """The headings of a page, code blocks left out."""
+    plain = re.sub(r"^```.*?^```", "", file.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.findall(r"^#+ (.+)$", plain, re.M)
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_leads_somewhere(file: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", file.read_text(encoding="utf-8")):
+        if target.startswith(("https://", "http://")):
+            continue
+        name, _, part = target.partition("#")
+        there = (file.parent / name).resolve() if name else file
+        assert there.exists() and there.is_relative_to(ROOT), target
+        if part:
+            assert part in map(anchor, headings(there)), target
+
+
+def code(file: Path) -> Iterator[str]:
+    """The command lines in a page's bash blocks, comments left out."""
+    for block in re.findall(r"^```bash\n(.*?)^```", file.read_text(encoding="utf-8"), re.M | re.S):
+        yield from filter(None, (re.sub(r"(^|\s+)#.*", "", line).strip() for line in block.splitlines()))
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_command_that_is_shown_exists(file: Path) -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    for line in code(file):
+        first, *rest = shlex.split(line)
+        if first == "make":
+            assert rest[0] in targets, line
+        elif first == "rlhi":
+            check_usage(line, rest)
+
+
+def check_usage(line: str, words: list[str]) -> None:
+    """Follow a command line down the groups; every option on it has to be known where it stands."""
+    name, command = "rlhi", COMMANDS["rlhi"]
+    while words:
+        word = words.pop(0)
+        options = {typed: param for param in command.params for typed in param.opts if typed.startswith("-")}
+        if word.startswith("-"):
+            assert word in options, f"{line}: no option {word} in {name}"
+            if not options[word].is_flag:
+                words.pop(0)
+        elif getattr(command, "commands", None):
+            name = f"{name} {word}"
+            assert name in COMMANDS, f"{line}: no command {name}"
+            command = COMMANDS[name]
+    assert not getattr(command, "commands", None), f"{line}: {name} needs a command"
+
+
+@pytest.mark.parametrize("name", [format.name for format in FORMATS])
+def test_every_format_has_its_row(name: str) -> None:
+    label = next(format.label for format in FORMATS if format.name == name)
+    assert f"\n| `{name}`: {label} |" in (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_stages_is_the_stages() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+    def cell(names: tuple[str, ...]) -> str:
+        return ", ".join(f"`{name}`" for name in names)
+
+    cells = [
+        [f"`{one.name}`", one.flow, *map(cell, (one.params, one.inputs, (*one.outputs, *one.metrics)))]
+        for one in STAGES.values()
+    ]
+    assert "\n".join(f"| {' | '.join(row)} |" for row in cells) in text
+
+
+def test_every_module_is_on_the_map() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = [path.name for path in (ROOT / "rlhi").glob("*.py") if path.stem != "__init__"]
+    modules += [f"{path.parent.name}/" for path in (ROOT / "rlhi").glob("*/__init__.py")]
+    modules += [path.name for path in (ROOT / "flows").glob("*.py") if path.stem != "__init__"]
+    assert not [name for name in modules if not re.search(rf"(?<!\w){re.escape(name)}", text)]
+
+
+def test_what_the_code_refers_to_is_there() -> None:
+    found = 0
+    for file in SOURCES:
+        for name, heading in re.findall(r"(docs/\w+\.md), \"([^\"]+)\"", file.read_text(encoding="utf-8")):
+            assert heading in headings(ROOT / name), f"{file.name} refers to {name}, {heading!r}"
+            found += 1
+    assert found, "nothing refers to the documents: has the form of a reference changed?"
+
+
+def known(tree: type[Section], path: list[str]) -> bool:
+    """Whether params.yaml has this parameter."""
+    inner = tree.model_fields.get(path[0])
+    if inner is None:
+        return False
+    kind = inner.annotation
+    deeper = isinstance(kind, type) and issubclass(kind, Section)
+    return len(path) == 1 or not deeper or known(kind, path[1:])
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_parameter_that_is_named_exists(file: Path) -> None:
+    sections = "|".join(Params.model_fields)
+    for name in re.findall(rf"`((?:{sections})\.[a-z_.]+)", file.read_text(encoding="utf-8")):
+        assert known(Params, name.split(".")), name
+
+
+if __name__ == "__main__":
+    CLI.write_text(page(), encoding="utf-8")
