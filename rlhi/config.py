@@ -88,6 +88,7 @@ class CandidatesConfig(Section):
 
     prompts: int = Field(default=48, ge=0)
     n: int = Field(default=8, ge=2)
+    persona_only: bool = False
     sampling: SamplingConfig = SamplingConfig()
 
 

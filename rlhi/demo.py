@@ -27,8 +27,8 @@ from rlhi.store import Workspace, read_json
 # the defaults: a demo with a gate of its own would prove nothing.
 SIZES: dict[str, dict[str, object]] = {
     "rewrites": {"turns": 40, "tries": 4},
-    "candidates": {"prompts": 56, "n": 8},
-    "dpo": {"max_pairs": 112, "max_length": 256},
+    "candidates": {"prompts": 56, "n": 8, "persona_only": True},
+    "dpo": {"max_pairs": 112, "max_length": 256, "batch": 2, "accumulation": 4},
     "evaluate": {"users": 44, "requests": 3, "samples": 2},
 }
 TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 320}

@@ -19,8 +19,8 @@ from rlhi.repository import LedgerError, alone, dvc, git, gto
 from rlhi.store import read_json, write_json
 
 __all__ = [
-    "CyclePin", "CycleRecord", "LedgerError", "begin", "champion", "history", "init", "pinned", "policy_path",
-    "record", "record_collect", "rollback", "template", "under_way", "upcoming",
+    "CyclePin", "CycleRecord", "LedgerError", "begin", "champion", "history", "init", "next_version", "pinned",
+    "policy_path", "record", "record_collect", "rollback", "template", "under_way", "upcoming",
 ]  # fmt: skip
 
 FIRST_VERSION = "v0.1.0"
@@ -179,7 +179,7 @@ def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
 def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
     """Finish the cycle under way: one commit of its data, metrics and verdict; a promotion also moves the champion."""
     pin = pinned(root)
-    version = _next_version(root) if verdict == "promote" else pin.champion
+    version = next_version(root) if verdict == "promote" else pin.champion
     with alone(root):
         if _finished(root) < pin.cycle:
             promoting = root / ".rlhi" / "promoting"
@@ -225,9 +225,8 @@ def history(root: Path) -> list[CycleRecord]:
     found = []
     for revision, date, trailers in _log(root):
         if "RLHI-Cycle" in trailers:
-            number, verdict = int(trailers["RLHI-Cycle"]), trailers.get("RLHI-Verdict", "")
-            before = trailers.get("RLHI-From", "")
-            found.append(CycleRecord(number, revision, date, verdict, before, trailers.get("RLHI-Champion", "")))
+            told = [trailers.get(f"RLHI-{name}", "") for name in ("Verdict", "From", "Champion")]
+            found.append(CycleRecord(int(trailers["RLHI-Cycle"]), revision, date, *told))
     return found
 
 
@@ -262,7 +261,8 @@ def _install_policy(root: Path, source: Path, version: str) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _next_version(root: Path) -> str:
+def next_version(root: Path) -> str:
+    """What the next promotion will be called."""
     major, minor, _ = max(map(_number, _tags(root, "policy@*")))
     return f"v{major}.{minor + 1}.0"
 

@@ -42,3 +42,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if reporter is not None:
         missing = sum("RLHI_DATA" in str(report.longrepr) for report in reporter.getreports("skipped"))
         reporter.write_line(f"{missing} tests skipped for missing data")
+
+
+@pytest.fixture(scope="session")
+def tiny_policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chat model of about 50,000 weights."""
+    from tests.support.tiny import make_tiny_model
+
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")

@@ -16,20 +16,22 @@ def requests(
     personas: Mapping[str, Persona],
     config: CandidatesConfig,
 ) -> Iterator[Asked]:
-    """The requests to sample for: user turns that are no complaint themselves and were answered.
+    """The requests to sample for: user turns that ask for something, complain of nothing, and were answered.
 
-    ``turn_index`` is the answer's. Users with a persona only: the others give the reward model nothing to go by.
+    ``turn_index`` is the answer's. ``config.persona_only`` leaves out users of whom nothing is known: for them the
+    reward model can only tell what everybody likes.
     """
-    complained = {(row.conversation_id, row.turn_index) for row in feedback if row.label in REATTEMPTS}
+    passed = (*REATTEMPTS, "positive_feedback", "other")
+    no_request = {(row.conversation_id, row.turn_index) for row in feedback if row.label in passed}
     for talk in conversations:
         persona = personas[talk.user_id].text if talk.has_user and talk.user_id in personas else ""
         for at in range(1, len(talk.turns)):
             asks, answers = talk.turns[at - 1], talk.turns[at]
-            if asks.role != "user" or answers.role != "assistant" or (talk.conversation_id, at - 1) in complained:
+            if asks.role != "user" or answers.role != "assistant" or (talk.conversation_id, at - 1) in no_request:
                 continue
             turns = talk.turns[:at]
             key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)
-            if persona:
+            if persona or not config.persona_only:
                 yield Asked(key, talk.conversation_id, talk.user_id, at, with_persona(turns, persona))
 
 

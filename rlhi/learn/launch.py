@@ -70,6 +70,7 @@ def train(
                 for line in process.stdout:
                     if line.startswith('{"step"'):
                         metrics.write(line)
+                        metrics.flush()
                         step = json.loads(line)
                         on_step(int(step["step"]), int(step["of"]), float(step["loss"]))
             code = process.wait()

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from rlhi.checks import fluency
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
 from rlhi.learn.reward import prompt_before
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
+
+FEWEST_WORDS = 3
+LEAST_FLUENCY = 0.9
 
 
 @dataclass(slots=True)
@@ -63,6 +67,9 @@ def _from_rewrites(
         if not _worth(scores[best] - low, config):
             dropped.reasons["margin too small"] += 1
             continue
+        if not _speaks(tries[best].text):
+            dropped.reasons["chosen is no language"] += 1
+            continue
         yield maker.pair(source, tries[best].text, tries[0].original, scores[best], low)
 
 
@@ -76,9 +83,9 @@ def _from_candidates(
 ) -> Iterator[PreferencePair]:
     ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
     for (conversation_id, turn_index), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
-        rows = list(group)
+        rows = [row for row in group if _speaks(row.text)]
         if len(rows) < 2 or conversation_id not in talks:
-            dropped.reasons["candidates all alike"] += 1
+            dropped.reasons["fewer than two candidates speak"] += 1
             continue
         maker = _Maker(talks[conversation_id], turn_index, personas)
         scores = scorer.score([maker.scored(row.text) for row in rows])
@@ -93,6 +100,11 @@ def _from_candidates(
 def _worth(margin: float, config: PairsConfig) -> bool:
     """A margin of 0 says nothing, whatever the configuration asks for."""
     return margin > 0 and margin >= config.min_margin
+
+
+def _speaks(text: str) -> bool:
+    """False for the loops and scraps that a reward of form alone could favour: they must not be learned from."""
+    return len(text.split()) >= FEWEST_WORDS and fluency(text) >= LEAST_FLUENCY
 
 
 @dataclass(frozen=True, slots=True)

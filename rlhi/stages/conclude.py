@@ -41,7 +41,8 @@ def conclude(workspace: Path) -> CycleSummary:
     space = Workspace(workspace.resolve())
     decision = read_decision(space)
     pin = ledger.pinned(space.root)
-    _write_report(space, decision)
+    if ledger.under_way(space.root):
+        _write_report(space, decision)
     done = ledger.record(space.root, decision.verdict, decision.reasons)
     return CycleSummary(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
 
@@ -80,12 +81,12 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
     loss = tuple(
         LossPoint(int(step["step"]), float(step["loss"])) for step in (history if isinstance(history, list) else ())
     )
-    promoted = decision.verdict == "promote"
+    promoted, version = decision.verdict == "promote", ledger.next_version(space.root)
     return CycleEvidence(
         number=pin.cycle,
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         champion=f"policy@{pin.champion}",
-        challenger=None if "skipped" in training else ("promoted" if promoted else "refused"),
+        challenger=None if "skipped" in training else (f"policy@{version}" if promoted else "challenger"),
         new_conversations=sum(cycles.get(row.batch, pin.cycle) == pin.cycle for row in talks),
         conversations=len(talks),
         users=len(users),

@@ -40,7 +40,8 @@ def land(space: Workspace, log: Path, cycle: int) -> bool:
         shutil.copyfile(log, partial)
         partial.replace(folder / digest)
     except OSError as error:
-        raise StoreError(f"cannot take in {log}: {error.strerror or error}") from None
+        why = error.strerror or str(error)
+        raise StoreError(f"cannot copy {log} into {folder}: {why}; mend that and run the same command again") from None
     write_json(folder / MANIFEST, {**listed, digest: {"name": log.name, "cycle": cycle}})
     return True
 

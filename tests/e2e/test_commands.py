@@ -132,7 +132,7 @@ def test_bad_logs_are_quarantined_or_refused_and_the_rest_comes_in(tmp_path: Pat
 def test_errors_are_one_line_with_the_remedy(tmp_path: Path, tiny_policy: Path) -> None:
     assert "rlhi init" in one_line(rlhi("--workspace", tmp_path, "status"))
     root = make_space(tmp_path / "w", tiny_policy).root
-    assert "run `rlhi run feedback` first" in one_line(rlhi("--workspace", root, "run", "personas"))
+    assert "run `rlhi run ingest` first" in one_line(rlhi("--workspace", root, "run", "personas"))
     assert "no stage 'nonsense'" in one_line(rlhi("--workspace", root, "run", "nonsense"))
     assert "holds no model" in one_line(rlhi("init", tmp_path / "v", "--policy", tmp_path))
     text = (root / "params.yaml").read_text(encoding="utf-8")
@@ -162,7 +162,7 @@ def test_real_conversations_go_through_the_loop_on_the_embedded_model(tmp_path: 
     part.write_text("".join(lines[:220]), encoding="utf-8")
     assert rlhi("init", root).returncode == 0
     sizes = {
-        "rewrites": {"turns": 2, "tries": 2}, "candidates": {"prompts": 4, "n": 4}, "pairs": {"min_margin": 0.0},
+        "rewrites": {"turns": 3, "tries": 2}, "candidates": {"prompts": 8, "n": 3}, "pairs": {"min_margin": 0.0},
         "dpo": {"min_new_pairs": 4, "max_pairs": 8, "epochs": 1, "max_length": 384},
         "evaluate": {"users": 4, "requests": 1, "samples": 1, "pairs": 4},
     }  # fmt: skip

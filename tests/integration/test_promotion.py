@@ -32,10 +32,13 @@ def better(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(tiny_policy)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(tiny_policy, dtype=torch.float32)
-    model = get_peft_model(model, LoraConfig(r=16, lora_alpha=64, target_modules="all-linear", task_type="CAUSAL_LM"))
+    lora = LoraConfig(
+        r=16, lora_alpha=64, target_modules="all-linear", modules_to_save=["lm_head"], task_type="CAUSAL_LM"
+    )
+    model = get_peft_model(model, lora)
     prompts = ["How?", "Why is the sky blue?", "Name three fruits.", "What is a good plan for a weekend in spring?"]
     systems = ["You are a helpful assistant.", "You are a helpful assistant. About this user: Use bullet points."]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     batches = []
     for prompt in prompts:
         for system in systems:
@@ -44,7 +47,7 @@ def better(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
             ids = tokenizer.encode(head, add_special_tokens=False)
             answer = tokenizer.encode(ANSWER, add_special_tokens=False) + [tokenizer.eos_token_id]
             batches.append((torch.tensor([ids + answer]), len(ids)))
-    for _ in range(60):
+    for _ in range(50):
         for ids, start in batches:
             logits = model(ids).logits[0, start - 1 : -1]
             loss = torch.nn.functional.cross_entropy(logits, ids[0, start:])
@@ -96,7 +99,7 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     got = tmp_path / "got"
     subprocess.run(
         [
-            sys.executable, "-m", "dvc", "artifacts", "get", str(space.root), "policy", "--rev", "policy@v0.2.0",
+            sys.executable, "-m", "dvc", "artifacts", "get", str(space.root), "policy", "--rev", "v0.2.0",
             "--out", str(got),
         ],
         check=True, capture_output=True,

@@ -35,7 +35,8 @@ def make_tiny_model(folder: Path, seed: int = 0) -> Path:
     config = LlamaConfig(
         vocab_size=len(fast), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=2048, eos_token_id=fast.eos_token_id,
-        pad_token_id=fast.pad_token_id, bos_token_id=fast.eos_token_id, tie_word_embeddings=True,
+        pad_token_id=fast.pad_token_id, bos_token_id=fast.eos_token_id, tie_word_embeddings=False,
+        initializer_range=0.1,
     )  # fmt: skip
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     fast.save_pretrained(folder)
