@@ -85,7 +85,8 @@ class RewardHead:
     def _persona(self, persona: str) -> Matrix:
         vector = np.zeros(len(self.directions) + 1)
         vector[-1] = 1.0
-        for claim in claims_of(persona):
+        # A head that has met no claim has nothing to say of one.
+        for claim in claims_of(persona) if len(self.directions) else ():
             vector[:-1] += self._claim(claim)
         return vector
 
