@@ -116,8 +116,8 @@ class DpoConfig(Section):
     epochs: float = Field(default=2, gt=0)
     learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
-    batch: int = Field(default=4, ge=1)
-    accumulation: int = Field(default=2, ge=1)
+    batch: int = Field(default=2, ge=1)
+    accumulation: int = Field(default=4, ge=1)
     max_length: int = Field(default=512, ge=32)
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
     precision: Literal["bf16", "fp32"] = "bf16"
