@@ -112,13 +112,13 @@ class DpoConfig(Section):
     """Persona-conditioned DPO through TRL; ``deepspeed`` is a ZeRO stage, 0 for none."""
 
     min_new_pairs: int = Field(default=24, ge=1)
-    max_pairs: int = Field(default=160, ge=1)
+    max_pairs: int = Field(default=80, ge=1)
     epochs: float = Field(default=2, gt=0)
     learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
     batch: int = Field(default=2, ge=1)
     accumulation: int = Field(default=4, ge=1)
-    max_length: int = Field(default=512, ge=32)
+    max_length: int = Field(default=384, ge=32)
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
     precision: Literal["bf16", "fp32"] = "bf16"
     processes: int = Field(default=1, ge=1)
@@ -131,9 +131,9 @@ class EvaluateConfig(Section):
     """What held-out users see: ``requests`` each, ``samples`` replies each, by champion and challenger."""
 
     users: int = Field(default=48, ge=1)
-    requests: int = Field(default=4, ge=1)
+    requests: int = Field(default=2, ge=1)
     samples: int = Field(default=2, ge=1)
-    pairs: int = Field(default=200, ge=0, description="held-out users' logged choices, at most")
+    pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
     resamples: int = Field(default=2000, ge=100)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     sampling: SamplingConfig = SamplingConfig()
