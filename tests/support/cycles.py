@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from rlhi import ledger, stages
+from rlhi.ledger import COLLECT
 from rlhi.stages.conclude import CycleSummary, conclude
 
-COLLECT = ("ingest", "feedback", "personas")
+__all__ = ["COLLECT", "digest", "run_cycle"]
 
 
 def run_cycle(root: Path) -> CycleSummary | None:

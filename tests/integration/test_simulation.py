@@ -1,0 +1,48 @@
+"""Simulated users talk to a workspace's own champion, and the demo tells how well they were read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rlhi import ledger, stages
+from rlhi.config import load_params
+from rlhi.contracts import Interval, Measurement
+from rlhi.demo import SIZES, DemoCycle, _size, _table
+from rlhi.models.base import Sampling
+from rlhi.simulate import SimulatorConfig
+from rlhi.stages.readings import readings
+from rlhi.stages.simulation import talk
+from tests.support.cycles import COLLECT
+from tests.support.spaces import make_space
+
+
+def test_talk_lands_a_log_and_the_table_tells_how_it_was_read(
+    tmp_path: Path, tiny_policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_space(tmp_path / "w", tiny_policy).root
+    said = talk(root, SimulatorConfig(users=24), Sampling(max_new_tokens=8))
+    assert (said.users, said.conversations) == (24, 48) and said.messages > 48
+    for name in COLLECT:
+        stages.run(name, root)
+    read = readings(root)
+    assert read[0].follow_ups > 0 and read[0].wishes > 0 and read[1].follow_ups > 0
+    assert all(0 <= one.f1 <= 1 and 0 <= one.recovered <= 1 for one in read)
+    assert read[0].f1 > 0.5 and read[0].recovered > 0.3, "plain complaints are read"
+    half = Interval(0.5, 0.4, 0.6, 9, 9)
+    gain = Measurement("satisfaction", half, half, Interval(0.0, -0.1, 0.1, 9, 9))
+    _table([DemoCycle(1, 2.0, 48, 3, 0.7, 0.4, gain, "no_reference", "refuse", "v0.1.0", ("why",), read)])
+    told = capsys.readouterr().out
+    assert "50.0% (40.0% to 60.0%)" in told and "refuse" in told and f"{read[0].f1:.2f}" in told
+
+
+def test_the_demo_sizes_are_parameters_and_leave_the_gate_alone(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(ledger.template("params.yaml"), encoding="utf-8")
+    before = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
+    _size(tmp_path, 3)
+    params = load_params(tmp_path / "params.yaml")
+    assert params.seed == 3 and params.evaluate.users == SIZES["evaluate"]["users"]
+    after = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
+    assert after["gate"] == before["gate"] and after["drift"] == before["drift"]
