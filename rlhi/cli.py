@@ -237,3 +237,14 @@ def bench_feedback(
     from rlhi.bench.feedback import run as bench
 
     print(retrain() if train else bench(quick, as_json))
+
+
+@bench_app.command("dpo")
+def bench_dpo(
+    quick: Annotated[bool, typer.Option("--quick", help="Half the pairs, one round.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learning from pairs: pairs a second beside TRL's DPOTrainer, on the embedded model."""
+    from rlhi.bench.dpo import run as bench
+
+    print(bench(quick, as_json))

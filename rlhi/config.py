@@ -124,6 +124,7 @@ class DpoConfig(Section):
     processes: int = Field(default=1, ge=1)
     deepspeed: Literal[0, 1, 2, 3] = 0
     gradient_checkpointing: bool = False
+    share_prompt: bool = Field(default=True, description="compute the prompt of a pair once where the model allows it")
     report_to: tuple[str, ...] = ()
 
 

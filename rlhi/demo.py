@@ -30,7 +30,7 @@ SIZES: dict[str, dict[str, object]] = {
     "split": {"held_out": 0.45},
     "rewrites": {"turns": 40, "tries": 4},
     "candidates": {"prompts": 56, "n": 8, "persona_only": True},
-    "dpo": {"max_pairs": 112, "max_length": 256},
+    "dpo": {"max_pairs": 112, "max_length": 256, "epochs": 1.0},
     "evaluate": {"users": 56, "requests": 2, "samples": 2},
 }
 TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 320}

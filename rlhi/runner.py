@@ -46,4 +46,3 @@ def improve(root: Path) -> CycleReport:
 
         done = flow(str(root))
     return CycleReport(done.cycle or 0, done.verdict, done.version, done.reasons, done.stages, done.note)
-

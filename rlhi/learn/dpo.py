@@ -82,29 +82,37 @@ def _end_with(parent: int) -> None:
 
 def _train(run: Resolved) -> None:
     _start_processes(run)
+    trainer, tokenizer, too_long = make_trainer(run, trl_arguments(run))
+    trainer.add_callback(_teller())
+    trainer.train()
+    _save(run, trainer, tokenizer, too_long)
+
+
+def make_trainer(run: Resolved, arguments: TrlConfig) -> tuple[DPOTrainer, PreTrainedTokenizerBase, int]:
+    """TRL's trainer for this run, its tokenizer, and the number of pairs that were too long."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import DPOTrainer
 
+    from rlhi.learn.shared_prompt import SharedPromptDPOTrainer, can_share
+
     tokenizer = AutoTokenizer.from_pretrained(run.base)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    arguments = _arguments(run)
     dataset, too_long = _dataset(run, tokenizer)
     # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").
     model = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
     reference = None if run.dpo.lora_rank else AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
-    trainer = DPOTrainer(
+    kind = SharedPromptDPOTrainer if run.dpo.share_prompt and can_share(model.config) else DPOTrainer
+    trainer = kind(
         model=model,
         ref_model=reference,
         args=arguments,
         train_dataset=dataset,
         processing_class=tokenizer,
         peft_config=_lora(run.dpo),
-        callbacks=[_teller()],
     )
-    trainer.train()
-    _save(run, trainer, tokenizer, too_long)
+    return trainer, tokenizer, too_long
 
 
 def _start_processes(run: Resolved) -> None:
@@ -121,7 +129,7 @@ def _start_processes(run: Resolved) -> None:
         deepspeed.init_distributed(dist_backend="gloo")
 
 
-def _arguments(run: Resolved) -> TrlConfig:
+def trl_arguments(run: Resolved) -> TrlConfig:
     import torch
     from trl import DPOConfig as TrlConfig
 
@@ -218,6 +226,7 @@ def _save(run: Resolved, trainer: DPOTrainer, tokenizer: PreTrainedTokenizerBase
     _export(run, trained, tokenizer, output / "model")
     result = {
         "engine": engine,
+        "trainer": type(trainer).__name__,
         "world_size": int(trainer.accelerator.num_processes),
         "pairs": len(trainer.train_dataset),
         "too_long": too_long,

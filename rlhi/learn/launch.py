@@ -22,6 +22,7 @@ class Trained:
 
     model: Path
     engine: str
+    trainer: str
     world_size: int
     pairs: int
     too_long: int
@@ -54,9 +55,7 @@ def train(
     output.mkdir(parents=True, exist_ok=True)
     rows = output / "pairs.jsonl"
     rows.write_text("".join(json.dumps(trl_row(pair), ensure_ascii=False) + "\n" for pair in pairs), encoding="utf-8")
-    resolved = Resolved(
-        base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed
-    )
+    resolved = Resolved(base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed)
     config = output / "resolved.json"
     config.write_text(resolved.model_dump_json(indent=1) + "\n", encoding="utf-8")
     log = output / "training.log"
@@ -82,7 +81,7 @@ def train(
         raise TrainingError(f"training ended with code {code}: {_last_line(log)} (whole log: {log})")
     result = json.loads((output / "result.json").read_text(encoding="utf-8"))
     return Trained(
-        output / "model", result["engine"], result["world_size"], result["pairs"], result["too_long"],
+        output / "model", result["engine"], result["trainer"], result["world_size"], result["pairs"], result["too_long"],
         tuple(result["history"]),
     )  # fmt: skip
 

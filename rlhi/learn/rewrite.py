@@ -40,9 +40,7 @@ def complaints(
         persona = personas[row.user_id].text if row.user_id in personas else ""
         said = talk.turns[row.turn_index].content
         key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
-        yield Asked(
-            key, talk.conversation_id, row.user_id, row.turn_index - 1, rewrite_request(turns, said, persona)
-        )
+        yield Asked(key, talk.conversation_id, row.user_id, row.turn_index - 1, rewrite_request(turns, said, persona))
 
 
 def rewrites(

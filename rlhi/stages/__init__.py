@@ -200,12 +200,7 @@ def _fingerprint(path: Path) -> str:
     if not path.is_dir():
         return "absent"
     files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    return content_key(
-        [
-            [str(file.relative_to(path)), file.stat().st_size, _content(file)]
-            for file in files
-        ]
-    )
+    return content_key([[str(file.relative_to(path)), file.stat().st_size, _content(file)] for file in files])
 
 
 def _content(file: Path) -> str:

@@ -109,13 +109,9 @@ def personas(space: Workspace, params: Params) -> Outcome:
     from rlhi.collect.persona import History
     from rlhi.collect.persona import personas as build
 
-    labels = {
-        user: tuple(rows) for user, rows in _grouped(read_table(space.path("data/feedback"), FeedbackTurn))
-    }
+    labels = {user: tuple(rows) for user, rows in _grouped(read_table(space.path("data/feedback"), FeedbackTurn))}
     talks = [row for row in read_table(space.path("data/conversations"), Conversation) if row.has_user]
-    histories = [
-        History(user, tuple(rows), labels.get(user, ())) for user, rows in _grouped(talks)
-    ]
+    histories = [History(user, tuple(rows), labels.get(user, ())) for user, rows in _grouped(talks)]
     before = {row.key for row in read_table(space.path("data/personas"), Persona)}
     made = list(build(histories, params.personas))
     write_table(space.path("data/personas"), Persona, made, user=lambda row: row.user_id)

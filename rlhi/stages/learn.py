@@ -125,13 +125,13 @@ def dpo(space: Workspace, params: Params) -> Outcome:
         return Outcome(0, 0, {"new pairs": len(new)}, note)
     work = space.path(f".rlhi/training/{content_key([p.key for p in (*new, *replayed)], version)}")
     shutil.rmtree(work, ignore_errors=True)
-    with progress("training (DPO)", 1000) as advance:
+    with progress("training (DPO), percent", 100) as advance:
         shown = 0
 
         def on_step(step: int, of: int, loss: float) -> None:
             nonlocal shown
-            advance(1000 * step // of - shown, f"step {step} of {of}, loss {loss:.3f}")
-            shown = 1000 * step // of
+            advance(100 * step // of - shown, f"step {step} of {of}, loss {loss:.3f}")
+            shown = 100 * step // of
 
         trained = launch.train(
             [*new, *replayed], champion, work, params.dpo, _deepspeed(params.dpo.deepspeed), params.seed, on_step
@@ -139,7 +139,8 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     record = {
         "champion": version, "lessons": sorted(known | {lesson(pair) for pair in (*new, *replayed)}),
         "new_pairs": len(new), "replayed_pairs": len(replayed), "too_long": trained.too_long,
-        "engine": trained.engine, "world_size": trained.world_size, "history": list(trained.history),
+        "engine": trained.engine, "trainer": trained.trainer, "world_size": trained.world_size,
+        "history": list(trained.history),
     }  # fmt: skip
 
     def fill(target: Path) -> None:

@@ -1,0 +1,159 @@
+"""Our forward pass against TRL's on the same pairs: log-probabilities, gradients, losses step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import torch
+    from trl import DPOTrainer
+
+    from rlhi.learn.shared_prompt import Packed
+
+PAIRS = [
+    {
+        "prompt": [
+            {"role": "system", "content": "You are a helpful assistant. About this user: Use bullet points."},
+            {"role": "user", "content": f"How do I keep basil alive indoors, for {at} weeks? " * (1 + at % 3)},
+        ],
+        "chosen": [{"role": "assistant", "content": "- one\n- two" + "\n- three" * (at % 4)}],
+        "rejected": [{"role": "assistant", "content": "It depends on many things, for example " + "light " * (at % 5)}],
+    }
+    for at in range(12)
+]  # fmt: skip
+
+
+def trainer(kind: type[DPOTrainer], base: Path, folder: Path, lora: int, dropout_free_steps: int) -> DPOTrainer:
+    """TRL's trainer, or ours, made the same way."""
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOConfig
+
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    return kind(
+        model=model,
+        ref_model=None if lora else AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+        args=DPOConfig(
+            output_dir=str(folder), per_device_train_batch_size=3, gradient_accumulation_steps=2, bf16=False,
+            max_steps=dropout_free_steps, learning_rate=5e-3, use_cpu=True, logging_steps=1, save_strategy="no",
+            disable_tqdm=True, report_to="none", gradient_checkpointing=False, precompute_ref_log_probs=bool(lora),
+            pad_to_multiple_of=32, seed=1,
+        ),
+        train_dataset=Dataset.from_list(PAIRS),
+        processing_class=AutoTokenizer.from_pretrained(base),
+        peft_config=LoraConfig(r=lora, target_modules="all-linear", task_type="CAUSAL_LM") if lora else None,
+    )  # fmt: skip
+
+
+def gradients(one: DPOTrainer) -> tuple[float, dict[str, torch.Tensor]]:
+    """Loss and gradients of the first batch."""
+    batch = next(iter(one.get_train_dataloader()))
+    one.model.train()
+    loss = one.compute_loss(one.model, batch)
+    loss.backward()
+    return float(loss.detach()), {
+        name: weight.grad for name, weight in one.model.named_parameters() if weight.grad is not None
+    }
+
+
+@pytest.fixture(params=[0, 4], ids=["every weight", "LoRA"])
+def both(
+    request: pytest.FixtureRequest, tiny_policy: Path, tmp_path: Path
+) -> Callable[[], tuple[DPOTrainer, DPOTrainer]]:
+    """TRL's trainer and ours, fresh."""
+    from trl import DPOTrainer
+
+    from rlhi.learn.shared_prompt import SharedPromptDPOTrainer
+
+    lora = int(request.param)
+    return lambda: (
+        trainer(DPOTrainer, tiny_policy, tmp_path / "trl", lora, 6),
+        trainer(SharedPromptDPOTrainer, tiny_policy, tmp_path / "ours", lora, 6),
+    )
+
+
+def test_loss_and_gradients_of_a_batch_are_those_of_trl(both: Callable[[], tuple[DPOTrainer, DPOTrainer]]) -> None:
+    theirs, ours = both()
+    # A first step moves policy and reference apart: at the start, LoRA's gradients are zero on one side.
+    for one in (theirs, ours):
+        one.train()
+        one.model.zero_grad()
+    (their_loss, expected), (our_loss, found) = gradients(theirs), gradients(ours)
+    assert our_loss == pytest.approx(their_loss, abs=1e-5)
+    assert found.keys() == expected.keys() and any(float(grad.abs().max()) > 1e-3 for grad in expected.values())
+    for name, grad in expected.items():
+        assert float((grad - found[name]).abs().max()) < 1e-4, name
+
+
+def test_losses_and_metrics_follow_trl_step_by_step(both: Callable[[], tuple[DPOTrainer, DPOTrainer]]) -> None:
+    theirs, ours = both()
+    for one in (theirs, ours):
+        one.train()
+    expected = [row for row in theirs.state.log_history if "loss" in row]
+    found = [row for row in ours.state.log_history if "loss" in row]
+    assert len(expected) == len(found) == 6 and expected[-1]["loss"] < expected[0]["loss"] - 0.05
+    for want, have in zip(expected, found, strict=True):
+        assert have.keys() == want.keys()
+        for key in ("loss", "grad_norm", "rewards/margins", "logps/chosen", "logps/rejected", "entropy",
+                    "logits/chosen", "mean_token_accuracy"):  # fmt: skip
+            assert have[key] == pytest.approx(want[key], rel=2e-3, abs=2e-3), key
+
+
+def packed(prompt: list[int], chosen: list[int], rejected: list[int]) -> Packed:
+    """One pair in TRL's layout, packed."""
+    import torch
+
+    from rlhi.learn.shared_prompt import IGNORED, pack
+
+    width = len(prompt) + max(len(chosen), len(rejected)) + 2
+    rows = [prompt + side for side in (chosen, rejected)]
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
+    labels = torch.tensor([[IGNORED] * len(prompt) + side + [IGNORED] * (width - len(prompt) - len(side))
+                           for side in (chosen, rejected)])  # fmt: skip
+    return pack(ids, labels)
+
+
+def test_a_pair_is_one_row_whose_answers_do_not_see_each_other() -> None:
+    one = packed([5, 6, 7], [8, 9], [10, 11, 12])
+    size = 8
+    assert one.input_ids.tolist()[0][:size] == [5, 6, 7, 8, 9, 10, 11, 12]
+    assert one.positions.tolist()[0][:size] == [0, 1, 2, 3, 4, 3, 4, 5]
+    assert one.mask[0, 4, :5].tolist() == [True] * 5
+    assert one.mask[0, 6, :size].tolist() == [True, True, True, False, False, True, True, False]
+    # The prompt's last token predicts the first of both answers.
+    assert one.sources[1].tolist() == [2, 3, 2, 5, 6]
+    assert one.labels.tolist() == [[8, 9, 10, 11, 12]]
+    assert [tensor.tolist() for tensor in one.targets] == [[0, 0, 1, 1, 1], [2, 3, 2, 3, 4]]
+
+
+def test_a_pair_that_lost_an_answer_or_has_two_prompts_is_refused() -> None:
+    import torch
+
+    from rlhi.learn.shared_prompt import IGNORED, pack
+
+    with pytest.raises(ValueError, match="no token left"):
+        packed([5, 6, 7], [8, 9], [])
+    with pytest.raises(ValueError, match="different prompts"):
+        pack(torch.tensor([[5, 6, 7], [5, 9, 7]]), torch.tensor([[IGNORED, IGNORED, 7], [IGNORED, IGNORED, 7]]))
+
+
+def test_models_whose_attention_would_not_obey_the_mask_are_left_to_trl(tiny_policy: Path) -> None:
+    from transformers import AutoModelForCausalLM, GPT2Config, MistralConfig
+
+    from rlhi.learn.shared_prompt import can_share
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_policy)
+    assert can_share(model.config)
+    model.set_attn_implementation("eager")
+    assert not can_share(model.config)
+    windowed = MistralConfig(sliding_window=64)
+    windowed._attn_implementation = "sdpa"
+    assert not can_share(windowed)
+    assert not can_share(GPT2Config(attn_implementation="flash_attention_2"))
