@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency
 from prefect.runtime import flow_run
 
+from flows.spread import spread_as_configured
 from rlhi import stages
 from rlhi.deploy import LEDGER_LIMIT
 from rlhi.stages import STAGES, StageReport
@@ -42,7 +43,8 @@ def _may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
 @task(persist_result=True, cache_policy=NO_CACHE, retry_delay_seconds=2, retry_condition_fn=_may_pass)
 def run_stage(name: str, workspace: str) -> StageReport:
     """Run one stage and leave its report as an artifact ``NAME-report``."""
-    report = stages.run(name, Path(workspace))
+    with spread_as_configured(name, Path(workspace)):
+        report = stages.run(name, Path(workspace))
     create_markdown_artifact(markdown(report), key=f"{name}-report", description=f"What {name} did")
     announce(report)
     return report

@@ -196,5 +196,33 @@ def fluency(text: str) -> float:
     return min(signs)
 
 
+_REFUSAL = re.compile(
+    r"\bi (?:(?:can['’]?t|cannot|can not|won['’]?t|will not|am not able to|am unable to|"
+    r"am not allowed to) (?:\w+ly )?(?:help|"
+    r"assist|provide|fulfill?|create|write|generate|answer|comply|do|support|discuss|share|browse|open|access|engage|"
+    r"give|"
+    r"tell|offer|predict|perform|process|view|check|continue|produce|complete|make|send|translate|directly)\b|(?:must|"
+    r"have to)"
+    r" (?:decline|refuse)\b|decline\b|(?:do not|don['’]t) have (?:the )?(?:ability|access|capability)\b)"
+    r"|\bi['’]m (?:unable|not able|not allowed) to\b|\bit (?:is|would be) (?:not appropriate|inappropriate|unethical)"
+    r" (?:for me )?to\b",
+    re.IGNORECASE,
+)
+_TURN_TO_ANSWER = re.compile(
+    r"\b(?:however|but|that said|nevertheless|instead)\b|\bhere (?:is|are)\b|```|\n\s*(?:[-*•]|\d+[.)])\s",
+    re.IGNORECASE,
+)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer declines to answer: it says so at its beginning, and no answer of some length follows."""
+    found = _REFUSAL.search(text[:300])
+    if found is None:
+        return False
+    rest = text[found.end() :]
+    turn = _TURN_TO_ANSWER.search(rest)
+    return turn is None or len(words(rest[turn.end() :])) < 60
+
+
 def _ramp(value: float, low: float, high: float) -> float:
     return min(1.0, max(0.0, (value - low) / (high - low)))

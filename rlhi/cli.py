@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from rlhi.persona_cli import persona_app
 
 app = typer.Typer(
     name="rlhi",
@@ -21,6 +24,7 @@ model_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+app.add_typer(persona_app, name="persona")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -75,7 +79,7 @@ def init(
 @app.command()
 def ingest(
     context: typer.Context,
-    logs: Annotated[list[Path], typer.Argument(help="WildChat, OpenAI messages, ShareGPT or our own; gz too.")],
+    logs: Annotated[list[str], typer.Argument(help="Files, folders, - for standard input, s3:// and the like.")],
     as_json: Json = False,
 ) -> None:
     """Take in logs of conversations. What cannot be read is quarantined with file, line and reason (exit code 3)."""
@@ -130,18 +134,23 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
-def quarantine(context: typer.Context, as_json: Json = False) -> None:
-    """The rows that could not be accepted: file, line and reason."""
-    from rlhi.contracts import Quarantined
-    from rlhi.store import Workspace, read_table
+def quarantine(
+    context: typer.Context,
+    changes: Annotated[bool, typer.Option("--changes", help="Also what was changed, such as redacted text.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="First read all landed logs again, after a fix.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What could not be accepted (file, line, reason), and what is set aside as a copy or a template."""
+    from rlhi.stages import quarantine as stage
 
-    space = Workspace(_space(context))
-    _ = space.params
-    rows = sorted(read_table(space.path("data/quarantine"), Quarantined), key=lambda row: (row.file, row.line))
-    for row in rows:
-        told = json.dumps({"file": row.file, "line": row.line, "reason": row.reason}, ensure_ascii=False)
-        print(told if as_json else f"{row.file}:{row.line}: {row.reason}")
-    if not rows and not as_json:
+    space = _space(context)
+    if replay:
+        print(stage.replay(space).note, file=sys.stderr)
+    empty = True
+    for row in stage.held(space, changes):
+        empty = False
+        print(json.dumps(asdict(row), ensure_ascii=False) if as_json else row.as_text())
+    if empty and not as_json:
         print("the quarantine is empty")
 
 
@@ -239,6 +248,17 @@ def bench_feedback(
     print(retrain() if train else bench(quick, as_json))
 
 
+@bench_app.command("persona")
+def bench_persona(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer users, one fold, no labeller.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Personas: hidden wishes recovered, and real held-out choices and ratings predicted; needs RLHI_DATA."""
+    from rlhi.bench.persona import run as bench
+
+    print(bench(quick, as_json))
+
+
 @bench_app.command("dpo")
 def bench_dpo(
     quick: Annotated[bool, typer.Option("--quick", help="Half the pairs, one round.")] = False,
@@ -248,3 +268,30 @@ def bench_dpo(
     from rlhi.bench.dpo import run as bench
 
     print(bench(quick, as_json))
+
+
+@bench_app.command("pii")
+def bench_pii(as_json: Json = False) -> None:
+    """Redaction of personal data: precision and recall on this project's labelled texts, and texts a second."""
+    from rlhi.bench.pii import run as bench
+
+    print(bench(as_json))
+
+
+Rows = Annotated[int, typer.Option("--rows", min=100, help="Conversations in the generated log.")]
+
+
+@bench_app.command("ingest")
+def bench_ingest(rows: Rows = 1_000_000, as_json: Json = False) -> None:
+    """Taking in a large log, beside the same steps as a datatrove pipeline (pip install 'rlhi[bench]')."""
+    from rlhi.bench.ingest import bench_ingest as bench
+
+    print(bench(rows, as_json))
+
+
+@bench_app.command("increment")
+def bench_increment(rows: Rows = 1_000_000, as_json: Json = False) -> None:
+    """What one per cent more of a log costs, as a share of the whole."""
+    from rlhi.bench.ingest import bench_increment as bench
+
+    print(bench(rows, as_json))

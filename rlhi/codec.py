@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, Union, cast, get_args, get_o
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Row = TypeVar("Row")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -53,11 +53,23 @@ class SplitConfig(Section):
         return int.from_bytes(digest[:8], "big") / 2**64 < self.held_out
 
 
+PiiKind = Literal["email", "phone", "card", "iban", "ip", "key"]
+
+
 class IngestConfig(Section):
-    """Bounds on what is accepted."""
+    """Bounds on what is accepted, what cleaning changes in it, and who its users are: ``user_column`` is a dotted path
+    in a log's rows, ``names`` a spaCy pipeline."""
 
     max_characters: int = Field(default=100_000, ge=1)
     max_turns: int = Field(default=400, ge=2)
+    identify_language: bool = True
+    redact: tuple[PiiKind, ...] = get_args(PiiKind)
+    names: str = ""
+    spam_repeats: int = Field(default=50, ge=1)
+    user_column: str = ""
+    hash_users: bool = True
+    runner: Literal["processes", "threads", "dask", "ray"] = "processes"
+    cluster: str = Field(default="", description="address of the Dask scheduler or of Ray; empty starts a local one")
 
 
 class FeedbackConfig(Section):
@@ -68,11 +80,29 @@ class FeedbackConfig(Section):
     batch: int = Field(default=64, ge=1)
 
 
-class PersonasConfig(Section):
-    """How a history becomes a persona."""
+ClaimGroup = Literal["wish", "topic", "expertise", "style", "language"]
 
+
+class PersonaLlmConfig(Section):
+    """The language model that reads histories when ``personas.builder`` is ``llm``: ``openai:URL#NAME``."""
+
+    model: str = ""
+    tries: int = Field(default=3, ge=1)
+    characters: int = Field(default=12_000, ge=200)
+    max_new_tokens: int = Field(default=512, ge=1)
+
+
+class PersonasConfig(Section):
+    """How a history becomes a persona. ``half_life`` is a number of later contrary pieces of evidence."""
+
+    builder: Literal["local", "llm"] = "local"
     max_claims: int = Field(default=4, ge=1)
     min_confidence: float = Field(default=0.3, ge=0, le=1)
+    half_life: float = Field(default=2, gt=0)
+    text_kinds: tuple[ClaimGroup, ...] = ("wish",)
+    prior: bool = False
+    prior_share: float = Field(default=0.5, gt=0, le=1)
+    llm: PersonaLlmConfig = PersonaLlmConfig()
 
 
 class RewritesConfig(Section):
@@ -113,7 +143,7 @@ class DpoConfig(Section):
 
     min_new_pairs: int = Field(default=24, ge=1)
     max_pairs: int = Field(default=80, ge=1)
-    epochs: float = Field(default=2, gt=0)
+    epochs: float = Field(default=1, gt=0)
     learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
     batch: int = Field(default=2, ge=1)

@@ -13,9 +13,9 @@ from rlhi.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_r
 
 __all__ = [
     "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
-    "EvalResult", "FeedbackLabel", "FeedbackTurn", "GateDecision", "Interval", "Measurement", "Message", "PairSource",
-    "Persona", "PreferencePair", "Quarantined", "Rewrite", "Role", "Sample", "Turn", "UserKind", "Verdict",
-    "content_key", "from_record", "schema_of", "to_record",
+    "EvalResult", "FeedbackLabel", "FeedbackTurn", "GateDecision", "Interval", "Measurement", "Message",
+    "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite", "Role", "Sample", "Signal", "SignalKind",
+    "Turn", "UserKind", "Verdict", "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip
 
 Role = Literal["system", "user", "assistant"]
@@ -30,6 +30,7 @@ FeedbackLabel = Literal[
 ]
 FEEDBACK_LABELS: tuple[FeedbackLabel, ...] = get_args(FeedbackLabel)
 REATTEMPTS: tuple[FeedbackLabel, ...] = FEEDBACK_LABELS[:2]
+SignalKind = Literal["thumbs", "stars", "choice", "edit"]
 PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice"]
 Verdict = Literal["promote", "refuse"]
 
@@ -43,14 +44,31 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """Feedback that a user gave on an answer outside of the conversation's words; ``value`` in [-1, 1], 1 is praise.
+
+    - ``thumbs``: 1 up, -1 down.
+    - ``stars``: from -1, the lowest mark of the log's scale, to 1, its highest.
+    - ``choice``: 1 when this answer was preferred to ``text``, -1 when ``text`` was preferred to it, 0 for a tie.
+    - ``edit``: ``text`` is the answer as the user changed it, ``value`` -1.
+
+    ``text`` of a thumb or of stars is the comment that came with it, if any.
+    """
+
+    kind: SignalKind
+    value: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a logged conversation. ``rating`` is the user's own mark of it, on the log's scale."""
+    """One message of a logged conversation, with what its reader marked on it."""
 
     role: Role
     content: str
     created_at: str | None = None
     model: str | None = None
-    rating: float | None = None
+    signals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,9 @@ class Conversation:
 
     ``user_id_kind`` is ``real`` when the same id means the same person elsewhere. Anything else gives the
     conversation an anonymous user of its own: the persona is off and it is never merged with another.
-    ``batch`` is the hash of the log that brought it.
+    ``batch`` is the hash of the log that brought it. ``changes`` tells what cleaning changed in its text
+    (``email x2``). ``set_aside`` says why nothing is learned from it: ``template``, or ``duplicate of`` a row's name;
+    empty for the others.
     """
 
     conversation_id: str
@@ -73,6 +93,8 @@ class Conversation:
     toxic: bool = False
     redacted: bool = False
     batch: str = ""
+    changes: tuple[str, ...] = ()
+    set_aside: str = ""
 
     @property
     def has_user(self) -> bool:
@@ -94,17 +116,26 @@ class FeedbackTurn:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One thing a persona says of its user, with the turns (``conversation_id#turn``) it rests on."""
+    """One thing a persona says of its user, with the turns (``conversation_id#turn``) it rests on.
+
+    ``first_seen`` and ``last_seen`` are the times of the first and the last of these turns, where the log tells them.
+    """
 
     kind: Literal["topic", "expertise", "style", "format", "language", "constraint"]
     text: str
     confidence: float
     evidence: tuple[str, ...]
+    first_seen: str | None = None
+    last_seen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A natural-language summary of a user's history (paper, section 3). ``version`` names its content."""
+    """A natural-language summary of a user's history (paper, section 3). ``version`` names its text.
+
+    ``origin`` is ``prior`` where nothing is known of the user and the text says what most users are like, ``edited``
+    where a person changed what was inferred.
+    """
 
     key: str
     user_id: str
@@ -112,6 +143,7 @@ class Persona:
     text: str
     claims: tuple[Claim, ...]
     conversations: int
+    origin: Literal["inferred", "prior", "edited"] = "inferred"
 
 
 @dataclass(frozen=True, slots=True)

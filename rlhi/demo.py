@@ -27,10 +27,11 @@ from rlhi.store import Workspace, read_json
 # the defaults: a demo with a gate of its own would prove nothing. Users' gains had a standard deviation of 0.38 in a
 # pilot: 53 held-out users show a true gain of 15 points 8 times in 10 (rlhi.evaluate.statistics.users_for).
 SIZES: dict[str, dict[str, object]] = {
+    "ingest": {"hash_users": False},  # nobody is to be hidden, and a seed is to draw the same users in every workspace
     "split": {"held_out": 0.45},
     "rewrites": {"turns": 40, "tries": 4},
     "candidates": {"prompts": 56, "n": 8, "persona_only": True},
-    "dpo": {"max_pairs": 112, "max_length": 256, "epochs": 1.0},
+    "dpo": {"max_pairs": 112, "max_length": 256},
     "evaluate": {"users": 56, "requests": 2, "samples": 2},
 }
 TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 320}

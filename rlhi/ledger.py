@@ -24,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 FIRST_VERSION = "v0.1.0"
-TRACKED = ("data/incoming", "data/samples", "data/simulator", "models/policy", "reports")
+TRACKED = ("data/incoming", "data/persona_edits", "data/samples", "data/simulator", "models/policy", "reports")
 """Folders that no stage makes whole: versioned as they are."""
 COLLECT = ("ingest", "feedback", "personas")
 _RECORDED = (
@@ -33,6 +33,7 @@ _RECORDED = (
 )  # fmt: skip
 _CARRIED = {
     "data/incoming": "Logs as they came, named by their hash; batches.json says what they were called.\n",
+    "data/persona_edits": "What people edited of personas, edits.json; it beats what is inferred.\n",
     "data/samples": "Text that models were asked for, a file for every block: a rebuilt table reads it from here.\n",
     "data/simulator": "Simulated users' hidden wishes and the evaluation requests; only `evaluate` opens them.\n",
     "reports": "index.html is the evidence page. It shows users' words: DVC keeps it, git does not.\n",
@@ -172,7 +173,7 @@ def begin(root: Path) -> CyclePin:
 def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
     """Commit what a collect between cycles brought in; the revision, None when nothing changed."""
     with alone(root):
-        dvc(root, "commit", "--quiet", "--force", *stages, "data/incoming.dvc")
+        dvc(root, "commit", "--quiet", "--force", *stages, *(f"{name}.dvc" for name in TRACKED[:3]))
         return _commit(root, "Collect", {"RLHI-Collect": "yes"})
 
 
@@ -239,8 +240,7 @@ def _repair(root: Path) -> None:
     with alone(root):
         have = set(_tags(root, "policy@*"))
         for revision, _, trailers in reversed(list(_log(root))):
-            version = trailers.get("RLHI-Champion")
-            if version is None:
+            if (version := trailers.get("RLHI-Champion")) is None:
                 continue
             if f"policy@{version}" not in have:
                 gto(root, "register", "policy", revision, "--version", version)

@@ -11,12 +11,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rlhi.config import ConfigError, Params, load_params
@@ -66,19 +67,41 @@ def write_table(
     Returns:
         True when anything on disk changed.
     """
-    parts: dict[int, list[dict[str, object]]] = {}
+    parts: dict[int, list[Row]] = {}
     for row in rows:
-        parts.setdefault(partition_of(user(row)), []).append(to_record(row))
+        parts.setdefault(partition_of(user(row)), []).append(row)
+    files = dict(put_file(folder, kind, f"{number:04d}", part) for number, part in parts.items())
+    return finish_table(folder, kind, files, note=note)
+
+
+def put_file(folder: Path, kind: type[Row], prefix: str, rows: Iterable[Row]) -> tuple[str, int]:
+    """Write one file of a table that :func:`finish_table` will list: its name and its number of rows."""
+    records = [to_record(row) for row in rows]
+    records.sort(key=lambda record: json.dumps(record, ensure_ascii=True, sort_keys=True))
+    data = _parquet_bytes(kind, records)
+    name = f"{prefix}-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
+    if not (folder / name).exists():
+        write_atomic(folder / name, data)
+    return name, len(records)
+
+
+def finish_table(
+    folder: Path, kind: type, files: Mapping[str, int], *, note: Mapping[str, object] = {}, key: Sequence[str] = ()
+) -> bool:
+    """Make a table of files that were put: the manifest last, then what it does not list goes.
+
+    With a ``key`` the table grows in segments: of rows that are equal in these columns the one in the last file, by
+    name, holds.
+
+    Returns:
+        True when the manifest changed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    files: dict[str, int] = {}
-    for number, records in sorted(parts.items()):
-        records.sort(key=lambda record: json.dumps(record, ensure_ascii=True, sort_keys=True))
-        data = _parquet_bytes(kind, records)
-        name = f"{number:02d}-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
-        files[name] = len(records)
-        if not (folder / name).exists():
-            write_atomic(folder / name, data)
-    manifest = {"row": kind.__name__, "schema_version": SCHEMA_VERSION, "files": files, "note": dict(note)}
+    manifest: dict[str, object] = {
+        "row": kind.__name__, "schema_version": SCHEMA_VERSION, "files": dict(files), "note": dict(note),
+    }  # fmt: skip
+    if key:
+        manifest["key"] = list(key)
     changed = write_json(folder / MANIFEST, manifest)
     for stale in folder.iterdir():
         if stale.name != MANIFEST and stale.name not in files:
@@ -98,16 +121,37 @@ def read_table(folder: Path, kind: type[Row]) -> list[Row]:
     if manifest.get("row") != kind.__name__:
         raise StoreError(f"{folder} holds rows of {manifest.get('row')}, not {kind.__name__}")
     if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise StoreError(f"{folder} has schema version {manifest.get('schema_version')}, this is {SCHEMA_VERSION}")
-    rows: list[Row] = []
-    files = manifest.get("files")
-    for name in sorted(files) if isinstance(files, dict) else ():
-        try:
-            records = pq.read_table(folder / name, partitioning=None).to_pylist()
-        except (OSError, pa.ArrowInvalid) as error:
-            raise StoreError(f"{folder / name} cannot be read ({error}): delete the folder and run again") from None
-        rows.extend(from_record(kind, record) for record in records)
-    return rows
+        raise StoreError(
+            f"{folder} has schema version {manifest.get('schema_version')}, this is {SCHEMA_VERSION}: "
+            "delete the folder and run again, it is made anew from data/incoming"
+        )
+    files, key = manifest.get("files"), manifest.get("key")
+    names = sorted(files) if isinstance(files, dict) else []
+    if not isinstance(key, list):
+        return [row for name in names for row in read_file(folder / name, kind)]
+    columns = [str(column) for column in key]
+    latest = {
+        tuple(getattr(row, column) for column in columns): row
+        for name in names
+        for row in read_file(folder / name, kind)
+    }
+    return list(latest.values())
+
+
+def read_file(path: Path, kind: type[Row], only: tuple[str, Sequence[str]] | None = None) -> list[Row]:
+    """The rows of one file of a table; ``only`` names a column and the values that are wanted in it.
+
+    Raises:
+        StoreError: it is missing or damaged.
+    """
+    try:
+        table = pq.read_table(path, partitioning=None)
+        if only is not None:
+            table = table.filter(pc.is_in(table[only[0]], pa.array(only[1], pa.string())))
+        records = table.to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(f"{path} cannot be read ({error}): delete the folder and run again") from None
+    return [from_record(kind, record) for record in records]
 
 
 def read_manifest(folder: Path) -> dict[str, object] | None:
@@ -127,9 +171,14 @@ def read_note(folder: Path) -> dict[str, object]:
     return note if isinstance(note, dict) else {}
 
 
+def user_hash(user_id: str) -> int:
+    """A stable 64-bit hash of a user; its lowest bits are the partition."""
+    return int.from_bytes(hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()[:8], "little")
+
+
 def partition_of(user_id: str) -> int:
     """The partition of a user's rows: one user, one file."""
-    return hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()[0] % PARTITIONS
+    return user_hash(user_id) % PARTITIONS
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -98,7 +98,7 @@ def made_pairs(tokenizer: PreTrainedTokenizerBase, prompt_tokens: int, count: in
         words = ""
         while len(tokenizer.encode(words)) < tokens:
             words += " " + next(texts)
-        return tokenizer.decode(tokenizer.encode(words)[:tokens])
+        return str(tokenizer.decode(tokenizer.encode(words)[:tokens]))
 
     prompts = [(Message("system", "You are a helpful assistant."), Message("user", text(prompt_tokens - 20)))
                for _ in range(count)]  # fmt: skip

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from rlhi.collect.languages import NAMES
 from rlhi.collect.rules import RULES, Kind, Rule
 from rlhi.collect.words import normalise
 
+READING = 2  # raised when the way of reading changes; the rules have a version of their own
 LONG_MESSAGE, MAX_QUOTE = 60, 120  # words, characters
 SENTENCE_WORDS, LONG_MESSAGE_SENTENCE_WORDS = 35, 15
 
@@ -93,6 +95,22 @@ def wishes_in(text: str) -> tuple[Wish, ...]:
     return tuple(sorted(found.values(), key=lambda wish: order[wish.topic])) or _quoted(text, sentences)
 
 
+def topics_of(claim: str) -> frozenset[str]:
+    """What a claim is about: the topics of the rules that write it so, and of the wishes that are read in it.
+
+    >>> sorted(topics_of("Keep answers to at most 40 words.")), sorted(topics_of("Likes owls."))
+    (['length'], [])
+    """
+    written = {rule.topic for rule in RULES if _template(rule.text).fullmatch(claim)}
+    return frozenset(written | {wish.topic for wish in wishes_in(claim) if not wish.quoted})
+
+
+@cache
+def _template(text: str) -> re.Pattern[str]:
+    """The texts that a rule can write: any word or two where its pattern fills one in."""
+    return re.compile(re.sub(r"\\\{\d\\\}", r"\\w+", re.escape(text)))
+
+
 def _in_sentence(sentence: str) -> list[Wish]:
     narrow = bool(PART.search(sentence) or CODE_TALK.search(sentence))
     wishes = []
@@ -108,10 +126,11 @@ def _in_sentence(sentence: str) -> list[Wish]:
 
 
 def _wish(rule: Rule, match: re.Match[str]) -> Wish:
-    groups = [group or "" for group in match.groups()]
+    groups, pole = [group or "" for group in match.groups()], rule.pole
     if rule.topic == "language":
         groups = [NAMES[groups[0]]]
-    return Wish(rule.topic, rule.pole, rule.kind, _agree(rule.text.format(*groups)), rule.vague)
+        pole = groups[0]  # French is no support for German
+    return Wish(rule.topic, pole, rule.kind, _agree(rule.text.format(*groups)), rule.vague)
 
 
 def _agree(text: str) -> str:

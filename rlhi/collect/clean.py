@@ -1,4 +1,5 @@
-"""What is accepted of a log: bounds, harmless characters, and one row for a conversation that grows."""
+"""What is accepted of a log: bounds, harmless characters, a language, no personal data; and one row for a conversation
+that grows. What cleaning does is told in docs/formats.md, "What cleaning does"."""
 
 from __future__ import annotations
 
@@ -7,6 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from rlhi.collect.identify import identify
+from rlhi.collect.person_names import person_names
+from rlhi.collect.pii import redact, redact_conversation
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, Turn, to_record
 
@@ -25,16 +29,17 @@ def clean(rows: Iterable[Conversation | Quarantined], config: IngestConfig) -> I
         try:
             yield accept(row, config)
         except ValueError as error:
-            raw = HARMFUL.sub("", json.dumps(to_record(row), ensure_ascii=False))[:2000]
+            raw, _ = redact(HARMFUL.sub("", json.dumps(to_record(row), ensure_ascii=False))[:2000], config.redact)
             name = HARMFUL.sub("", row.conversation_id)
             yield Quarantined(HARMFUL.sub("", row.source), 0, f"conversation {name}: {error}", raw)
 
 
 def accept(conversation: Conversation, config: IngestConfig) -> Conversation:
-    """The conversation without harmful characters.
+    """The conversation without harmful characters and personal data, and with its language where that can be told.
 
     Raises:
         ValueError: it is out of bounds, or no user says anything in it.
+        ModelError: ``config.names`` asks for a pipeline that is not installed.
     """
     turns = tuple(_harmless(turn) for turn in conversation.turns)
     if not any(turn.role == "user" and turn.content.strip() for turn in turns):
@@ -54,13 +59,15 @@ def accept(conversation: Conversation, config: IngestConfig) -> Conversation:
     )
     if not cleaned.conversation_id or not cleaned.user_id:
         raise ValueError("an id is empty")
-    return cleaned
+    if config.identify_language and not cleaned.language:
+        cleaned = replace(cleaned, language=identify(cleaned))
+    return redact_conversation(cleaned, config.redact, person_names(config.names) if config.names else None)
 
 
 def merge(old: Conversation | None, new: Conversation) -> Conversation:
     """One row for two exports of one conversation: the one that went on longer.
 
-    The greater of a total order (turns, ratings, time, content) wins whole, and a flag that either carries stays,
+    The greater of a total order (turns, signals, time, content) wins whole, and a flag that either carries stays,
     so that any order and any repetition of exports give the same row.
 
     Raises:
@@ -75,16 +82,18 @@ def merge(old: Conversation | None, new: Conversation) -> Conversation:
 
 
 def _progress(row: Conversation) -> tuple[int, int, str, str]:
-    ratings = sum(turn.rating is not None for turn in row.turns)
+    signals = sum(len(turn.signals) for turn in row.turns)
     latest = max((turn.created_at or "" for turn in row.turns), default="")
     content = json.dumps(to_record(replace(row, toxic=False, redacted=False)), ensure_ascii=False, sort_keys=True)
-    return len(row.turns), ratings, latest, content
+    return len(row.turns), signals, latest, content
 
 
 def _harmless(turn: Turn) -> Turn:
-    if HARMFUL.search(turn.content) or HARMFUL.search(turn.model or ""):
-        return replace(turn, content=_text(turn.content), model=_maybe(turn.model))
-    return turn
+    said = (turn.content, turn.model or "", *(signal.text for signal in turn.signals))
+    if not any(map(HARMFUL.search, said)):
+        return turn
+    signals = tuple(replace(signal, text=_text(signal.text)) for signal in turn.signals)
+    return replace(turn, content=_text(turn.content), model=_maybe(turn.model), signals=signals)
 
 
 def _text(value: str) -> str:

@@ -1,146 +1,159 @@
-"""A user's history -> the persona: standing wishes, each with its evidence (paper, section 3).
+"""A user's history -> the persona: a short text made of claims, each with its evidence (paper, section 3).
 
-Wishes are read from the follow-ups that ask for an answer again and say why. Rules propose, evidence disposes: a
-wish that keeps coming back gains confidence, a stray one among many others loses it, and of two that contradict each
-other the better supported, then the newer, stays.
+A builder reads the history (:mod:`rlhi.collect.persona_builder`), what a person edited beats it
+(:mod:`rlhi.collect.persona_edits`), and the text says the wishes. ``before``, ``leave_out`` and :func:`persona_for`
+build from a part of the history only, so that no turn helps to predict itself.
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 
-from rlhi.collect.claims import Wish, wishes_in
-from rlhi.collect.rules import RULES_VERSION
+from rlhi.collect import persona_history as past
+from rlhi.collect.persona_builder import Built, LocalBuilder, PersonaBuilder
+from rlhi.collect.persona_edits import PersonaEdit, applied
+from rlhi.collect.persona_history import History, complaints
 from rlhi.config import PersonasConfig
-from rlhi.contracts import Claim, Conversation, FeedbackTurn, Persona, content_key
+from rlhi.contracts import Claim, Persona, content_key
 
-SAME_CONVERSATION = 0.5  # what a complaint counts that repeats itself within one conversation
-QUOTED = 0.6  # what a complaint counts that is only quoted
+__all__ = ["History", "complaints", "persona", "persona_for", "personas", "prior", "said_claims", "with_prior"]
+
 VERSION_DIGITS = 8
+BLOCK = 32  # histories that a builder gets at a time
+PRIOR_USERS = 10  # fewer users of whom something is known are no population
+PRIOR_BEGINS = "Like most users: "
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """What is known of one user: all conversations, and the labels of their follow-ups."""
+def personas(
+    histories: Iterable[History],
+    config: PersonasConfig,
+    builder: PersonaBuilder | None = None,
+    edits: Mapping[str, PersonaEdit] | None = None,
+    known: Mapping[str, Persona] | None = None,
+) -> Iterator[Persona]:
+    """One persona for each user who can be told from others; its text is empty where nothing is known.
 
-    user_id: str
-    conversations: tuple[Conversation, ...]
-    feedback: tuple[FeedbackTurn, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """A follow-up that asks for the answer again and says what to change."""
-
-    conversation_id: str
-    turn_index: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One wish in one complaint; ``order`` grows with time."""
-
-    wish: Wish
-    order: int
-    conversation_id: str
-    turn: str
+    Args:
+        edits: by user.
+        known: personas made before, by key; those are passed on as they are and nothing is built for them.
+    """
+    reader = builder or LocalBuilder(config)
+    people = iter([one for one in histories if any(row.has_user for row in one.conversations)])
+    while block := list(islice(people, BLOCK)):
+        changed = [(edits or {}).get(history.user_id) for history in block]
+        keys = [_key(one, reader.basis(one), config, edit) for one, edit in zip(block, changed, strict=True)]
+        fresh = iter(reader.build([one for one, key in zip(block, keys, strict=True) if key not in (known or {})]))
+        for history, key, edit in zip(block, keys, changed, strict=True):
+            yield known[key] if known and key in known else _assembled(history, next(fresh), config, edit)
 
 
-def personas(histories: Iterable[History], config: PersonasConfig) -> Iterator[Persona]:
-    """One persona for each user who can be told from others; its text is empty where nothing is known."""
-    for history in histories:
-        if any(conversation.has_user for conversation in history.conversations):
-            yield persona(history, config)
+def persona(
+    history: History,
+    config: PersonasConfig,
+    before: str | None = None,
+    leave_out: str | None = None,
+    *,
+    builder: PersonaBuilder | None = None,
+    edit: PersonaEdit | None = None,
+) -> Persona:
+    """The persona of one history; the order of its rows does not matter.
+
+    Args:
+        before: an ISO 8601 time; only turns that are known to be older are used.
+        leave_out: a conversation of which nothing is used.
+
+    Raises:
+        ValueError: ``before`` is no time.
+    """
+    part = history if leave_out is None else past.without(history, leave_out)
+    part = part if before is None else past.before(part, before)
+    [built] = (builder or LocalBuilder(config)).build([part])
+    return _assembled(part, built, config, edit)
 
 
-def persona(history: History, config: PersonasConfig) -> Persona:
-    """The persona of one history; the order of its rows does not matter."""
-    known = complaints(history)
-    claims = _claims(known, config)
-    text = " ".join(claim.text for claim in claims)
-    total = len({conversation.conversation_id for conversation in history.conversations})
+def persona_for(
+    history: History,
+    conversation_id: str,
+    turn_index: int,
+    config: PersonasConfig,
+    *,
+    builder: PersonaBuilder | None = None,
+) -> Persona:
+    """The persona that may be used to predict a turn: from what was said before it.
+
+    For an undated turn, from all other conversations (:func:`rlhi.collect.persona_history.known_at`). Edits are left
+    out, for they carry no date.
+
+    Raises:
+        ValueError: the history holds no such turn.
+    """
+    return persona(past.known_at(history, conversation_id, turn_index), config, builder=builder)
+
+
+def said_claims(row: Persona) -> tuple[Claim, ...]:
+    """The claims that the persona's text says."""
+    return tuple(claim for claim in row.claims if claim.text in row.text)
+
+
+def prior(rows: Iterable[Persona], config: PersonasConfig) -> tuple[Claim, ...]:
+    """What users are like of whom something is known: claims that ``config.prior_share`` of them share.
+
+    Their share is the confidence. Nothing with fewer than ``PRIOR_USERS`` such users.
+    """
+    known = [said for row in rows if row.origin == "inferred" and (said := said_claims(row))]
+    if len(known) < PRIOR_USERS:
+        return ()
+    counts = Counter((claim.kind, claim.text) for said in known for claim in said)
+    shared = [
+        Claim(kind, text, round(count / len(known), 4), ())
+        for (kind, text), count in counts.items()
+        if count >= config.prior_share * len(known)
+    ]
+    return tuple(sorted(shared, key=lambda claim: (-claim.confidence, claim.text))[: config.max_claims])
+
+
+def with_prior(rows: Iterable[Persona], claims: tuple[Claim, ...]) -> Iterator[Persona]:
+    """The same personas; those that nothing is known of say what most users are like, and say so."""
+    for row in rows:
+        if row.text or row.origin != "inferred" or not claims:
+            yield row
+            continue
+        text = PRIOR_BEGINS + " ".join(claim.text for claim in claims)
+        yield replace(
+            row, key=content_key(row.key, claims), version=_version(text), text=text,
+            claims=(*claims, *row.claims), origin="prior",
+        )  # fmt: skip
+
+
+def _assembled(history: History, built: Built, config: PersonasConfig, edit: PersonaEdit | None) -> Persona:
+    found = applied(edit, built.found) if edit else built.found
+    added = len(edit.added) if edit else 0
+    told = [one for at, one in enumerate(found) if at < added or one.group in config.text_kinds]
+    text = " ".join(one.claim.text for one in told[: max(config.max_claims, added)])
+    if edit and edit.text is not None:
+        text = edit.text
     return Persona(
-        key=content_key(history.user_id, known, total, config.model_dump(), RULES_VERSION),
+        key=_key(history, built.basis, config, edit),
         user_id=history.user_id,
-        version=content_key(text)[:VERSION_DIGITS],
+        version=_version(text),
         text=text,
-        claims=claims,
-        conversations=total,
+        claims=tuple(one.claim for one in found),
+        conversations=_conversations(history),
+        origin="edited" if edit else "inferred",
     )
 
 
-def complaints(history: History) -> tuple[Complaint, ...]:
-    """The follow-ups labelled ``reattempt_with_feedback``, oldest first.
-
-    A label whose turn is not in the history (an older growth, another user's) is passed over.
-    """
-    by_id = {row.conversation_id: row for row in history.conversations if row.has_user}
-    found = set()
-    for label in history.feedback:
-        row = by_id.get(label.conversation_id)
-        if row is None or label.label != "reattempt_with_feedback" or not 0 <= label.turn_index < len(row.turns):
-            continue
-        turn = row.turns[label.turn_index]
-        if turn.role == "user":
-            when = row.created_at or ""
-            found.add((when, row.conversation_id, label.turn_index, turn.content))
-    return tuple(Complaint(conversation, turn, text) for _, conversation, turn, text in sorted(found))
+def _key(history: History, basis: str, config: PersonasConfig, edit: PersonaEdit | None) -> str:
+    shape = [config.max_claims, config.min_confidence, list(config.text_kinds)]
+    return content_key(history.user_id, basis, _conversations(history), shape, edit)
 
 
-def _claims(known: Sequence[Complaint], config: PersonasConfig) -> tuple[Claim, ...]:
-    by_topic: dict[str, list[Evidence]] = defaultdict(list)
-    for order, complaint in enumerate(known):
-        for wish in wishes_in(complaint.text):
-            turn = f"{complaint.conversation_id}#{complaint.turn_index}"
-            by_topic[wish.topic].append(Evidence(wish, order, complaint.conversation_id, turn))
-    if not by_topic:
-        return ()
-    found = [_best(evidence) for evidence in by_topic.values()]
-    most = max(support for _, support, _ in found)
-    claims = [_claim(pole, support, rival, most) for pole, support, rival in found]
-    kept = [claim for claim in claims if claim.confidence >= config.min_confidence]
-    return tuple(sorted(kept, key=lambda claim: (-claim.confidence, claim.text))[: config.max_claims])
+def _conversations(history: History) -> int:
+    return len({conversation.conversation_id for conversation in history.conversations})
 
 
-def _best(evidence: Sequence[Evidence]) -> tuple[list[Evidence], float, float]:
-    """Of wishes that contradict each other the better supported, then the newer; its support and the rest's."""
-    poles: dict[str, list[Evidence]] = defaultdict(list)
-    for one in evidence:
-        poles[one.wish.pole].append(one)
-    best = max(poles.values(), key=_weight)
-    rival = sum(_support(pole) for pole in poles.values() if pole is not best)
-    return best, _support(best), rival
-
-
-def _claim(evidence: Sequence[Evidence], support: float, rival: float, most: float) -> Claim:
-    """The claim of one pole in its most exact words, vague complaints counting for it too.
-
-    Confidence is ``support / (support + rival + 1)``, damped by the root of its share of the best supported wish: a
-    stray complaint among many of another kind is likely noise.
-    """
-    exact = [one for one in evidence if not one.wish.vague] or evidence
-    texts: dict[str, list[Evidence]] = defaultdict(list)
-    for one in exact:
-        texts[one.wish.text].append(one)
-    wish = max(texts.values(), key=_weight)[0].wish
-    confidence = support / (support + rival + 1) * math.sqrt(support / most)
-    return Claim(wish.kind, wish.text, round(confidence, 4), tuple(dict.fromkeys(one.turn for one in evidence)))
-
-
-def _weight(evidence: Sequence[Evidence]) -> tuple[float, int, str]:
-    return _support(evidence), max(one.order for one in evidence), evidence[-1].wish.text
-
-
-def _support(evidence: Sequence[Evidence]) -> float:
-    """How much evidence there is: each conversation counts in full once, and by half for each further complaint."""
-    turns = {(one.conversation_id, one.turn): QUOTED if one.wish.quoted else 1.0 for one in evidence}
-    support = 0.0
-    seen: set[str] = set()
-    for (conversation, _), weight in turns.items():
-        support += weight * (SAME_CONVERSATION if conversation in seen else 1.0)
-        seen.add(conversation)
-    return support
+def _version(text: str) -> str:
+    return content_key(text)[:VERSION_DIGITS]

@@ -81,8 +81,8 @@ def train(
         raise TrainingError(f"training ended with code {code}: {_last_line(log)} (whole log: {log})")
     result = json.loads((output / "result.json").read_text(encoding="utf-8"))
     return Trained(
-        output / "model", result["engine"], result["trainer"], result["world_size"], result["pairs"], result["too_long"],
-        tuple(result["history"]),
+        output / "model", result["engine"], result["trainer"], result["world_size"], result["pairs"],
+        result["too_long"], tuple(result["history"]),
     )  # fmt: skip
 
 

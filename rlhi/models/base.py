@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from rlhi.contracts import Message
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
+
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class ModelError(RuntimeError):
@@ -46,6 +51,31 @@ class ChatModel(Protocol):
 
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
         """``sampling.n`` replies for each conversation of the batch, in order."""
+        ...
+
+
+@dataclass(slots=True)
+class Usage:
+    """What an endpoint was asked for so far: ``calls``, how many of them ``failed`` to fit, its count of tokens."""
+
+    calls: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def cost(self, prompt_price: float, completion_price: float) -> float:
+        """The price of these tokens; prices are for a million of each, in any currency."""
+        return (self.prompt_tokens * prompt_price + self.completion_tokens * completion_price) / 1e6
+
+
+class StructuredModel(Protocol):
+    """A model that answers in a given shape."""
+
+    name: str
+    usage: Usage
+
+    def structured(self, batch: Sequence[Sequence[Message]], shape: type[Answer]) -> list[Answer | None]:
+        """One validated answer for each conversation, in order; ``None`` where no reply had the shape."""
         ...
 
 

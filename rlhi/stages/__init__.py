@@ -82,7 +82,10 @@ STAGES: dict[str, Stage] = {
             "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
         ),
         Stage("feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True),
-        Stage("personas", "collect", ("personas",), _LOG[:2], ("data/personas",), keeps=True),
+        Stage(
+            "personas", "collect", ("personas", "split"), (*_LOG[:2], "data/persona_edits"), ("data/personas",),
+            keeps=True,
+        ),
         Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
             pool="gpu", keeps=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
-from rlhi.models.base import ChatModel, Embedder, ModelError
+from rlhi.models.base import ChatModel, Embedder, ModelError, StructuredModel
 from rlhi.store import Workspace
 
 
@@ -32,6 +32,20 @@ def chat_model(space: Workspace, name: str, sampling: SamplingConfig) -> ChatMod
 
         return ScriptedChatModel.load(Path(rest).expanduser())
     raise ModelError(f"no model {name!r}: champion, local:PATH, openai:http://HOST:PORT/v1#NAME or scripted:FILE")
+
+
+def structured_model(name: str, tries: int, most_tokens: int) -> StructuredModel:
+    """The model that replies in a given shape: ``openai:URL#MODEL``, asked ``tries`` times at most.
+
+    Raises:
+        ModelError: no such kind.
+    """
+    kind, _, rest = name.partition(":")
+    if kind != "openai" or not rest:
+        raise ModelError(f"no model {name!r} that replies by schema: openai:http://HOST:PORT/v1#NAME")
+    from rlhi.models.openai_structured import OpenAIStructuredModel
+
+    return OpenAIStructuredModel(rest, tries, most_tokens)
 
 
 def local_model(path: Path, name: str, sampling: SamplingConfig) -> ChatModel:

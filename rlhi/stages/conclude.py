@@ -10,7 +10,6 @@ from pathlib import Path
 from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import (
-    Conversation,
     FeedbackTurn,
     GateDecision,
     PreferencePair,
@@ -19,6 +18,7 @@ from rlhi.contracts import (
 )  # fmt: skip
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.stages import incoming
+from rlhi.stages.ingest import conversations
 from rlhi.stages.learn import TRAINING
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
 
@@ -70,7 +70,7 @@ def _write_report(space: Workspace, decision: GateDecision) -> None:
 
 def _evidence(space: Workspace, params: Params, decision: GateDecision) -> CycleEvidence:
     pin = ledger.pinned(space.root)
-    talks = read_table(space.path("data/conversations"), Conversation)
+    talks = conversations(space)
     users = {row.user_id for row in talks if row.has_user}
     cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
     training = read_json(space.path("models/challenger") / TRAINING)

@@ -36,6 +36,7 @@ from rlhi.progress import progress
 from rlhi.prompts import with_persona
 from rlhi.simulate.users import WishRow
 from rlhi.stages import Outcome, incoming
+from rlhi.stages.ingest import conversations
 from rlhi.stages.learn import TRAINING, scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json, write_table
@@ -87,7 +88,7 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
 
 def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
     """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests."""
-    talks = [row for row in read_table(space.path("data/conversations"), Conversation) if _held_out(row, params)]
+    talks = [row for row in conversations(space) if _held_out(row, params)]
     personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
@@ -148,7 +149,7 @@ def _samples_key(space: Workspace, model: Model, version: str) -> str:
 
 def _choices(space: Workspace, params: Params) -> list[tuple[Choice, tuple[Message, ...]]]:
     """Held-out users' logged preferences: revisions that they accepted, against what they had complained about."""
-    talks = {row.conversation_id: row for row in read_table(space.path("data/conversations"), Conversation)}
+    talks = {row.conversation_id: row for row in conversations(space)}
     personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
     rows = [
         row
@@ -199,7 +200,7 @@ def drift(space: Workspace, params: Params) -> Outcome:
     now = ledger.pinned(space.root).cycle
     current: list[DriftRow] = []
     reference: list[DriftRow] = []
-    for talk in read_table(space.path("data/conversations"), Conversation):
+    for talk in conversations(space):
         side = current if cycles.get(talk.batch, now) >= now else reference
         side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
     report, files = measure_drift(current, reference, params.drift)

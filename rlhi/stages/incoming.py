@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from rlhi.store import StoreError, Workspace, read_json, write_json
@@ -14,16 +15,25 @@ MANIFEST = "batches.json"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A landed log: where it lies, the name it came with, the cycle that it is news to."""
+    """A landed log: where it lies, the name it came with, the cycle that it is news to, the landing it was part of."""
 
     digest: str
     name: str
     cycle: int
+    landing: int
     path: Path
 
 
-def land(space: Workspace, log: Path, cycle: int) -> bool:
+def next_landing(space: Workspace) -> int:
+    """The number of a landing that begins now."""
+    return 1 + max((batch.landing for batch in batches(space)), default=0)
+
+
+def land(space: Workspace, log: Path, cycle: int, landing: int | None = None, name: str = "") -> bool:
     """Copy a log into the workspace; False when it is there already.
+
+    Logs of one ``landing`` are ingested together; without a number this log is one of its own. ``name`` is what
+    quarantined rows call it, the file's own when empty.
 
     Raises:
         StoreError: the file cannot be read or copied.
@@ -42,7 +52,9 @@ def land(space: Workspace, log: Path, cycle: int) -> bool:
     except OSError as error:
         why = error.strerror or str(error)
         raise StoreError(f"cannot copy {log} into {folder}: {why}; mend that and run the same command again") from None
-    write_json(folder / MANIFEST, {**listed, digest: {"name": log.name, "cycle": cycle}})
+    number = next_landing(space) if landing is None else landing
+    entry = {"name": name or log.name, "cycle": cycle, "landing": number}
+    write_json(folder / MANIFEST, {**listed, digest: entry})
     return True
 
 
@@ -52,5 +64,12 @@ def batches(space: Workspace) -> list[Batch]:
     found = []
     for digest, entry in sorted(read_json(folder / MANIFEST).items()):
         if isinstance(entry, dict) and (folder / digest).is_file():
-            found.append(Batch(digest, str(entry["name"]), int(str(entry["cycle"])), folder / digest))
+            cycle, landing = int(str(entry["cycle"])), int(str(entry.get("landing", 0)))
+            found.append(Batch(digest, str(entry["name"]), cycle, landing, folder / digest))
     return found
+
+
+def landings(space: Workspace) -> list[list[Batch]]:
+    """The landed logs, together as they came in and in that order."""
+    ordered = sorted(batches(space), key=lambda batch: (batch.landing, batch.digest))
+    return [list(group) for _, group in groupby(ordered, key=lambda batch: batch.landing)]

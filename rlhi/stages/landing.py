@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlhi import ledger, stages
 from rlhi.collect.formats import LogError, read_log
+from rlhi.collect.formats.sources import Source, expand
 from rlhi.stages import incoming
 from rlhi.store import Workspace
 
@@ -41,20 +42,26 @@ class IngestReport:
         return "\n".join([*lines, self.note])
 
 
-def take_in(root: Path, logs: Sequence[Path]) -> IngestReport:
-    """Land the logs that can be read, and ingest them; a file that is no log is refused and nothing of it lands."""
+def take_in(root: Path, logs: Sequence[str | Path]) -> IngestReport:
+    """Land the logs that can be read, and ingest them; a file that is no log is refused and nothing of it lands.
+
+    ``logs`` are files, folders, ``-`` for standard input, or fsspec addresses.
+    """
     space = Workspace(root)
     _ = space.params
-    cycle = ledger.upcoming(root)
+    cycle, landing = ledger.upcoming(root), incoming.next_landing(space)
     refused, repeated = [], 0
     for log in logs:
         try:
-            next(iter(read_log(log, log.name)), None)
+            sources = expand(str(log))
         except LogError as error:
             refused.append(str(error))
             continue
-        if not incoming.land(space, log, cycle):
-            repeated += sum(1 for _ in read_log(log, log.name))
+        for source in sources:
+            try:
+                repeated += _land(space, source, cycle, landing)
+            except LogError as error:
+                refused.append(str(error))
     report = stages.run("ingest", root)
     figures = dict(report.counts)
     if report.made:
@@ -73,3 +80,12 @@ def take_in(root: Path, logs: Sequence[Path]) -> IngestReport:
         refused=tuple(refused),
         note=report.note,
     )
+
+
+def _land(space: Workspace, source: Source, cycle: int, landing: int) -> int:
+    """Land one log; returns its rows when the very same file is there already, 0 when it is new."""
+    with source.local() as path:
+        next(iter(read_log(path, source.name)), None)
+        if incoming.land(space, path, cycle, landing, source.name):
+            return 0
+        return sum(1 for _ in read_log(path, source.name))

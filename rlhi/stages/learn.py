@@ -32,6 +32,7 @@ from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
+from rlhi.stages.ingest import conversations
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
@@ -165,7 +166,7 @@ def scorer(space: Workspace, params: Params) -> rewarding.RewardHead:
 
 
 def _log(space: Workspace) -> tuple[dict[str, Conversation], list[FeedbackTurn], dict[str, Persona]]:
-    talks = read_table(space.path("data/conversations"), Conversation)
+    talks = conversations(space)
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
     personas = read_table(space.path("data/personas"), Persona)
     return {row.conversation_id: row for row in talks}, labels, {row.user_id: row for row in personas}

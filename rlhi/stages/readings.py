@@ -17,7 +17,7 @@ from rlhi.store import Workspace, read_table
 TRUTH = "data/simulator/truth"
 
 # What a persona says when it speaks of a wish of this kind.
-_SPEAKS = {
+SPEAKS = {
     "at_most_words": r"at most \d+ words|answers short", "at_least_words": r"at least \d+ words|more detail|longer",
     "at_most_sentences": r"at most \d+ sentence|answers short", "bullets": r"bullet", "numbered": r"number(?:ed)? ",
     "no_lists": r"without lists|prose", "no_commas": r"not use commas", "lower_case": r"lower case",
@@ -62,7 +62,7 @@ def readings(workspace: Path) -> tuple[Reading, Reading]:
             if row.held_out_phrasing == held_out and (row.conversation_id, row.turn_index) in labels
         ]
         wishes = [wish for wish, only in complained.items() if only == held_out]
-        spoken = sum(bool(re.search(_SPEAKS[kind], personas.get(user, ""))) for user, kind in wishes)
+        spoken = sum(bool(re.search(SPEAKS[kind], personas.get(user, ""))) for user, kind in wishes)
         return Reading(name, len(said), _f1(said), len(wishes), spoken / max(1, len(wishes)))
 
     return reading("said by everybody", False), reading("said by held-out users only", True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlhi import ledger
+from rlhi.collect.users import pseudonym
 from rlhi.contracts import Persona
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel, quiet
@@ -24,6 +25,7 @@ from rlhi.simulate.log import user_key
 from rlhi.stages import incoming
 from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
 from rlhi.stages.readings import TRUTH
+from rlhi.stages.salt import salt_of
 from rlhi.store import Workspace, read_table, write_json, write_table
 
 
@@ -43,9 +45,15 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     space = Workspace(workspace.resolve())
     params = space.params
     cycle = ledger.upcoming(space.root)
-    users = make_users(config, lambda name: params.split.holds_out(user_key(name)), cycle - 1)
+    salt = salt_of(space, params)
+
+    def known_as(name: str) -> str:
+        """The id that the workspace will know a simulated user by."""
+        return pseudonym(user_key(name), salt)
+
+    users = make_users(config, lambda name: params.split.holds_out(known_as(name)), cycle - 1)
     known = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
-    personas = {user.user_id: known.get(user_key(user.user_id), "") for user in users}
+    personas = {user.user_id: known.get(known_as(user.user_id), "") for user in users}
     version = ledger.champion(space.root)
     folder = ledger.policy_path(space.root, version)
     context = params.candidates.sampling.context_tokens
@@ -56,7 +64,7 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
     log.parent.mkdir(parents=True, exist_ok=True)
     write_log(log, talks)
-    wishes = [WishRow(user_key(row.user_id), row.kind, row.argument) for row in wish_rows(users)]
+    wishes = [WishRow(known_as(row.user_id), row.kind, row.argument) for row in wish_rows(users)]
     write_table(space.path(WISHES), WishRow, wishes, user=lambda row: row.user_id)
     before = {(row.conversation_id, row.turn_index): row for row in read_table(space.path(TRUTH), TruthRow)}
     truth = {**before, **{(row.conversation_id, row.turn_index): row for one in talks for row in one.truth}}

@@ -9,12 +9,15 @@ import yaml
 
 from rlhi import ledger, stages
 from rlhi.config import load_params
-from rlhi.contracts import Interval, Measurement
+from rlhi.contracts import Conversation, Interval, Measurement
 from rlhi.demo import SIZES, DemoCycle, _size, _table
 from rlhi.models.base import Sampling
-from rlhi.simulate import SimulatorConfig
+from rlhi.simulate import SimulatorConfig, WishRow
+from rlhi.stages.evaluate import WISHES
 from rlhi.stages.readings import readings
+from rlhi.stages.salt import SALT
 from rlhi.stages.simulation import talk
+from rlhi.store import read_table
 from tests.support.cycles import COLLECT
 from tests.support.spaces import make_space
 
@@ -22,11 +25,16 @@ from tests.support.spaces import make_space
 def test_talk_lands_a_log_and_the_table_tells_how_it_was_read(
     tmp_path: Path, tiny_policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = make_space(tmp_path / "w", tiny_policy).root
+    space = make_space(tmp_path / "w", tiny_policy, ingest={"hash_users": True})
+    space.path(SALT).write_text("0" * 32)  # it draws who is held out
+    root = space.root
     said = talk(root, SimulatorConfig(users=24), Sampling(max_new_tokens=8))
     assert (said.users, said.conversations) == (24, 48) and said.messages > 48
     for name in COLLECT:
         stages.run(name, root)
+    known = {row.user_id for row in read_table(space.path("data/conversations"), Conversation)}
+    assert known == {row.user_id for row in read_table(space.path(WISHES), WishRow)}
+    assert len(known) == 24 and all(user.startswith("user-") for user in known)
     read = readings(root)
     assert read[0].follow_ups > 0 and read[0].wishes > 0 and read[1].follow_ups > 0
     assert all(0 <= one.f1 <= 1 and 0 <= one.recovered <= 1 for one in read)

@@ -28,6 +28,7 @@ REPLIES = [
 ]
 
 TINY = {
+    "ingest": {"hash_users": False},  # workspaces are compared with each other, and each has a salt of its own
     "rewrites": {"turns": 12, "tries": 2},
     "candidates": {"prompts": 12, "n": 4},
     "pairs": {"min_margin": 0.0},

@@ -1,17 +1,22 @@
-"""Bounds, harmless characters, and one row for a conversation however often it is exported."""
+"""Bounds, harmless characters, languages, redaction, templates; one row for a conversation however often exported."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import reduce
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.collect.clean import accept, clean, merge
+from rlhi.collect.formats import read_log
+from rlhi.collect.spam import skeleton, spam
 from rlhi.config import IngestConfig
-from rlhi.contracts import Conversation, Quarantined, Turn
+from rlhi.contracts import Conversation, Quarantined, Signal, Turn
+from rlhi.models.base import ModelError
 
 TURNS = tuple(Turn("user" if at % 2 == 0 else "assistant", f"turn {at}") for at in range(8))
 ROW = Conversation("c1", "u1", "real", "2024-05-01T12:00:00Z", "demo", "en", TURNS, "demo")
@@ -50,17 +55,94 @@ def test_what_is_accepted_can_be_written_and_is_accepted_again(content: str, nam
     (once.conversation_id + once.turns[-1].content).encode("utf-8")
 
 
+def test_a_reason_holds_no_personal_data() -> None:
+    config = IngestConfig(max_characters=10)
+    row = next(clean([replace(ROW, turns=(Turn("user", "I am anna@mailhaus-nord.de"),))], config))
+    assert isinstance(row, Quarantined) and "I am <EMAIL>" in row.raw
+
+
+def test_personal_data_is_replaced_and_told() -> None:
+    said = replace(ROW, turns=(Turn("user", "Mail anna@mailhaus-nord.de or call 07700 900461"),), toxic=True)
+    row = accept(said, IngestConfig())
+    assert (row.turns[0].content, row.changes) == ("Mail <EMAIL> or call <PHONE>", ("email x1", "phone x1"))
+    assert (row.toxic, row.redacted) == (True, False)
+    assert accept(row, IngestConfig()) == row
+    assert accept(said, IngestConfig(redact=())) == said
+
+
+def test_names_need_a_recogniser() -> None:
+    # Not a ValueError: that would quarantine every row instead of ending the command.
+    with pytest.raises(ModelError, match="no_such_pipeline"):
+        accept(ROW, IngestConfig(names="no_such_pipeline"))
+
+
+LANGUAGES = [
+    ("Kannst du mir bitte erklären, wie das funktioniert?", "de"),
+    ("Can you explain to me how this works, please?", "en"),
+    ("¿Puedes explicarme cómo funciona esto, por favor?", "es"),
+    ("Peux-tu m'expliquer comment cela fonctionne ?", "fr"),
+    ("Можешь объяснить, как это работает?", "ru"),
+    ("请帮我写一封简短的求职信，应聘一家图书馆的管理员职位。", "zh"),
+    ("ok thanks", None),
+    ("x = [1, 2, 3]; y = {4: 5}; z = (6, 7)", None),
+]
+
+
+@pytest.mark.parametrize(("text", "language"), LANGUAGES)
+def test_the_language_is_the_users(text: str, language: str | None) -> None:
+    turns = (Turn("user", text), Turn("assistant", "Dies ist eine lange Antwort auf Deutsch, die nichts verrät."))
+    silent = replace(ROW, language=None, turns=turns)
+    assert accept(silent, IngestConfig()).language == language
+    assert accept(silent, IngestConfig(identify_language=False)).language is None
+    assert accept(replace(silent, language="la"), IngestConfig()).language == "la"
+
+
+def opening(text: str, at: int = 0) -> Conversation:
+    return replace(ROW, conversation_id=f"c{at}", turns=(Turn("system", "s"), Turn("user", text), *TURNS))
+
+
+def test_a_skeleton_is_what_a_template_leaves() -> None:
+    one = opening('Write  12 image prompts for the\nconcept "red barn", each of 80 words, in English')
+    other = opening("write 7 image prompts for the concept “a very long night”, each of 200 words, in english")
+    assert skeleton(one) == skeleton(other) == 'write # image prompts for the concept "", each of # words, in english'
+    assert skeleton(opening("Hello there, how are you?")) == "", "what everybody says is no template"
+    assert skeleton(opening(f"{'word ' * 200} 1")) == skeleton(opening(f"{'word ' * 200} and more"))
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=40), st.randoms())
+def test_templates_are_a_function_of_the_set_of_conversations(names: list[str], random: object) -> None:
+    rows = [opening(f"Please act as a generator of pictures of kind {name}", at) for at, name in enumerate(names)]
+    config = IngestConfig(spam_repeats=5)
+    whole = spam(Counter(map(skeleton, rows)), config)
+    random.shuffle(rows)  # type: ignore[attr-defined]
+    parts = [Counter(map(skeleton, part)) for part in (rows[:7], rows[7:])]
+    assert spam(parts[0] + parts[1], config) == whole
+    assert len(whole) == sum(names.count(name) > 5 for name in "abcd")
+
+
+def test_an_empty_skeleton_is_no_template() -> None:
+    assert spam(Counter({"": 1000, "a": 51, "b": 50}), IngestConfig()) == {"a"}
+
+
+def test_real_conversations_are_accepted_in_their_language(real_data: Path) -> None:
+    rows = [row for row in read_log(real_data / "conversations.jsonl.gz") if not isinstance(row, Quarantined)]
+    found = [accept(replace(row, language=None), IngestConfig()).language for row in rows]
+    told = [(one, row.language) for one, row in zip(found, rows, strict=True) if one is not None]
+    assert len(told) > 0.9 * len(rows)
+    assert sum(one == other for one, other in told) > 0.97 * len(told)
+
+
 exports = st.builds(
-    lambda size, toxic, redacted, rating: replace(
+    lambda size, toxic, redacted, signals: replace(
         ROW,
-        turns=tuple(replace(turn, rating=rating) for turn in TURNS[:size]),
+        turns=tuple(replace(turn, signals=signals) for turn in TURNS[:size]),
         toxic=toxic,
         redacted=redacted,
     ),
     st.integers(1, 8),
     st.booleans(),
     st.booleans(),
-    st.sampled_from([None, 1.0]),
+    st.sampled_from([(), (Signal("thumbs", 1.0),)]),
 )
 conflicts = exports.map(lambda row: replace(row, turns=(Turn("user", "another branch"), *row.turns[1:])))
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from rlhi.collect.clean import accept
 from rlhi.collect.formats import FORMATS, LogError, read_log
+from rlhi.collect.formats.records import Record, records
 from rlhi.config import IngestConfig
-from rlhi.contracts import Conversation, Quarantined, from_record, to_record
+from rlhi.contracts import Conversation, Quarantined, Signal, from_record, to_record
 
 LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
 DATA = Path(os.environ.get("RLHI_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -65,8 +67,9 @@ def test_sharegpt_as_a_list_and_as_lines(tmp_path: Path) -> None:
 
 
 def test_own_rows_with_fields_that_are_not_known() -> None:
-    known, unknown = conversations(LOGS / "conversations.jsonl")
-    assert (known.conversation_id, known.user_id, known.turns[1].rating) == ("c-1", "u-1", 4.0)
+    known, unknown, _ = conversations(LOGS / "conversations.jsonl")
+    assert (known.conversation_id, known.user_id) == ("c-1", "u-1")
+    assert known.turns[1].signals == (Signal("stars", 0.5),)
     assert unknown.user_id.startswith("anonymous-")
     assert unknown.user_id_kind == "conversation_only"
 
@@ -96,7 +99,35 @@ def test_a_conversation_without_id_keeps_its_id_when_it_grows(tmp_path: Path) ->
     assert len(short.turns) < len(long.turns)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in LOGS.glob("*.json*") if path.name != "troubled.jsonl"))
+FIXTURES = sorted(path.name for path in LOGS.glob("*.json*") if path.name != "troubled.jsonl")
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_what_is_read_can_be_written_and_is_read_again(name: str, tmp_path: Path) -> None:
+    rows = conversations(LOGS / name)
+    path = tmp_path / "again.jsonl"
+    path.write_text("".join(json.dumps(to_record(row)) + "\n" for row in rows))
+    assert conversations(path) == rows
+
+
+def test_every_format_has_a_fixture() -> None:
+    rows = [record.value for name in FIXTURES for record in records(LOGS / name, name) if isinstance(record, Record)]
+    found = {next(format.name for format in FORMATS if format.matches(row)) for row in rows}
+    assert found == {format.name for format in FORMATS}
+
+
+def test_a_row_of_one_format_is_no_row_of_an_earlier_one() -> None:
+    for name, expected in {
+        "conversations.jsonl": "conversations", "wildchat_old.jsonl": "wildchat", "wildchat_1m.jsonl": "wildchat",
+        "wildchat_4_8m.jsonl": "wildchat", "lmsys.jsonl": "lmsys", "litellm.jsonl": "litellm",
+        "completions.jsonl": "completions", "openai.jsonl": "openai", "sharegpt.json": "sharegpt",
+        "oasst.jsonl": "oasst", "open_webui.json": "open-webui", "langfuse.json": "langfuse",
+    }.items():  # fmt: skip
+        rows = [record.value for record in records(LOGS / name, name) if isinstance(record, Record)]
+        assert {next(format.name for format in FORMATS if format.matches(row)) for row in rows} == {expected}, name
+
+
+@pytest.mark.parametrize("name", FIXTURES)
 def test_gzip_changes_nothing_whatever_the_name(name: str, tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(gzip.compress((LOGS / name).read_bytes()))
@@ -116,6 +147,58 @@ def test_parquet(zipped: bool, tmp_path: Path) -> None:
     if zipped:
         path.write_bytes(gzip.compress(path.read_bytes()))
     assert conversations(path) == conversations(LOGS / "wildchat_1m.jsonl")
+
+
+@pytest.mark.parametrize("kind", ["stream", "file"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_arrow(kind: str, zipped: bool, tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist([json.loads((LOGS / "wildchat_1m.jsonl").read_text())] * 300)
+    path = tmp_path / "data-00000-of-00001.arrow"
+    new = pa.ipc.new_stream if kind == "stream" else pa.ipc.new_file
+    with pa.OSFile(str(path), "wb") as sink, new(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=100)
+    whole = path.read_bytes()
+    path.write_bytes(gzip.compress(whole) if zipped else whole)
+    assert conversations(path) == conversations(LOGS / "wildchat_1m.jsonl") * 300
+    if kind == "stream" and not zipped:
+        path.write_bytes(whole[: len(whole) // 2])
+        *kept, rest = read_log(path)
+        assert len(kept) in (100, 200)
+        assert isinstance(rest, Quarantined)
+        assert "damaged arrow" in rest.reason
+
+
+def test_a_list_of_objects_as_columns_keep_it(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    talk = {"from": ["human", "gpt"], "value": ["What is a fjord?", "A drowned valley."]}
+    path.write_text(json.dumps({"id": "sg-1", "conversations": talk}))
+    assert conversations(path) == conversations(LOGS / "sharegpt.json")[:1]
+
+
+def test_objects_that_are_printed_over_many_lines(tmp_path: Path) -> None:
+    rows = json.loads((LOGS / "sharegpt.json").read_text())
+    path = tmp_path / "log.json"
+    path.write_text("\n".join(json.dumps(row, indent=2) for row in rows))
+    assert conversations(path) == conversations(LOGS / "sharegpt.json")
+    path.write_text(json.dumps(rows[0], indent=2) + "\nthe end")
+    kept, rest = read_log(path)
+    assert isinstance(kept, Conversation)
+    assert isinstance(rest, Quarantined)
+    assert "not JSON" in rest.reason
+
+
+def test_a_column_names_the_user(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Hi"}]
+    given: list[dict[str, object]] = [{"account": {"id": 7}}, {"account": None}, {}]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(json.dumps({"user": "shared", "messages": turns, "metadata": row}) for row in given))
+    rows = [row for row in read_log(path, user_column="metadata.account.id") if isinstance(row, Conversation)]
+    assert [(row.user_id, row.user_id_kind) for row in rows[:1]] == [("7", "real")]
+    assert all(row.user_id_kind == "conversation_only" and row.user_id.startswith("anonymous-") for row in rows[1:])
+    [turn] = [row for row in read_log(LOGS / "wildchat_1m.jsonl", user_column="conversation.0.hashed_ip")]
+    assert isinstance(turn, Conversation) and turn.user_id == "aa11"
 
 
 def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
@@ -231,3 +314,5 @@ def test_the_real_log_is_read_whole() -> None:
     assert [kinds.count(kind) for kind in ("real", "real_root_only", "conversation_only")] == [810, 144, 569]
     assert len({row.user_id for row in rows if row.user_id_kind == "conversation_only"}) == 569
     assert all(from_record(Conversation, to_record(row)) == row for row in rows)
+    signals = Counter(signal.kind for row in rows for turn in row.turns for signal in turn.signals)
+    assert signals == {"stars": 1276, "choice": 597}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.collect.persona import History, complaints, personas
+from rlhi.collect.persona import History, complaints, personas, said_claims
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn, content_key
 
@@ -44,7 +44,7 @@ def test_a_stray_wish_ranks_below_a_steady_one() -> None:
     persona = persona_of(*steady, ("06", "answer in French"))
     assert persona.text == "Use bullet points."
     [both] = personas([history(*steady, ("06", "answer in French"))], PersonasConfig(min_confidence=0))
-    assert [claim.kind for claim in both.claims] == ["format", "language"]
+    assert [claim.kind for claim in said_claims(both)] == ["format", "language"]
 
 
 def test_of_contradicting_wishes_the_better_supported_then_the_newer_stays() -> None:
@@ -70,10 +70,11 @@ def test_a_quoted_wish_is_less_sure_than_an_understood_one() -> None:
 def test_claims_are_bounded_and_ordered() -> None:
     said = ["no commas", "use bullet points", "be more formal", "answer in French", "no emojis", "include an example"]
     persona = persona_of(*[(f"0{at}", text) for at, text in enumerate(said, 1)])
-    assert len(persona.claims) == CONFIG.max_claims
-    order = [(-claim.confidence, claim.text) for claim in persona.claims]
+    wishes = persona.claims[: CONFIG.max_claims]
+    order = [(-claim.confidence, claim.text) for claim in wishes]
     assert order == sorted(order)
-    assert persona.text == " ".join(claim.text for claim in persona.claims)
+    assert persona.text == " ".join(claim.text for claim in wishes), "wishes come first, and the text says no more"
+    assert said_claims(persona) == wishes
     assert persona.version == content_key(persona.text)[:8]
 
 

@@ -87,7 +87,7 @@ def test_only_the_changed_partition_is_written(tmp_path: Path) -> None:
     assert write(tmp_path / "t", [*rows, feedback(1000, "user3")])
     after = stamps(tmp_path / "t")
     gone, new = before.keys() - after.keys(), after.keys() - before.keys()
-    prefix = f"{partition_of('user3'):02d}-"
+    prefix = f"{partition_of('user3'):04d}-"
     assert len(gone) == len(new) == 1 and gone.pop().startswith(prefix) and new.pop().startswith(prefix)
     assert all(after[name] == stamp for name, stamp in before.items() if name in after and name != MANIFEST)
 

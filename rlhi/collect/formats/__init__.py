@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from rlhi.collect.formats.fields import Row, at
+from rlhi.collect.formats.format import anonymous
 from rlhi.collect.formats.known import FORMATS, Format
 from rlhi.collect.formats.records import Record, records, show
 from rlhi.contracts import Conversation, Quarantined
 
-__all__ = ["FORMATS", "Format", "LogError", "read_log"]
+__all__ = ["FORMATS", "Format", "LogError", "read_log", "read_record", "refusal"]
 
 MAX_UNKNOWN = 1000  # rows that are looked at before a file is given up as no log at all
 
@@ -19,13 +22,17 @@ class LogError(ValueError):
 
 
 def read_log(
-    path: Path, file: str | None = None, accept: Callable[[Conversation], Conversation] | None = None
+    path: Path,
+    file: str | None = None,
+    accept: Callable[[Conversation], Conversation] | None = None,
+    user_column: str = "",
 ) -> Iterator[Conversation | Quarantined]:
-    """Read a log in any of :data:`FORMATS`; ``.gz`` or not, told by content.
+    """Read a log in any of :data:`FORMATS`, wrapped as :mod:`rlhi.collect.formats.records` says; told by content.
 
     ``file`` is the name that quarantined rows carry (the path's last part by default). ``accept`` is a further
     check (:func:`rlhi.collect.clean.accept` with its bounds): what it raises as ValueError is quarantined here,
-    where the line is known.
+    where the line is known. ``user_column`` is a dotted path such as ``metadata.account_id`` that names the user in
+    place of what the format takes for one.
 
     Raises:
         LogError: the file is missing or empty, or no row of it is in a known format.
@@ -35,7 +42,7 @@ def read_log(
     known = False
     try:
         for record in records(path, name):
-            found, row = _read(record, name, accept)
+            found, row = read_record(record, name, accept, user_column)
             known = known or found
             if known:
                 yield from held
@@ -48,11 +55,14 @@ def read_log(
     except OSError as error:
         raise _refused(name, (error.strerror or str(error)).lower()) from None
     if not known:
-        raise _refused(name, f"line {held[0].line}: {held[0].reason}" if held else "the file is empty")
+        raise refusal(name, held)
 
 
-def _read(
-    record: Record | Quarantined, file: str, accept: Callable[[Conversation], Conversation] | None
+def read_record(
+    record: Record | Quarantined,
+    file: str,
+    accept: Callable[[Conversation], Conversation] | None = None,
+    user_column: str = "",
 ) -> tuple[bool, Conversation | Quarantined]:
     """Whether the record is in a known format, and what became of it."""
     if isinstance(record, Quarantined):
@@ -63,9 +73,26 @@ def _read(
         return False, Quarantined(file, record.line, f"unknown format (fields: {fields})", show(record.value))
     try:
         conversation = format.parse(record.value)
+        if user_column:
+            conversation = _named(conversation, record.value, user_column)
         return True, accept(conversation) if accept else conversation
     except (ValueError, RecursionError) as error:
         return True, Quarantined(file, record.line, f"{format.name}: {error}", show(record.value))
+
+
+def _named(conversation: Conversation, row: Row, column: str) -> Conversation:
+    """The conversation of the user that a column names; of an anonymous one where the column is empty."""
+    user = at(row, column)
+    if user is None:
+        return replace(
+            conversation, user_id=anonymous(conversation.conversation_id), user_id_kind="conversation_only"
+        )  # fmt: skip
+    return replace(conversation, user_id=user, user_id_kind="real")
+
+
+def refusal(file: str, rows: Sequence[Quarantined]) -> LogError:
+    """Why a file is no log at all, from what was quarantined of it."""
+    return _refused(file, f"line {rows[0].line}: {rows[0].reason}" if rows else "the file is empty")
 
 
 def _refused(file: str, reason: str) -> LogError:

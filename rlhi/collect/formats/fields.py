@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from rlhi.contracts import Role, Turn
-
 Row = Mapping[str, object]
 
-ROLES: dict[str, Role] = {
-    "system": "system", "developer": "system",
-    "user": "user", "human": "user", "prompter": "user",
-    "assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant",
-    "model": "assistant", "bot": "assistant",
-}  # fmt: skip
-TOOLS = frozenset({"tool", "function", "function_call", "function_response", "observation", "tool_call"})
+# How deep a value may lie in what wraps it: no log nests deeper, and whoever does wants to break the reader.
+DEPTH = 8
+TIMES = ("created_at", "created", "timestamp", "create_time")
 
 
 def text(row: Row, name: str) -> str | None:
@@ -26,27 +22,72 @@ def text(row: Row, name: str) -> str | None:
     return str(value).strip() or None
 
 
-def first_text(rows: Iterable[Row], name: str) -> str | None:
-    """The field in the first row that has it."""
-    return next((found for row in rows if (found := text(row, name))), None)
+def first_text(rows: Iterable[Row], *names: str) -> str | None:
+    """The first of these fields that some row has: all rows are asked for one name before the next."""
+    held = list(rows)
+    return next((found for name in names for row in held if (found := text(row, name))), None)
+
+
+def at(row: Row, path: str) -> str | None:
+    """The text at a dotted path such as ``metadata.account_id`` or ``conversation.0.hashed_ip``."""
+    if path in row:
+        return text(row, path)
+    value: object = row
+    for name in path.split("."):
+        value = loaded(value)
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return text({path: value}, path)
+
+
+def loaded(value: object) -> object:
+    """What a text holds that is an object or a list in JSON; everything else as it is.
+
+    Databases export nested columns as text.
+    """
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def mapping(row: Row, name: str) -> Row:
-    """A nested object; empty where there is none."""
-    value = row.get(name)
+    """A nested object, or its JSON text; empty where there is none."""
+    value = loaded(row.get(name))
     return value if isinstance(value, Mapping) else {}
 
 
+def rows_in(value: object) -> list[Row] | None:
+    """A list of objects, its JSON text, or the object of equally long lists that columnar files make of it.
+
+    None where it is no such thing.
+    """
+    value = loaded(value)
+    if isinstance(value, Mapping) and value and all(isinstance(column, list) for column in value.values()):
+        columns = {name: column for name, column in value.items() if isinstance(column, list)}
+        if len({len(column) for column in columns.values()}) == 1:
+            return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
+        return value
+    return None
+
+
 def items(row: Row, name: str) -> list[Row]:
-    """A list of objects.
+    """A list of objects, as :func:`rows_in` reads it.
 
     Raises:
         ValueError: it is no such list.
     """
-    value = row.get(name)
-    if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
-        return value
-    raise ValueError(f"{name} is not a list of objects")
+    found = rows_in(row.get(name))
+    if found is None:
+        raise ValueError(f"{name} is not a list of objects")
+    return found
 
 
 def moment(row: Row, name: str) -> str | None:
@@ -70,42 +111,18 @@ def moment(row: Row, name: str) -> str | None:
     return found.isoformat().replace("+00:00", "Z")
 
 
+def first_moment(rows: Iterable[Row], *names: str) -> str | None:
+    """The first of these fields in the first row that has a time in it."""
+    return next((found for row in rows for name in names if (found := moment(row, name))), None)
+
+
 def number(row: Row, name: str) -> float | None:
-    """A number, or None."""
+    """A finite number, or None."""
     value = row.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def turns_of(rows: Iterable[Row]) -> tuple[Turn, ...]:
-    """Turns from ``role`` or ``from`` and ``content`` or ``value``; what tools said is left out.
-
-    Raises:
-        ValueError: an unknown role, or content that is no text.
-    """
-    turns = []
-    for at, row in enumerate(rows):
-        said = (text(row, "role") or text(row, "from") or "").lower()
-        if said in TOOLS:
-            continue
-        if said not in ROLES:
-            raise ValueError(f"turn {at + 1} has the unknown role {said[:40]!r}")
-        content = _content(row, at)
-        if content is None:
-            continue
-        at_time = moment(row, "created_at") or moment(row, "timestamp")
-        turns.append(Turn(ROLES[said], content, at_time, text(row, "model"), number(row, "rating")))
-    return tuple(turns)
-
-
-def _content(row: Row, at: int) -> str | None:
-    """The text of a turn; None for a call of a tool, which has none. Parts that are no text are left out."""
-    value = row["content"] if "content" in row else row.get("value")
-    if isinstance(value, str):
-        return value
-    if value is None and (row.get("tool_calls") or row.get("function_call")):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return None
-    if isinstance(value, list):
-        parts = [part.get("text") for part in value if isinstance(part, Mapping)]
-        if said := [part for part in parts if isinstance(part, str)]:
-            return "\n".join(said)
-    raise ValueError(f"turn {at + 1} has no text")
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None

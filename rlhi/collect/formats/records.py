@@ -1,7 +1,8 @@
 """Bytes to records: what a log file holds, one object after another, whatever wraps it.
 
-Content decides, not the suffix: gzip, parquet, a JSON list, or one JSON object a line. Trouble with one row
-becomes a :class:`~rlhi.contracts.Quarantined` and reading goes on; a damaged rest becomes one such row.
+Content decides, not the suffix: gzip, parquet, Arrow, a JSON list, objects that are printed over many lines, or one
+JSON object a line. Trouble with one row becomes a :class:`~rlhi.contracts.Quarantined` and reading goes on; a damaged
+rest becomes one such row.
 """
 
 from __future__ import annotations
@@ -17,18 +18,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
+from rlhi.collect.formats.tables import MAGIC, Unreadable, table_rows
 from rlhi.contracts import Quarantined
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 RAW_CHARACTERS = 2000
 MAX_ROW_BYTES = 64 << 20
 CHUNK_BYTES = 1 << 18
 SPACE = re.compile(r"[ \t\r\n]+")
-GZIP, PARQUET, BOM = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
+PRINTED = re.compile(rb"\s*\{[ \t]*\r?\n")  # an object that goes on in the next line
+GZIP, BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +54,42 @@ def records(path: Path, file: str) -> Iterator[Record | Quarantined]:
     """
     with ExitStack() as stack:
         stream: IO[bytes] = stack.enter_context(path.open("rb"))
-        if _starts(stream, GZIP):
+        if starts(stream, GZIP):
             stream = cast("IO[bytes]", stack.enter_context(gzip.open(stream, "rb")))
-        chunks = _chunks(stream)
+        chunks = chunks_of(stream)
         first = next(chunks, b"")
-        if isinstance(first, bytes) and first.startswith(PARQUET):
-            yield from _parquet(_seekable(stream, first, stack), file)
-        elif isinstance(first, bytes) and first.removeprefix(BOM).lstrip().startswith(b"["):
-            yield from _list(_joined(first, chunks), file)
-        else:
+        if isinstance(first, Damage) or by_line(first):
             yield from _lines(_joined(first, chunks), file)
+        elif first.startswith(MAGIC):
+            yield from _table(_seekable(stream, first, stack), first, file)
+        else:
+            yield from _elements(_joined(first, chunks), file)
+
+
+def by_line(first: bytes) -> bool:
+    """Whether a log that begins with these bytes has one object a line, so that it can be cut between lines."""
+    head = first.removeprefix(BOM)
+    return not first.startswith(MAGIC) and not head.lstrip().startswith(b"[") and not PRINTED.match(head)
 
 
 def show(value: object) -> str:
     """A row as it is kept in quarantine: text that can be written anywhere, cut."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    except (RecursionError, TypeError, ValueError):
+        text = "nested too deeply to be shown"
     return text[:RAW_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
 
 
-def _starts(stream: IO[bytes], magic: bytes) -> bool:
+def starts(stream: IO[bytes], magic: bytes) -> bool:
+    """Whether a stream begins with these bytes; it is left at its beginning."""
     head = stream.read(len(magic))
     stream.seek(0)
     return head == magic
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[bytes | Damage]:
+def chunks_of(stream: IO[bytes]) -> Iterator[bytes | Damage]:
+    """The bytes of a stream, and where they break off."""
     read = cast("gzip.GzipFile", stream).read1  # hands out what is there before it meets the damage
     try:
         while chunk := read(CHUNK_BYTES):
@@ -101,14 +112,15 @@ def _lines(chunks: Iterable[bytes | Damage], file: str) -> Iterator[Record | Qua
         *whole, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else [rest + chunk]
         for text in whole:
             line += 1
-            yield from _line(text, line, file)
+            yield from line_records(text, line, file)
         if len(rest) > MAX_ROW_BYTES:
             yield Quarantined(file, line + 1, f"longer than {MAX_ROW_BYTES >> 20} MiB, nothing after it is read", "")
             return
-    yield from _line(rest, line + 1, file)
+    yield from line_records(rest, line + 1, file)
 
 
-def _line(text: bytes, line: int, file: str) -> Iterator[Record | Quarantined]:
+def line_records(text: bytes, line: int, file: str) -> Iterator[Record | Quarantined]:
+    """The object in one line; nothing for a blank one."""
     if not text.strip():
         return
     try:
@@ -131,21 +143,23 @@ def _text(raw: bytes) -> str:
     return raw[: RAW_CHARACTERS * 4].decode("utf-8", "replace")[:RAW_CHARACTERS]
 
 
-def _list(chunks: Iterable[bytes | Damage], file: str) -> Iterator[Record | Quarantined]:
-    """A JSON list, element by element. Behind a malformed element nothing can be told apart: it ends there."""
+def _elements(chunks: Iterable[bytes | Damage], file: str) -> Iterator[Record | Quarantined]:
+    """A JSON list or objects one after the other. Behind a malformed one nothing can be told apart: it ends there."""
     window = _Window(chunks)
     window.skip(" \t\r\n")
-    window.advance(window.at + 1)
+    listed = window.text.startswith("[", window.at)
+    window.advance(window.at + listed)
     while True:
-        window.skip(" \t\r\n,")
+        window.skip(" \t\r\n," if listed else " \t\r\n")
         line = window.line
         if window.at == len(window.text):
-            yield Quarantined(file, line, window.damage or "not JSON: the list does not end", "")
+            if listed or window.damage:
+                yield Quarantined(file, line, window.damage or "not JSON: the list does not end", "")
             return
-        if window.text.startswith("]", window.at):
+        if listed and window.text.startswith("]", window.at):
             return
         try:
-            value = window.value()
+            value = window.value(listed)
         except UnicodeDecodeError as error:
             yield Quarantined(file, line, "not UTF-8", show(error.object.decode("utf-8", "replace")))
         except ValueError as error:
@@ -178,17 +192,17 @@ class _Window:
             if to < len(self.text) or not self._more():
                 return
 
-    def value(self) -> object:
+    def value(self, listed: bool) -> object:
         """The element that begins here; raises ValueError where none can be read."""
         while True:
             value, end, follows = None, -1, ""
             try:
                 value, end = self._json.raw_decode(self.text, self.at)
                 follows = SPACE.sub("", self.text[end : end + 64])[:1]
-                reason = "not JSON: a comma is missing" if follows else ""
+                reason = "not JSON: a comma is missing" if listed and follows else ""
             except (ValueError, RecursionError) as error:
                 reason = f"not JSON: {str(error).split(':')[0]}"
-            if follows and follows in ",]":
+            if follows and (follows in ",]" or not (listed or reason)):
                 break
             if not self._more():
                 if reason:
@@ -214,7 +228,7 @@ class _Window:
 
 
 def _seekable(stream: IO[bytes], first: bytes, stack: ExitStack) -> IO[bytes]:
-    """Parquet is read from its end: the file itself, or a temporary copy of what gzip wraps."""
+    """Columnar files are read by seeking: the file itself, or a temporary copy of what gzip wraps."""
     if not isinstance(stream, gzip.GzipFile):
         return stream
     copy: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
@@ -223,23 +237,6 @@ def _seekable(stream: IO[bytes], first: bytes, stack: ExitStack) -> IO[bytes]:
     return copy
 
 
-def _parquet(stream: IO[bytes], file: str) -> Iterator[Record | Quarantined]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    row = 0
-    try:
-        for batch in pq.ParquetFile(stream).iter_batches(batch_size=256):
-            for at in range(batch.num_rows):
-                row += 1
-                yield _row(batch.slice(at, 1), row, file)
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        yield Quarantined(file, row + 1, f"damaged parquet, the rest cannot be read: {reason}", "")
-
-
-def _row(batch: pa.RecordBatch, row: int, file: str) -> Record | Quarantined:
-    try:
-        return Record(row, batch.to_pylist()[0])
-    except (UnicodeDecodeError, ValueError, OverflowError) as error:
-        return Quarantined(file, row, f"cannot be read: {error}", "")
+def _table(stream: IO[bytes], head: bytes, file: str) -> Iterator[Record | Quarantined]:
+    for at, row in enumerate(table_rows(stream, head), 1):
+        yield Quarantined(file, at, row.reason, "") if isinstance(row, Unreadable) else Record(at, row)

@@ -85,6 +85,7 @@ LAYOUT_RULES = (
     _.rule("paragraphs", "one", "format", "Write a single paragraph.", r"""
         \b(?:1|single) (?:short |compact )?paragraph\b(?! about| on)
         \bwithout (?:paragraph|line) breaks\b
+        \b(?:into|as) (?:just )?(?:1|a single) (?:\w+ )?(?:paragraph|block)\b
     """),
     _.rule("paragraphs", "short", "format", "Use short paragraphs.", r"""
         \b(?:short|shorter|small|smaller|brief|more) paragraphs\b

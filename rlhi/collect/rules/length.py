@@ -51,7 +51,7 @@ LENGTHS = (
     """),
     _.rule("length", "long", "constraint", "Write at least {0} {1}.", r"""
         \b(?:more than|over|longer than|above) (\d{1,4}) <UNITS>
-        \b(\d{1,4}) <UNITS>,? (?:or more|min|minimum|at least)
+        \b(\d{1,4}) <UNITS>,? (?:or (?:more|longer|above)|and (?:more|up)|plus|min|minimum|at least)
     """),
     _.rule("length", "short", "constraint", "Write about {0} {1}.", r"""
         \b(?:exactly|make|write|give|use|want|need|about|around|roughly)(?: <D>)*? (\d{1,4}) <UNITS>
@@ -70,6 +70,7 @@ VAGUE_LENGTHS = (
         \bmore details?(?: please| next time)?$
         \bnot enough (?:detail|depth|information|info)$
         \b(?:1 liner|so short|such a short|that short)\b
+        \bnot (?:be )?(?:so|too|that) (?:short|brief|terse|concise|succinct|curt)\b
         \bin (?:more|greater|full) (?:detail|depth)$
         \bmake it (?:much |a (?:bit|little) )?(?:longer|bigger)\b
     """, vague=True),

@@ -46,6 +46,11 @@ BOUNDS = (
         \b(?:conclusion|summary|answer|main point|point) (?:should|must|has to|needs to|to) (?:come|go|
             be)(?: \w+)? first\b
     """, anywhere=True),
+    _.rule("closing_question", "with", "format", "End with a question.", r"""
+        (?<!\bi )\b(?:(?:did|have|has|had) not|forgot to|failed to) (?:ask|end|finish|close|leave)(?:e?d)?
+            (?: \w+){0,5}? (?:questions?|anything|something|back)\b
+        (?<!\bi )\bnever (?:asked|ended|finished|closed|left)(?: \w+){0,5}? (?:questions?|anything|something|back)\b
+    """, anywhere=True),
     _.rule("closing_question", "without", "constraint", "Do not end with a question.", r"""
         <NOT>(?:follow ?up |closing )?questions?(?: back| at the (?:end|
             bottom)| in return| every time| all the time)?(?:$|,| please)

@@ -1,0 +1,111 @@
+"""A log cut into blocks of a few megabytes, so that workers read it side by side and none holds the whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from rlhi.collect.formats.records import (
+    BOM,
+    GZIP,
+    MAX_ROW_BYTES,
+    Damage,
+    Record,
+    by_line,
+    chunks_of,
+    line_records,
+    records,
+    starts,
+)
+from rlhi.contracts import Quarantined
+
+BLOCK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows of a log. ``data`` holds lines as they came, the first of them number ``line``; or, with ``line`` 0,
+    one ``[line, record]`` a line, for logs that only one reader can take apart (a JSON list, parquet)."""
+
+    file: str
+    line: int
+    data: bytes
+
+    def records(self) -> Iterator[Record | Quarantined]:
+        """The rows of the block."""
+        for at, text in enumerate(self.data.split(b"\n")):
+            if self.line:
+                yield from line_records(text, self.line + at, self.file)
+            elif text:
+                line, value = json.loads(text)
+                yield Record(line, value)
+
+
+def blocks(path: Path, file: str, size: int = BLOCK_BYTES) -> Iterator[Block | Quarantined]:
+    """The blocks of a log, and the trouble that keeps the rest of it from being read.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    with ExitStack() as stack:
+        stream: IO[bytes] = stack.enter_context(path.open("rb"))
+        if starts(stream, GZIP):
+            stream = cast("IO[bytes]", stack.enter_context(gzip.open(stream, "rb")))
+        chunks = chunks_of(stream)
+        first = next(chunks, b"")
+        if isinstance(first, Damage) or by_line(first):
+            yield from _lines(first if isinstance(first, Damage) else first.removeprefix(BOM), chunks, file, size)
+            return
+    yield from _records(records(path, file), file, size)
+
+
+def _lines(
+    first: bytes | Damage, chunks: Iterable[bytes | Damage], file: str, size: int
+) -> Iterator[Block | Quarantined]:
+    line, held = 1, bytearray()
+    for chunk in (first, *()) if isinstance(first, Damage) else _with(first, chunks):
+        if isinstance(chunk, Damage):
+            whole = held.rfind(b"\n") + 1
+            yield Block(file, line, bytes(held[:whole]))
+            yield Quarantined(file, line + held.count(b"\n", 0, whole), chunk.reason, _shown(held[whole:]))
+            return
+        held += chunk
+        if len(held) >= size and (whole := held.rfind(b"\n") + 1):
+            yield Block(file, line, bytes(held[: whole - 1]))
+            line += held.count(b"\n", 0, whole)
+            del held[:whole]
+        elif len(held) > MAX_ROW_BYTES + size:
+            yield Quarantined(file, line, f"longer than {MAX_ROW_BYTES >> 20} MiB, nothing after it is read", "")
+            return
+    yield Block(file, line, bytes(held))
+
+
+def _with(first: bytes, rest: Iterable[bytes | Damage]) -> Iterator[bytes | Damage]:
+    yield first
+    yield from rest
+
+
+def _shown(raw: bytearray) -> str:
+    return bytes(raw[:8000]).decode("utf-8", "replace")[:2000]
+
+
+def _records(rows: Iterable[Record | Quarantined], file: str, size: int) -> Iterator[Block | Quarantined]:
+    held: list[bytes] = []
+    room = size
+    for row in rows:
+        if isinstance(row, Quarantined):
+            yield row
+            continue
+        # Times become ISO text, which every reader of a time takes.
+        held.append(json.dumps([row.line, row.value], default=str).encode())
+        room -= len(held[-1])
+        if room <= 0:
+            yield Block(file, 0, b"\n".join(held))
+            held, room = [], size
+    if held:
+        yield Block(file, 0, b"\n".join(held))

@@ -1,0 +1,99 @@
+"""Logs with a whole conversation a row: our own, WildChat, LMSYS-Chat, OpenAI messages, ShareGPT."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, items, mapping, moment, rows_in, text
+from rlhi.collect.formats.format import conversation, has_turns
+from rlhi.collect.formats.turns import turns_of
+from rlhi.contracts import Conversation, UserKind, content_key
+
+HAS_CONVERSATION = has_turns("conversation", "role")
+WILDCHAT = ("conversation_hash", "hashed_ip", "header", "toxic", "timestamp")
+
+
+def platform(row: Row) -> Conversation:
+    """The platform's own rows; fields that it does not know are left out."""
+    kind = text(row, "user_id_kind") or "real"
+    if kind not in get_args(UserKind):
+        raise ValueError(f"user_id_kind is {kind[:40]!r}, not one of {', '.join(get_args(UserKind))}")
+    return conversation(
+        text(row, "source") or "conversations",
+        turns_of(items(row, "turns")),
+        conversation_id=text(row, "conversation_id"),
+        user_id=text(row, "user_id"),
+        kind=cast(UserKind, kind),
+        created_at=moment(row, "created_at"),
+        model=text(row, "model"),
+        language=text(row, "language"),
+        toxic=row.get("toxic") is True,
+        redacted=row.get("redacted") is True,
+    )
+
+
+def is_wildchat(row: Row) -> bool:
+    """``conversation`` with what only WildChat has beside it."""
+    return HAS_CONVERSATION(row) and any(name in row for name in WILDCHAT)
+
+
+def wildchat(row: Row) -> Conversation:
+    """WildChat (``conversation_id``), WildChat-1M and WildChat-4.8M (``conversation_hash``).
+
+    The user is the hashed address with the hash of the browser's header: an address alone is a household.
+    """
+    turns = items(row, "conversation")
+    address = first_text([row, *turns], "hashed_ip")
+    header = next((found for part in [row, *turns] if (found := mapping(part, "header"))), {})
+    browser = {name: value for name, value in header.items() if isinstance(value, str)}
+    user = f"{address}-{content_key(browser)[:8]}" if address and browser else address
+    return conversation(
+        "wildchat",
+        turns_of(turns),
+        conversation_id=first_text([row], "conversation_id", "conversation_hash"),
+        user_id=text(row, "user_id") or user,
+        created_at=first_moment([*turns, row], "timestamp"),
+        model=text(row, "model"),
+        language=text(row, "language"),
+        toxic=row.get("toxic") is True,
+        redacted=row.get("redacted") is True,
+    )
+
+
+def lmsys(row: Row) -> Conversation:
+    """LMSYS-Chat-1M: no users, no times; toxic is what OpenAI's moderation flagged in any turn."""
+    return conversation(
+        "lmsys",
+        turns_of(items(row, "conversation")),
+        conversation_id=text(row, "conversation_id"),
+        user_id=text(row, "user_id"),
+        model=text(row, "model"),
+        language=text(row, "language"),
+        toxic=any(verdict.get("flagged") is True for verdict in rows_in(row.get("openai_moderation")) or ()),
+        redacted=row.get("redacted") is True,
+    )
+
+
+def openai(row: Row) -> Conversation:
+    """OpenAI's ``messages``; ids and times beside them or in ``metadata``. Tool calls are left out."""
+    return _messages(row, "openai", "messages")
+
+
+def sharegpt(row: Row) -> Conversation:
+    """ShareGPT's ``conversations`` of ``from`` and ``value``."""
+    return _messages(row, "sharegpt", "conversations")
+
+
+def _messages(row: Row, source: str, field: str) -> Conversation:
+    about = [row, mapping(row, "metadata")]
+    return conversation(
+        source,
+        turns_of(items(row, field)),
+        conversation_id=first_text(about, "conversation_id", "id"),
+        user_id=first_text(about, "user_id", "user"),
+        created_at=first_moment(about, *TIMES),
+        model=first_text(about, "model"),
+        language=first_text(about, "language"),
+        toxic=row.get("toxic") is True,
+        redacted=row.get("redacted") is True,
+    )

@@ -1,0 +1,77 @@
+"""What a log format is, and how any of them comes to a :class:`~rlhi.contracts.Conversation`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rlhi.collect.formats.fields import Row
+from rlhi.collect.languages import language_code
+from rlhi.contracts import Conversation, Turn, UserKind, content_key
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A log format: ``label`` is for people, ``parse`` raises ValueError with the reason it refuses a row."""
+
+    name: str
+    label: str
+    matches: Callable[[Row], bool]
+    parse: Callable[[Row], Conversation]
+
+
+def conversation(
+    source: str,
+    turns: Sequence[Turn],
+    *,
+    conversation_id: str | None,
+    user_id: str | None,
+    kind: UserKind = "real",
+    created_at: str | None = None,
+    model: str | None = None,
+    language: str | None = None,
+    toxic: bool = False,
+    redacted: bool = False,
+) -> Conversation:
+    """Fill in what a log leaves out: the id, and for an unknown user an anonymous one of its own.
+
+    A missing id is the hash of the user, the time and the first exchange: these stay when a conversation grows.
+
+    Raises:
+        ValueError: no user speaks.
+    """
+    if not any(turn.role == "user" for turn in turns):
+        raise ValueError("no user turn")
+    created_at = created_at or next((turn.created_at for turn in turns if turn.created_at), None)
+    if conversation_id is None:
+        conversation_id = content_key(user_id, created_at, first_exchange(turns))
+    if user_id is None or kind == "conversation_only":
+        user_id, kind = anonymous(conversation_id), "conversation_only"
+    spoken = None if language and language.strip().lower() == "unknown" else language_code(language)
+    return Conversation(
+        conversation_id, user_id, kind, created_at, model, spoken, tuple(turns), source, toxic, redacted
+    )  # fmt: skip
+
+
+def first_exchange(turns: Sequence[Turn]) -> list[str]:
+    """The first two turns of the dialogue, the system's left aside."""
+    return [turn.content for turn in turns if turn.role != "system"][:2]
+
+
+def anonymous(conversation_id: str) -> str:
+    """The user of a conversation whose user nobody named: no other conversation has the same."""
+    return f"anonymous-{content_key(conversation_id)}"
+
+
+def has_turns(field: str, *names: str) -> Callable[[Row], bool]:
+    """Whether a field is a list of objects that speak: the first of them has one of ``names``."""
+
+    def matches(row: Row) -> bool:
+        turns = row.get(field)
+        if isinstance(turns, Mapping):  # a list of objects as columnar files keep it
+            return any(isinstance(turns.get(name), list) for name in names)
+        if not isinstance(turns, list):
+            return False
+        return not turns or (isinstance(turns[0], Mapping) and any(name in turns[0] for name in names))
+
+    return matches

@@ -1,0 +1,96 @@
+"""Marks that people left on answers, in the shapes that logs have for them -> :class:`~rlhi.contracts.Signal`.
+
+A mark whose scale is not known is left out: read on the wrong scale, praise becomes blame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, cast, get_args
+
+from rlhi.collect.formats.fields import Row, number, rows_in, text
+from rlhi.contracts import Signal, SignalKind
+
+Scale = Literal["thumbs", "zero_one", "stars"]
+
+UP = ("up", "thumbs_up", "thumbs-up", "thumbs up", "like", "liked", "good", "positive", "+1", "true")
+DOWN = ("down", "thumbs_down", "thumbs-down", "thumbs down", "dislike", "disliked", "bad", "negative", "-1", "false")
+THUMBS = dict.fromkeys(UP, 1.0) | dict.fromkeys(DOWN, -1.0)
+STARS = (1.0, 5.0)
+
+
+def scale_of(ratings: Iterable[float | None]) -> Scale | None:
+    """The scale that a conversation's numbers lie on; None where they lie on none that we know.
+
+    >>> scale_of([4, 5]), scale_of([1, -1]), scale_of([1, 0]), scale_of([9])
+    ('stars', 'thumbs', 'zero_one', None)
+    """
+    found = {rating for rating in ratings if rating is not None}
+    if not found:
+        return None
+    if -1.0 in found and found <= {-1.0, 0.0, 1.0}:
+        return "thumbs"
+    if 0.0 in found and found <= {0.0, 1.0}:
+        return "zero_one"
+    return "stars" if all(STARS[0] <= rating <= STARS[1] for rating in found) else None
+
+
+def marked(rating: object, scale: Scale | None, comment: str = "") -> tuple[Signal, ...]:
+    """A rating as a signal: true or false, a word for a thumb, or a number on ``scale``; none where it says nothing."""
+    if isinstance(rating, bool):
+        return (Signal("thumbs", 1.0 if rating else -1.0, comment),)
+    if isinstance(rating, str):
+        thumb = THUMBS.get(rating.strip().lower())
+        return () if thumb is None else (Signal("thumbs", thumb, comment),)
+    value = number({"": rating}, "")
+    if value is None or scale is None:
+        return ()
+    if scale == "stars":
+        return stars(value, *STARS, comment)
+    if scale == "zero_one":
+        return (Signal("thumbs", 2 * value - 1, comment),)
+    return (Signal("thumbs", value, comment),) if value else ()
+
+
+def stars(value: float, low: float, high: float, comment: str = "") -> tuple[Signal, ...]:
+    """A mark between ``low`` and ``high``; none where it lies outside."""
+    return (Signal("stars", 2 * (value - low) / (high - low) - 1, comment),) if low <= value <= high else ()
+
+
+def signals_of(row: Row, content: str, scale: Scale | None) -> tuple[Signal, ...]:
+    """What a turn carries: ``signals`` as we write them, else ``rating`` and, for A/B choices, ``candidates``.
+
+    Raises:
+        ValueError: ``signals`` is there and is not what we write.
+    """
+    if row.get("signals") is not None:
+        return _ours(row["signals"])
+    return (*marked(row.get("rating"), scale), *_choices(row, content))
+
+
+def _ours(value: object) -> tuple[Signal, ...]:
+    rows = rows_in(value)
+    if rows is None:
+        raise ValueError("signals is not a list of objects")
+    found = []
+    for row in rows:
+        kind, mark, said = row.get("kind"), number(row, "value"), row.get("text", "")
+        if kind not in get_args(SignalKind):
+            raise ValueError(f"a signal's kind is {str(kind)[:40]!r}, not one of {', '.join(get_args(SignalKind))}")
+        if mark is None or not -1 <= mark <= 1:
+            raise ValueError("a signal's value is no number from -1 to 1")
+        found.append(Signal(cast(SignalKind, kind), mark, said if isinstance(said, str) else ""))
+    return tuple(found)
+
+
+def _choices(row: Row, content: str) -> tuple[Signal, ...]:
+    """The turn was preferred to the other candidates.
+
+    Candidates that nobody rated were not chosen between: one of them stands in the log because something has to.
+    """
+    candidates: Sequence[Row] = rows_in(row.get("candidates")) or ()
+    texts = [said for candidate in candidates if isinstance(said := candidate.get("content"), str)]
+    if content not in texts or all(number(one, "rating") is None for one in (row, *candidates)):
+        return ()
+    others = dict.fromkeys(said for said in texts if said != content and text({"": said}, ""))
+    return tuple(Signal("choice", 1.0, other) for other in others)

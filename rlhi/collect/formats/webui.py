@@ -1,0 +1,121 @@
+"""Open WebUI: exported chats, and exported feedback with the chat that it was given in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from rlhi.collect.formats.fields import Row, first_moment, first_text, mapping, moment, number, text
+from rlhi.collect.formats.format import conversation
+from rlhi.collect.formats.signals import marked, stars
+from rlhi.collect.formats.turns import reply, role_of
+from rlhi.contracts import Conversation, Signal, Turn
+
+# What the interface folds away in an answer: thoughts and tools are no part of what was said to the user.
+FOLDED = re.compile(r'<details\b[^<>]*\btype="(?:reasoning|tool_calls|code_interpreter)"[^<>]*>')
+CLOSING = "</details>"
+DETAILED = (1.0, 10.0)  # the scale of ``annotation.details.rating``
+
+
+def is_webui(row: Row) -> bool:
+    """A chat with its ``history`` of messages by id, bare, in ``chat``, or in the ``snapshot`` of a feedback."""
+    chat = _chat(row)
+    return isinstance(mapping(chat, "history").get("messages"), Mapping)
+
+
+def webui(row: Row) -> Conversation:
+    """The branch that the user looks at, with the thumbs, comments and edits on its answers."""
+    kept = mapping(mapping(row, "snapshot"), "chat") or row
+    chat = _chat(row)
+    kept_nodes = mapping(mapping(chat, "history"), "messages").items()
+    messages: dict[str, Row] = {name: node for name, node in kept_nodes if isinstance(node, Mapping)}
+    given = mapping(row, "meta")
+    rated = text(given, "message_id") or ""
+    if rated in messages and not mapping(messages[rated], "annotation"):
+        messages[rated] = {**messages[rated], "annotation": mapping(row, "data")}
+    turns = [turn for at, node in enumerate(_branch(chat, messages)) if (turn := _turn(node, at, messages))]
+    return conversation(
+        "open-webui",
+        turns,
+        conversation_id=text(given, "chat_id") or first_text([kept, chat], "id"),
+        user_id=first_text([row, kept], "user_id"),
+        created_at=first_moment([kept, chat], "created_at", "timestamp"),
+        model=next((turn.model for turn in reversed(turns) if turn.model), None),
+    )
+
+
+def _chat(row: Row) -> Row:
+    kept = mapping(mapping(row, "snapshot"), "chat") or row
+    return mapping(kept, "chat") or kept
+
+
+def _branch(chat: Row, messages: Mapping[str, Row]) -> list[Row]:
+    """From the message that is shown back to the first one; the newest message where none is."""
+    shown = text(mapping(chat, "history"), "currentId") or ""
+    if shown not in messages:
+        shown = max(messages, key=lambda name: moment(messages[name], "timestamp") or "", default="")
+    path: dict[str, Row] = {}
+    while shown in messages and shown not in path:
+        path[shown] = messages[shown]
+        shown = text(messages[shown], "parentId") or ""
+    return list(reversed(path.values()))
+
+
+def _turn(node: Row, at: int, messages: Mapping[str, Row]) -> Turn | None:
+    role = role_of(node, at)
+    if role is None:
+        return None
+    shown = _said(node)
+    if role != "assistant":
+        return Turn(role, shown, moment(node, "timestamp"))
+    if not shown:
+        return None  # an answer that never came
+    original = node.get("originalContent")
+    said = unfolded(original) if isinstance(original, str) and original.strip() else shown
+    edits = (Signal("edit", -1.0, shown),) if said != shown else ()
+    signals = (*_marks(node), *_choices(node, said, messages), *edits)
+    return Turn(role, said, moment(node, "timestamp"), text(node, "model"), signals)
+
+
+def _said(node: Row) -> str:
+    content = node.get("content")
+    if isinstance(content, str) and content.strip():
+        return unfolded(content)
+    return reply(node.get("output")) or reply(content) or ""
+
+
+def unfolded(content: str) -> str:
+    """An answer without what the interface folds away."""
+    if not FOLDED.search(content):
+        return content
+    *parts, rest = content.split(CLOSING)
+    kept = [part[: fold.start()] if (fold := FOLDED.search(part)) else part + CLOSING for part in parts]
+    return "".join([*kept, rest]).strip()
+
+
+def _thumb(node: Row) -> float:
+    """1, -1, or 0 for an answer that nobody marked."""
+    rating = mapping(node, "annotation").get("rating")
+    found = marked(rating, "thumbs")
+    return found[0].value if found else 0.0
+
+
+def _marks(node: Row) -> tuple[Signal, ...]:
+    given = mapping(node, "annotation")
+    comment = first_text([given], "comment", "reason") or ""
+    detailed = number(mapping(given, "details"), "rating")
+    thumbs = marked(given.get("rating"), "thumbs", comment)
+    return (*thumbs, *(stars(detailed, *DETAILED) if detailed is not None else ()))
+
+
+def _choices(node: Row, said: str, messages: Mapping[str, Row]) -> tuple[Signal, ...]:
+    """A thumb on one of several answers to a request is a choice among them, as in Open WebUI's own leaderboard."""
+    found: dict[str, Signal] = {}
+    for other in messages.values():
+        if other is node or text(other, "parentId") != text(node, "parentId") or text(other, "role") != "assistant":
+            continue
+        better = _thumb(node) - _thumb(other)
+        text_of_other = _said(other)
+        if better and text_of_other and text_of_other != said:
+            found[text_of_other] = Signal("choice", 1.0 if better > 0 else -1.0, text_of_other)
+    return tuple(found.values())

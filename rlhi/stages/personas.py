@@ -1,0 +1,160 @@
+"""The stage `personas`, and what `rlhi persona` does: show, edit and export what it made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+from rlhi import ledger
+from rlhi.collect import persona as building
+from rlhi.collect.persona_builder import LocalBuilder, PersonaBuilder, requests
+from rlhi.collect.persona_edits import EditError, PersonaEdit
+from rlhi.collect.persona_history import History, said
+from rlhi.collect.persona_llm import LlmBuilder
+from rlhi.collect.persona_topics import population
+from rlhi.config import Params
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, from_record, to_record
+from rlhi.progress import progress
+from rlhi.stages import Outcome, StageError, backends, run
+from rlhi.stages.ingest import conversations
+from rlhi.stages.samples import SampleStore
+from rlhi.store import StoreError, Workspace, read_json, read_table, write_json, write_table
+
+EDITS = "data/persona_edits/edits.json"
+"""One object a user; a missing file holds none. It can be made from nothing else, so it is no table to be rebuilt."""
+
+Owned = TypeVar("Owned", Conversation, FeedbackTurn)
+Change = Callable[[PersonaEdit, Persona], PersonaEdit]
+
+
+def personas(space: Workspace, params: Params) -> Outcome:
+    """Build the persona of every user whose history, rules or edits changed; the others are kept as they are."""
+    config, table = params.personas, space.path("data/personas")
+    histories = _histories(space)
+    builder = _builder(space, params, histories)
+    before = {row.key: row for row in read_table(table, Persona)}
+    known = {key: row for key, row in before.items() if row.origin != "prior"}
+    made: list[Persona] = []
+    with progress("building personas", len(histories)) as advance:
+        for row in building.personas(histories, config, builder, read_edits(space), known):
+            made.append(row)
+            advance(1, "")
+    if config.prior:
+        # Held-out users are measured on: what they wish is no part of what others are told to wish.
+        shared = building.prior([row for row in made if not params.split.holds_out(row.user_id)], config)
+        made = list(building.with_prior(made, shared))
+    write_table(table, Persona, made, user=lambda row: row.user_id)
+    new = sum(row.key not in before for row in made)
+    spoken = sum(bool(row.text) for row in made)
+    counts: dict[str, int | float | str] = {
+        "users": len(made), "with claims": spoken, "claims": sum(len(row.claims) for row in made),
+        "edited": sum(row.origin == "edited" for row in made), "prior": sum(row.origin == "prior" for row in made),
+    }  # fmt: skip
+    if isinstance(builder, LlmBuilder):
+        counts |= builder.counts
+    note = f"{new} personas made or changed; {spoken} say something"
+    if counts["prior"]:
+        note += f", {counts['prior']} of them only what most users are like"
+    return Outcome(new, len(made) - new, counts, note)
+
+
+def find(space: Workspace, user_id: str) -> Persona:
+    """The persona of a user.
+
+    Raises:
+        StageError: there is none; the message names users that are called nearly so.
+    """
+    _ = space.params
+    rows = read_table(space.path("data/personas"), Persona)
+    for row in rows:
+        if row.user_id == user_id:
+            return row
+    near = get_close_matches(user_id, [row.user_id for row in rows], n=3, cutoff=0.5)
+    if near:
+        raise StageError(f"no persona of a user {user_id!r}: did you mean {' or '.join(map(repr, near))}?")
+    remedy = "`rlhi persona export` lists all users that have one" if rows else "`rlhi run personas` builds them"
+    raise StageError(f"no persona of a user {user_id!r}: {remedy}")
+
+
+def edit(root: Path, user_id: str, change: Change | None) -> Persona:
+    """Change what was edited of a user's persona (None takes all of it back), rebuild it and record it.
+
+    Raises:
+        StageError: no such user, or an edit that cannot be made.
+    """
+    space = Workspace(root.resolve())
+    now, edits = find(space, user_id), read_edits(space)
+    before = edits.pop(user_id, PersonaEdit(user_id))
+    try:
+        changed = change(before, now) if change else PersonaEdit(user_id)
+    except EditError as error:
+        raise StageError(str(error)) from None
+    if changed != PersonaEdit(user_id):
+        edits[user_id] = changed
+    space.path(EDITS).parent.mkdir(parents=True, exist_ok=True)
+    write_json(space.path(EDITS), {user: to_record(one) for user, one in sorted(edits.items())})
+    run("personas", space.root)
+    ledger.record_collect(space.root, ("personas",))
+    return find(space, user_id)
+
+
+def read_edits(space: Workspace) -> dict[str, PersonaEdit]:
+    """All edits by user.
+
+    Raises:
+        StoreError: the file holds something else; the message names the field.
+    """
+    edits = {}
+    for user, record in read_json(space.path(EDITS)).items():
+        try:
+            if not isinstance(record, dict):
+                raise ValueError(f"{user!r} should be an object")
+            edits[user] = from_record(PersonaEdit, record)
+        except ValueError as error:
+            remedy = "mend it, or take back the recorded one with `dvc checkout data/persona_edits.dvc`"
+            raise StoreError(f"{space.path(EDITS)} cannot be read: {error}; {remedy}") from None
+    return edits
+
+
+def exported(space: Workspace, user_id: str | None = None) -> Iterator[str]:
+    """Personas as lines of JSON, by user; all of them, or one user's.
+
+    Raises:
+        StageError: no such user.
+    """
+    _ = space.params
+    rows = [find(space, user_id)] if user_id is not None else read_table(space.path("data/personas"), Persona)
+    for row in sorted(rows, key=lambda one: one.user_id):
+        yield json.dumps(to_record(row), ensure_ascii=False)
+
+
+def _histories(space: Workspace) -> list[History]:
+    labels = {user: tuple(rows) for user, rows in _grouped(read_table(space.path("data/feedback"), FeedbackTurn))}
+    talks = [row for row in conversations(space) if row.has_user]
+    return [History(user, tuple(rows), labels.get(user, ())) for user, rows in _grouped(talks)]
+
+
+def _builder(space: Workspace, params: Params, histories: Iterable[History]) -> PersonaBuilder:
+    learned_from = (one for one in histories if not params.split.holds_out(one.user_id))
+    others = population((one.user_id, requests(said(one))) for one in learned_from)
+    local = LocalBuilder(params.personas, others)
+    if params.personas.builder == "local":
+        return local
+    store = SampleStore(space, "personas")
+
+    def remembered(request: str) -> str | None:
+        held = store.samples.get(request)
+        return held.texts[0] if held else None
+
+    llm = params.personas.llm
+    model = backends.structured_model(llm.model, llm.tries, llm.max_new_tokens)
+    return LlmBuilder(model, params.personas, local, remembered, store.keep, ledger.upcoming(space.root))
+
+
+def _grouped(rows: Iterable[Owned]) -> list[tuple[str, list[Owned]]]:
+    ordered = sorted(rows, key=lambda row: row.user_id)
+    return [(user, list(group)) for user, group in groupby(ordered, key=lambda row: row.user_id)]

@@ -1,0 +1,40 @@
+"""The salt of a workspace's pseudonyms: made when it is first wanted, kept beside the data and never with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import suppress
+
+from rlhi.config import Params
+from rlhi.store import StoreError, Workspace
+
+SALT = ".rlhi/salt"
+
+
+def salt_of(space: Workspace, params: Params) -> str:
+    """32 hex digits, the same for the workspace's life; empty where ids are kept as they are (``ingest.hash_users``).
+
+    Raises:
+        StoreError: the file holds something else.
+    """
+    if not params.ingest.hash_users:
+        return ""
+    path = space.path(SALT)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"salt.{os.getpid()}")
+        handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(16))
+            file.flush()
+            os.fsync(file.fileno())
+        # A link, unlike a rename, never takes the place of a salt that another command made meanwhile.
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    salt = path.read_text(encoding="ascii", errors="replace").strip()
+    if not re.fullmatch("[0-9a-f]{32}", salt):
+        raise StoreError(f"{path} holds no salt: put its copy back; without it every user would be a stranger")
+    return salt

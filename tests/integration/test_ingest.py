@@ -1,0 +1,186 @@
+"""The table of conversations under batches that are late, repeated, reordered, overlapping, large and interrupted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rlhi.config import IngestConfig, Params
+from rlhi.contracts import Conversation, Quarantined, to_record
+from rlhi.stages import incoming, spread
+from rlhi.stages import ingest as stage
+from rlhi.stages.ingest import conversations, ingest
+from rlhi.store import Workspace, read_manifest, read_table
+
+# Workspaces are compared with each other, and each has a salt of its own.
+PARAMS = Params(ingest=IngestConfig(hash_users=False))
+WORDS = [
+    "basil", "window", "water", "light", "soil", "leaf", "pot", "summer", "winter",
+    "cut", "grow", "kitchen", "morning", "slow", "fresh", "green", "salt", "oil",
+]  # fmt: skip
+
+
+def rows(count: int, seed: int = 0) -> list[dict[str, object]]:
+    """Conversations of a few users: copies among them, some that grew, one line that is broken."""
+    random = Random(seed)
+    made: list[dict[str, object]] = []
+    for at in range(count):
+        turns = [
+            {"role": role, "content": " ".join(random.choices(WORDS, k=60))}
+            for _ in range(random.choice((1, 2)))
+            for role in ("user", "assistant")
+        ]
+        made.append({
+            "conversation_id": f"c{at}", "user_id": f"u{random.randrange(6)}", "turns": turns,
+            "created_at": f"2026-01-{1 + at % 28:02d}T00:00:00Z",
+        })  # fmt: skip
+        if at % 5 == 4:
+            made.append({**made[-1], "conversation_id": f"copy{at}", "user_id": "u9"})
+        if at % 4 == 3:
+            made.append({**made[-1], "turns": [*turns, {"role": "user", "content": "Shorter, please."}]})
+    return made
+
+
+def workspace(folder: Path) -> Workspace:
+    space = Workspace(folder)
+    space.path("data").mkdir(parents=True)
+    return space
+
+
+def take(space: Workspace, batches: list[list[dict[str, object]]], together: bool = False) -> None:
+    """Land each batch and ingest it, or land all and ingest once."""
+    number = incoming.next_landing(space) if together else None
+    for batch in batches:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "log.jsonl"
+            log.write_text("".join(json.dumps(row) + "\n" for row in batch), encoding="utf-8")
+            incoming.land(space, log, 1, number)
+        if not together:
+            ingest(space, PARAMS)
+    if together:
+        ingest(space, PARAMS)
+
+
+def state(space: Workspace) -> set[str]:
+    """The rows, without the name of the batch that brought them."""
+    table = read_table(space.path("data/conversations"), Conversation)
+    return {json.dumps(to_record(replace(row, batch="")), sort_keys=True) for row in table}
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_split_and_order_of_batches_ends_in_the_state_of_one_clean_batch(data: st.DataObject) -> None:
+    every = rows(16)
+    with tempfile.TemporaryDirectory() as folder:
+        clean = workspace(Path(folder) / "clean")
+        take(clean, [every])
+        order = data.draw(st.permutations(every))
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(every)), max_size=3)))
+        batches = [order[one:other] for one, other in zip([0, *cuts], [*cuts, len(order)], strict=True) if one < other]
+        again = data.draw(st.lists(st.sampled_from(every), max_size=5))
+        mixed = workspace(Path(folder) / "mixed")
+        take(mixed, [*batches, *([again] if again else [])])
+        assert state(mixed) == state(clean)
+
+
+def test_copies_are_set_aside_and_nothing_learns_from_them(tmp_path: Path) -> None:
+    space = workspace(tmp_path)
+    take(space, [rows(20)])
+    table = read_table(space.path("data/conversations"), Conversation)
+    copies = [row for row in table if row.set_aside]
+    assert {row.conversation_id for row in copies} <= {f"copy{at}" for at in range(20)} | {"c4", "c9", "c14", "c19"}
+    assert len(copies) == 4 and all(row.set_aside.startswith("duplicate of ") for row in copies)
+    assert len(conversations(space)) == len(table) - 4
+
+
+def test_an_earlier_copy_that_comes_late_takes_the_place_of_the_one_that_was_kept(tmp_path: Path) -> None:
+    space = workspace(tmp_path)
+    first, *_ = rows(1)
+    take(space, [[{**first, "created_at": "2026-02-01T00:00:00Z"}]])
+    assert [row.set_aside for row in read_table(space.path("data/conversations"), Conversation)] == [""]
+    take(space, [[{**first, "conversation_id": "older", "user_id": "u7", "created_at": "2026-01-01T00:00:00Z"}]])
+    marks = {row.conversation_id: row.set_aside for row in read_table(space.path("data/conversations"), Conversation)}
+    assert marks["older"] == "" and marks["c0"].startswith("duplicate of ")
+
+
+def test_a_large_table_grows_by_segments_and_a_rebuild_has_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a hundred thousand rows are in earnest, forty are here.
+    monkeypatch.setattr(stage, "SMALL_ROWS", 10)
+    monkeypatch.setattr(stage, "ROWS_PER_PARTITION", 2)
+    space = workspace(tmp_path / "w")
+    every = rows(60)
+    take(space, [every[:60], every[60:64], every[64:66]])
+    table = space.path("data/conversations")
+    files = sorted(path.name for path in table.glob("*.parquet"))
+    assert {name[:4] for name in files} == {"0000", "0001", "0002"}
+    one = workspace(tmp_path / "one")
+    take(one, [every[:66]])
+    assert state(space) == state(one)
+    before = {path.name: path.read_bytes() for path in table.iterdir()}
+    shutil.rmtree(table)
+    ingest(space, PARAMS)
+    assert {path.name: path.read_bytes() for path in table.iterdir()} == before
+    take(space, [every[66:]])
+    whole = workspace(tmp_path / "whole")
+    take(whole, [every])
+    assert state(space) == state(whole)
+
+
+def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
+    space, other = workspace(tmp_path / "a"), workspace(tmp_path / "b")
+    every = rows(20)
+    for one in (space, other):
+        take(one, [every[:10]])
+    shutil.rmtree(space.path(".rlhi/index"))
+    for one in (space, other):
+        take(one, [every[10:]])
+    assert state(space) == state(other)
+    assert read_manifest(space.path("data/conversations")) == read_manifest(other.path("data/conversations"))
+
+
+def test_processes_come_to_the_same_as_this_one(tmp_path: Path) -> None:
+    space, other = workspace(tmp_path / "a"), workspace(tmp_path / "b")
+    every = rows(30)
+    take(space, [every])
+    with spread.processes(2) as pool, spread.using(pool):
+        take(other, [every])
+    assert read_manifest(space.path("data/conversations")) == read_manifest(other.path("data/conversations"))
+
+
+def test_a_log_that_is_none_is_quarantined_whole_and_the_rest_is_read(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"a": 1}\n{"b": 2}\n')
+    incoming.land(space, bad, 1)
+    take(space, [rows(3)])
+    refused = read_table(space.path("data/quarantine"), Quarantined)
+    assert [(row.file, row.line) for row in refused] == [("bad.jsonl", 0)]
+    assert "unknown format" in refused[0].reason
+    assert len(conversations(space)) == 3
+
+
+def test_what_the_quarantine_shows_is_redacted(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    bad = {**rows(1)[0], "turns": [{"role": "nobody", "content": "write to jane.doe@mailbox.org"}]}
+    take(space, [[bad, *rows(3, seed=2)]])
+    (refused,) = read_table(space.path("data/quarantine"), Quarantined)
+    assert "unknown role" in refused.reason
+    assert "<EMAIL>" in refused.raw and "jane.doe" not in refused.raw
+
+
+def test_two_users_with_one_conversation_id_stay_apart(tmp_path: Path) -> None:
+    space = workspace(tmp_path)
+    one, other = rows(2)[0], rows(9, seed=5)[1]
+    users = [(one, "ann"), (other, "bob")]
+    take(space, [[{**row, "conversation_id": "same", "user_id": user} for row, user in users]])
+    assert sorted(row.conversation_id for row in conversations(space)) == ["same of ann", "same of bob"]

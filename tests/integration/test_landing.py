@@ -1,0 +1,74 @@
+"""`rlhi ingest` from a folder, an address and standard input, with users under a salted hash."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from rlhi import ledger
+from rlhi.contracts import Conversation, Quarantined
+from rlhi.stages.landing import take_in
+from rlhi.stages.salt import SALT
+from rlhi.store import Workspace, read_table
+
+LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """One with the parameters that everybody gets, around a stand-in for a model."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    ledger.init(tmp_path / "w", tmp_path / "model")
+    return Workspace(tmp_path / "w")
+
+
+def users(space: Workspace) -> dict[str, str]:
+    return {row.conversation_id: row.user_id for row in read_table(space.path("data/conversations"), Conversation)}
+
+
+def test_a_folder_is_landed_but_for_what_is_no_log(workspace: Workspace, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    (logs / "may").mkdir(parents=True)
+    for name in ("conversations.jsonl", "open_webui.json", "troubled.jsonl"):
+        shutil.copy(LOGS / name, logs / "may" / name)
+    (logs / "prose.txt").write_text("nobody logged this\n")
+    report = take_in(workspace.root, [logs])
+    assert (report.read, report.new, report.quarantined) == (12, 7, 5)
+    [refused] = report.refused
+    assert refused.startswith("prose.txt: line 1: not JSON")
+    assert {row.file for row in read_table(workspace.path("data/quarantine"), Quarantined)} == {"may/troubled.jsonl"}
+    assert "name no user" in report.note
+    again = take_in(workspace.root, [str(logs)])
+    assert (again.read, again.new, again.duplicate) == (12, 0, 12)
+
+
+def test_an_address_and_standard_input(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/landing/lmsys.jsonl", (LOGS / "lmsys.jsonl").read_bytes())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((LOGS / "oasst.jsonl").read_bytes())))
+    try:
+        report = take_in(workspace.root, ["memory://landing", "-", "s3://bucket/log.jsonl", "memory://nowhere/x"])
+    finally:
+        memory.rm("/landing", recursive=True)
+    assert (report.read, report.new) == (3, 3)
+    assert [line.partition(":")[0] for line in report.refused] == ["s3", "memory"]
+    assert set(users(workspace)) == {"lm-1", "lm-2", "tree-1"}
+
+
+def test_users_are_hidden_and_a_lost_salt_makes_them_others(workspace: Workspace) -> None:
+    take_in(workspace.root, [LOGS / "conversations.jsonl"])
+    first = users(workspace)
+    assert first["c-1"].startswith("user-") and first["c-2"].startswith("anonymous-")
+    assert not any("u-1" in text for text in first.values())
+    assert SALT.partition("/")[0] in (workspace.root / ".gitignore").read_text()
+    workspace.path(SALT).unlink()
+    take_in(workspace.root, [LOGS / "lmsys.jsonl"])
+    second = users(workspace)
+    assert first.keys() < second.keys()
+    assert second["c-1"] != first["c-1"] and second["c-2"] == first["c-2"]

@@ -1,0 +1,48 @@
+"""An endpoint that speaks OpenAI's chat-completions protocol on this machine, and says what a test wants it to say."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Endpoint:
+    """Chat completions from a list of replies, the last one for ever; what was asked is kept."""
+
+    def __init__(self, reply: str) -> None:
+        self.replies = [reply]
+        self.asked: list[dict[str, object]] = []
+        self.status = 200
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(body)
+                reply = outer.replies[min(len(outer.asked), len(outer.replies)) - 1]
+                choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}
+                usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+                answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
+                data = json.dumps({**answer, "choices": [choice], "usage": usage}).encode()
+                self.send_response(outer.status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def name(self) -> str:
+        """As params.yaml would name it."""
+        return f"openai:http://127.0.0.1:{self.server.server_address[1]}/v1#reader"
+
+    def close(self) -> None:
+        """Stop answering."""
+        self.server.shutdown()
+        self.server.server_close()
