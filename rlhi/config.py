@@ -72,12 +72,23 @@ class IngestConfig(Section):
     cluster: str = Field(default="", description="address of the Dask scheduler or of Ray; empty starts a local one")
 
 
+class FeedbackLlmConfig(Section):
+    """The language model that labels when ``feedback.labeller`` is ``llm``: ``openai:URL#NAME``."""
+
+    model: str = ""
+    tries: int = Field(default=3, ge=1)
+    max_new_tokens: int = Field(default=200, ge=1)
+
+
 class FeedbackConfig(Section):
     """The follow-up labeller; ``threshold`` is the least probability of the two re-attempt classes together."""
 
+    labeller: Literal["local", "llm"] = "local"
     head: str = "shipped"
     threshold: float = Field(default=0.5, gt=0, lt=1)
+    implicit_weight: float = Field(default=0.3, ge=0, le=1)
     batch: int = Field(default=64, ge=1)
+    llm: FeedbackLlmConfig = FeedbackLlmConfig()
 
 
 ClaimGroup = Literal["wish", "topic", "expertise", "style", "language"]

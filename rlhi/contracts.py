@@ -15,7 +15,7 @@ __all__ = [
     "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
     "EvalResult", "FeedbackLabel", "FeedbackTurn", "GateDecision", "Interval", "Measurement", "Message",
     "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite", "Role", "Sample", "Signal", "SignalKind",
-    "Turn", "UserKind", "Verdict", "content_key", "from_record", "schema_of", "to_record",
+    "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip
 
 Role = Literal["system", "user", "assistant"]
@@ -30,6 +30,7 @@ FeedbackLabel = Literal[
 ]
 FEEDBACK_LABELS: tuple[FeedbackLabel, ...] = get_args(FeedbackLabel)
 REATTEMPTS: tuple[FeedbackLabel, ...] = FEEDBACK_LABELS[:2]
+Unsafe = Literal["", "jailbreak", "abuse"]
 SignalKind = Literal["thumbs", "stars", "choice", "edit"]
 PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice"]
 Verdict = Literal["promote", "refuse"]
@@ -104,7 +105,13 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackTurn:
-    """What the follow-up at ``turns[turn_index]`` says of the answer before it."""
+    """What the follow-up at ``turns[turn_index]`` says of the answer before it.
+
+    Of a re-attempt with feedback, ``instruction`` is what is to be changed, in short and in the user's words, empty
+    where it is not told; ``about_refusal`` says that the complaint is that the assistant would not answer. ``unsafe``
+    sets jailbreaks and abuse apart. ``weight`` is 1 for what is said outright, less for a user who builds on the
+    answer, 0 for what says nothing of it.
+    """
 
     key: str
     conversation_id: str
@@ -112,6 +119,10 @@ class FeedbackTurn:
     turn_index: int
     label: FeedbackLabel
     probability: float
+    instruction: str = ""
+    about_refusal: bool = False
+    unsafe: Unsafe = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

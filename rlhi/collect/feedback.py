@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from rlhi.collect.complaint import RULES, about_refusal, instruction, unsafe, weight
 from rlhi.collect.labeller import Context, Labeller
 from rlhi.collect.labeller_training import LabelledFollowUp, train
 from rlhi.config import FeedbackConfig
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Context",
     "FollowUp",
+    "FollowUpLabeller",
     "LabelledFollowUp",
     "Labeller",
     "decide",
@@ -27,6 +30,19 @@ __all__ = [
     "label_conversations",
     "train",
 ]
+
+
+class FollowUpLabeller(Protocol):
+    """What labels follow-ups: the local head, or a language model."""
+
+    @property
+    def version(self) -> str:
+        """Names all that its labels hang on; part of their keys."""
+        ...
+
+    def label_probabilities(self, contexts: Sequence[Context], embedder: Embedder) -> NDArray[np.float64]:
+        """Rows over ``FEEDBACK_LABELS``, ``[len(contexts), 6]``; NaN where it has no answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,7 @@ def never(key: str) -> bool:
     return False
 
 
-def follow_ups(conversation: Conversation, labeller: Labeller, config: FeedbackConfig) -> list[FollowUp]:
+def follow_ups(conversation: Conversation, labeller: FollowUpLabeller, config: FeedbackConfig) -> list[FollowUp]:
     """The follow-ups of a conversation in order. The key holds all that the label depends on.
 
     System turns are passed over; ``turn_index`` counts them, as ``conversation.turns`` does.
@@ -55,26 +71,42 @@ def follow_ups(conversation: Conversation, labeller: Labeller, config: FeedbackC
     for (_, request), (_, answer), (at, said) in zip(spoken, spoken[1:], spoken[2:], strict=False):
         if (request.role, answer.role, said.role) == ("user", "assistant", "user"):
             context = (request.content, answer.content, said.content)
-            key = content_key(labeller.version, config.threshold, *context, conversation.conversation_id, at)
+            rules = (RULES, config.implicit_weight)
+            key = content_key(labeller.version, rules, config.threshold, *context, conversation.conversation_id, at)
             found.append(FollowUp(key, conversation.conversation_id, conversation.user_id, at, context))
     return found
 
 
 def label_conversations(
     conversations: Iterable[Conversation],
-    labeller: Labeller,
+    labeller: FollowUpLabeller,
     embedder: Embedder,
     config: FeedbackConfig,
     seen: Callable[[str], bool] = never,
 ) -> Iterator[FeedbackTurn]:
-    """A label for each follow-up whose key is not ``seen``, in order; ``config.batch`` follow-ups at a time."""
+    """A label for each follow-up whose key is not ``seen``, in order; ``config.batch`` follow-ups at a time.
+
+    A follow-up that the labeller has no answer for gets none, and is asked about again the next time.
+    """
     every = (item for conversation in conversations for item in follow_ups(conversation, labeller, config))
     new = (item for item in every if not seen(item.key))
     while batch := list(islice(new, config.batch)):
         found = labeller.label_probabilities([item.context for item in batch], embedder)
-        for item, row in zip(batch, found, strict=True):
-            label, probability = decide(row, config.threshold)
-            yield FeedbackTurn(item.key, item.conversation_id, item.user_id, item.turn_index, label, probability)
+        for item, row in zip(batch, found.tolist(), strict=True):
+            if not math.isnan(row[0]):
+                yield _feedback(item, row, config)
+
+
+def _feedback(item: FollowUp, row: Sequence[float], config: FeedbackConfig) -> FeedbackTurn:
+    label, probability = decide(row, config.threshold)
+    asked = label == "reattempt_with_feedback"
+    return FeedbackTurn(
+        item.key, item.conversation_id, item.user_id, item.turn_index, label, probability,
+        instruction=instruction(item.context).text if asked else "",
+        about_refusal=asked and about_refusal(item.context),
+        unsafe=unsafe(item.context),
+        weight=weight(label, item.context, config.implicit_weight),
+    )  # fmt: skip
 
 
 def decide(row: Sequence[float] | NDArray[np.float64], threshold: float) -> tuple[FeedbackLabel, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from rlhi.checks import is_refusal
 from rlhi.config import RewritesConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
 from rlhi.prompts import rewrite_request
@@ -29,13 +30,16 @@ def complaints(
 ) -> Iterator[Asked]:
     """The answers that their users asked to have changed, each with the prompt that rewrites it.
 
-    ``turn_index`` is the unsatisfactory answer's. The persona is no part of the key: a turn is rewritten once.
+    Jailbreaks and abuse are left out, and complaints of a refusal where the answer is none. ``turn_index`` is the
+    unsatisfactory answer's. The persona is no part of the key: a turn is rewritten once.
     """
     talks = {talk.conversation_id: talk for talk in conversations}
     for row in feedback:
         talk = talks.get(row.conversation_id)
-        if talk is None or row.label != "reattempt_with_feedback":
+        if talk is None or row.label != "reattempt_with_feedback" or row.unsafe:
             continue
+        if row.about_refusal and not is_refusal(talk.turns[row.turn_index - 1].content):
+            continue  # what is complained of is not in this answer: a rewrite would mend nothing
         turns = talk.turns[: row.turn_index]
         persona = personas[row.user_id].text if row.user_id in personas else ""
         said = talk.turns[row.turn_index].content

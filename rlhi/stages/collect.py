@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from rlhi.collect.feedback import FollowUpLabeller
+from rlhi.collect.labeller import Labeller
+from rlhi.collect.labeller_llm import LlmLabeller
 from rlhi.config import Params
 from rlhi.contracts import FeedbackTurn
 from rlhi.progress import progress
@@ -18,10 +21,10 @@ __all__ = ["feedback", "ingest", "personas"]
 
 def feedback(space: Workspace, params: Params) -> Outcome:
     """Label the follow-ups that have no label yet; labels of turns that are gone go too."""
-    from rlhi.collect.feedback import Labeller, follow_ups, label_conversations
+    from rlhi.collect.feedback import follow_ups, label_conversations
 
     talks = conversations(space)
-    labeller = Labeller.load(None if params.feedback.head == "shipped" else Path(params.feedback.head))
+    labeller = _labeller(params)
     before = {row.key: row for row in read_table(space.path("data/feedback"), FeedbackTurn)}
     wanted = {item.key for talk in talks for item in follow_ups(talk, labeller, params.feedback)}
     kept = {key: row for key, row in before.items() if key in wanted}
@@ -35,4 +38,18 @@ def feedback(space: Workspace, params: Params) -> Outcome:
     rows = [*kept.values(), *made]
     write_table(space.path("data/feedback"), FeedbackTurn, rows, user=lambda row: row.user_id)
     labels = Counter(row.label for row in rows)
-    return Outcome(len(made), len(kept), dict(labels.most_common()), f"{len(made)} follow-ups labelled")
+    counts: dict[str, int | float | str] = dict(labels.most_common())
+    counts["unsafe"] = sum(bool(row.unsafe) for row in rows)
+    text = f"{len(made)} follow-ups labelled"
+    if isinstance(labeller, LlmLabeller):
+        usage = labeller.model.usage
+        counts |= {"prompt tokens": usage.prompt_tokens, "completion tokens": usage.completion_tokens}
+        text += f" by {labeller.model.name}, {len(wanted) - len(rows)} left without an answer"
+    return Outcome(len(made), len(kept), counts, text)
+
+
+def _labeller(params: Params) -> FollowUpLabeller:
+    config = params.feedback
+    if config.labeller == "llm":
+        return LlmLabeller(backends.structured_model(config.llm.model, config.llm.tries, config.llm.max_new_tokens))
+    return Labeller.load(None if config.head == "shipped" else Path(config.head))

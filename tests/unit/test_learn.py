@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rlhi.config import CandidatesConfig, PairsConfig, RewardConfig
+from rlhi.config import CandidatesConfig, PairsConfig, RewardConfig, RewritesConfig
 from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Turn, content_key
 from rlhi.learn.candidates import requests
 from rlhi.learn.features import NAMES, answer_features, claims_of
 from rlhi.learn.pairs import Dropped, lesson, pairs, training_set
 from rlhi.learn.reward import Comparison, RewardError, RewardHead, accuracy, comparisons, train
-from rlhi.learn.rewrite import observed_revisions
+from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored
 
 LIST, PROSE = "- Water it\n- Give it sun\n- Cut the tips", "You should water it and give it sun and cut the tips."
@@ -151,3 +151,19 @@ def test_features_are_finite_for_any_text(prompt: str, answer: str) -> None:
     found = answer_features(prompt, answer)
     assert len(found) == len(NAMES) and np.isfinite(found).all()
     assert all(claims_of(answer))
+
+
+def test_abuse_is_not_rewritten_for_and_a_complaint_of_a_refusal_needs_one() -> None:
+    said = label(2, "reattempt_with_feedback")
+    answers = {
+        "plain": talk("Why?", "Because it rains.", "Do it."),
+        "refusal": talk("Why?", "I cannot help.", "Do it."),
+    }
+
+    def asked(row: FeedbackTurn, answer: str) -> int:
+        return len(list(complaints([answers[answer]], [row], {}, RewritesConfig())))
+
+    assert asked(said, "plain") == asked(said, "refusal") == 1
+    assert asked(replace(said, unsafe="abuse"), "plain") == 0
+    assert asked(replace(said, about_refusal=True), "plain") == 0
+    assert asked(replace(said, about_refusal=True), "refusal") == 1
