@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,16 +69,19 @@ def ingest(space: Workspace, params: Params) -> Outcome:
         read = set()
         finish_table(table, Conversation, {}, key=KEY, note={"batches": [], "config": config})
     quarantine = set(read_table(refused, Quarantined)) if read else set()
+
+    def keep(rows: Iterable[Quarantined]) -> None:
+        """Before the table says that these logs were read: a kill between the two loses nothing."""
+        quarantine.update(rows)
+        write_table(refused, Quarantined, quarantine, user=lambda row: row.file)
+
+    keep(())
     figures: Counter[str] = Counter(dict.fromkeys(FATES, 0))
     for landing in landed:
         todo = [batch for batch in landing if batch.digest not in read]
         if todo:
             read |= {batch.digest for batch in todo}
-            fold = _Fold(space, params.ingest, salt, figures)
-            quarantine |= set(fold.run(todo, {"batches": sorted(read), "config": config}))
-            write_table(refused, Quarantined, quarantine, user=lambda row: row.file)
-    if not landed:
-        write_table(refused, Quarantined, quarantine, user=lambda row: row.file)
+            _Fold(space, params.ingest, salt, figures).run(todo, keep, {"batches": sorted(read), "config": config})
     index = read_index(space)
     counts = {**figures, **index.figures()}
     text = (
@@ -125,18 +128,18 @@ class _Fold:
         self.files: dict[str, int] = {str(k): int(v) for k, v in files.items()} if isinstance(files, dict) else {}
         self.partitions = int(str(read_note(space.path("data/conversations")).get("partitions", PARTITIONS)))
 
-    def run(self, batches: list[Batch], note: dict[str, object]) -> list[Quarantined]:
-        """Read, merge, set aside, write; what was refused."""
+    def run(self, batches: list[Batch], keep: Callable[[Iterable[Quarantined]], None], note: dict[str, object]) -> None:
+        """Read, merge, set aside, write; ``keep`` is given what was refused."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
         large = sum(batch.path.stat().st_size for batch in batches) > LARGE_BYTES
         with spread_for(large, self.config.runner == "threads") as spread:
             spilled, refused = self._read(batches, spread)
             merged = self._merge(spilled, spread)
+            keep(refused)
             self._write(merged, spread, note)
         shutil.rmtree(self.work, ignore_errors=True)
         self.figures["quarantined"] += len(refused)
-        return refused
 
     def _read(self, batches: list[Batch], spread: Spread) -> tuple[list[Spilled], list[Quarantined]]:
         spilled: list[Spilled] = []

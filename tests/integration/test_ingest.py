@@ -178,6 +178,24 @@ def test_what_the_quarantine_shows_is_redacted(tmp_path: Path) -> None:
     assert "<EMAIL>" in refused.raw and "jane.doe" not in refused.raw
 
 
+def test_a_kill_before_the_table_is_written_loses_no_refused_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = workspace(tmp_path / "w")
+    bad: dict[str, object] = {**rows(1)[0], "turns": []}
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage._Fold, "_write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            take(space, [[bad, *rows(3, seed=2)]])
+    ingest(space, PARAMS)
+    assert len(conversations(space)) == 3
+    assert len(read_table(space.path("data/quarantine"), Quarantined)) == 1
+
+
 def test_two_users_with_one_conversation_id_stay_apart(tmp_path: Path) -> None:
     space = workspace(tmp_path)
     one, other = rows(2)[0], rows(9, seed=5)[1]
