@@ -146,6 +146,7 @@ class PairsConfig(Section):
 
     min_margin: float = Field(default=0.5, ge=0)
     max_per_user: int = Field(default=8, ge=1)
+    max_longer: float = Field(default=5.0, gt=0)
     replay: float = Field(default=0.3, ge=0, le=1)
 
 

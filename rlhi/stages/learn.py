@@ -26,13 +26,15 @@ from rlhi.learn import launch
 from rlhi.learn import reward as rewarding
 from rlhi.learn import rewrite as ugr
 from rlhi.learn.card import model_card
-from rlhi.learn.pairs import Dropped, lesson, training_set
-from rlhi.learn.pairs import pairs as make_pairs
+from rlhi.learn.comparisons import COMPARISON_SOURCES
+from rlhi.learn.comparisons import comparisons as compared
+from rlhi.learn.pairs import PairMaker, lesson, training_set
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.ingest import conversations
+from rlhi.stages.personas import persona_before
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
@@ -78,37 +80,56 @@ def reward(space: Workspace, params: Params) -> Outcome:
     """Train the reward head on what users who are not held out preferred; test it on those who are."""
     talks, labels, personas = _log(space)
     rows = read_table(space.path("data/rewrites"), Rewrite)
-    both = rewarding.comparisons(talks.values(), labels, rows, personas)
-    held_out = [one for one in both if params.split.holds_out(one.user_id)]
-    ours = [one for one in both if not params.split.holds_out(one.user_id)]
+    ours = [talk for talk in talks.values() if not params.split.holds_out(talk.user_id)]
+    held_out = [talk for talk in talks.values() if params.split.holds_out(talk.user_id)]
+
+    def hindsight(talk: Conversation, _: int) -> str:
+        return personas[talk.user_id].text if talk.user_id in personas else ""
+
+    # Training is told whole personas, for it is to learn what their claims ask for. The test is told what was known
+    # before each answer.
+    learned = compared(ours, labels, rows, hindsight)
+    unseen = compared(held_out, labels, rows, persona_before(space, params))
     folder = space.path("models/reward")
     embedder = backends.embedder(params)
     try:
-        head, lacking = rewarding.train(ours, embedder, params.reward), ""
+        head, lacking = rewarding.train(learned, embedder, params.reward), ""
     except rewarding.RewardError as error:
         head, lacking = rewarding.RewardHead.neutral().attach(embedder), f"no reward model, so no pairs: {error}"
-    tested = rewarding.accuracy(head, held_out)
+    tested = rewarding.accuracy(head, unseen)
+    by_source = {
+        source: rewarding.accuracy(head, some)
+        for source in COMPARISON_SOURCES
+        if (some := [one for one in unseen if one.source == source])
+    }
     write_atomic(folder / "head.npz", head.to_bytes())
-    write_json(folder / "metrics.json", {"trained_on": len(ours), **to_record(tested)})
-    counts = {
-        "trained on": len(ours), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
+    told = {source: to_record(one) for source, one in by_source.items()}
+    write_json(folder / "metrics.json", {"trained_on": len(learned), **to_record(tested), "by_source": told})
+    counts: dict[str, int | float | str] = {
+        "trained on": len(learned), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
         "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
+        **{f"accuracy, {source} ({one.comparisons})": one.accuracy for source, one in by_source.items()},
     }  # fmt: skip
     note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
-    return Outcome(len(ours), 0, counts, lacking or note)
+    return Outcome(len(learned), 0, counts, lacking or note)
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:
     """Turn rewrites and candidates into preference pairs, filtered by the reward model."""
     talks, _, personas = _log(space)
+    ours = {name: talk for name, talk in talks.items() if not params.split.holds_out(talk.user_id)}
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    dropped = Dropped()
-    made = list(make_pairs(rows, sampled, talks, personas, scorer(space, params), params.pairs, dropped))
+    maker = PairMaker(ours, personas, scorer(space, params), params.pairs)
+    made = list(maker.pairs(rows, sampled))
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)
-    left = {f"dropped: {reason}": count for reason, count in sorted(dropped.reasons.items()) if count}
-    return Outcome(len(made), 0, {**sources, **left}, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
+    counts: dict[str, int | float | str] = {
+        **sources, "mean deviation of a request's rewards": maker.spread.deviation,
+        "mean best to worst": maker.spread.best_to_worst,
+        **{f"dropped: {reason}": count for reason, count in sorted(maker.dropped.reasons.items()) if count},
+    }  # fmt: skip
+    return Outcome(len(made), 0, counts, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
 
 
 def dpo(space: Workspace, params: Params) -> Outcome:
