@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,3 +83,17 @@ def bench_increment(rows: Rows = 1_000_000, as_json: Json = False) -> None:
     from rlhi.bench.ingest import bench_increment as bench
 
     print(bench(rows, as_json))
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(help="Which one: docs/experiments.md lists them.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Few users, few pairs: does it run at all?")] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Worlds to repeat it in.")] = 2,
+    directory: Annotated[Path, typer.Option("--dir", help="Where worlds and results are kept.")] = Path("experiments"),
+    policy: Annotated[Path | None, typer.Option(help="Folder of the base model, else the embedded one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """An experiment on simulated users: does this part of the method do what it is there for?"""
+    from rlhi.bench.experiments.run import run
+
+    print(run(name, quick, seeds, directory.resolve(), as_json, policy and policy.resolve()))

@@ -50,13 +50,17 @@ class PairMaker:
 
     Args:
         talks: conversations by id.
-        personas: by user.
+        personas: by user; the one that a pair's prompt tells.
+        judged_by: by user; the one that the reward model is told (another only as a control).
+        seed: draws the users when there may not be all of them.
     """
 
     talks: Mapping[str, Conversation]
     personas: Mapping[str, Persona]
+    judged_by: Mapping[str, Persona]
     scorer: Scorer
     config: PairsConfig
+    seed: int = 0
     dropped: Dropped = field(default_factory=Dropped)
     spread: Spread = field(default_factory=Spread)
 
@@ -64,8 +68,13 @@ class PairMaker:
         """At most ``config.max_per_user`` pairs a user: the user's own choices first, then the widest margins."""
         made = [*self._from_choices(), *self._from_rewrites(rewrites), *self._from_candidates(candidates)]
         made.sort(key=lambda pair: (pair.user_id, pair.source != "explicit_choice", -pair.margin, pair.key))
-        for _, rows in groupby(made, key=lambda pair: pair.user_id):
+        users = sorted({pair.user_id for pair in made}, key=lambda user: content_key(self.seed, user))
+        kept = set(users[: self.config.max_users or None])
+        for user, rows in groupby(made, key=lambda pair: pair.user_id):
             listed = list(rows)
+            if user not in kept:
+                self.dropped.reasons["of a user who was not drawn"] += len(listed)
+                continue
             self.dropped.reasons["over the user's share"] += max(0, len(listed) - self.config.max_per_user)
             yield from listed[: self.config.max_per_user]
 
@@ -90,7 +99,7 @@ class PairMaker:
                 continue
             talk, original = self.talks[conversation_id], tries[0].original
             said = talk.turns[at + 1].content if at + 1 < len(talk.turns) else ""
-            reasons = [unfit(row.text, original, said, self.config) for row in tries]
+            reasons = [self._unfit(row.text, original, said) for row in tries]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
@@ -103,7 +112,7 @@ class PairMaker:
     def _from_candidates(self, candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
         for (conversation_id, at), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
-            texts = [row.text for row in group if speaks(row.text)]
+            texts = [row.text for row in group if speaks(row.text) or not self.config.filter]
             if len(texts) < 2 or conversation_id not in self.talks:
                 self.dropped.reasons["fewer than two candidates speak"] += 1
                 continue
@@ -112,21 +121,24 @@ class PairMaker:
             self.spread.add(scores)
             worst = min(range(len(texts)), key=lambda place: (scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-scores[place], place))
-            reasons = [unfit(texts[place], texts[worst], "", self.config) for place in ranked]
+            reasons = [self._unfit(texts[place], texts[worst], "") for place in ranked]
             best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
             elif self._worth(scores[best] - scores[worst]):
                 yield self._pair(talk, at, "reward", texts[best], texts[worst], scores[best], scores[worst])
 
+    def _unfit(self, chosen: str, rejected: str, said: str) -> str:
+        return unfit(chosen, rejected, said, self.config) if self.config.filter else ""
+
     def _worth(self, margin: float) -> bool:
         """A margin of 0 says nothing, whatever the configuration asks for."""
-        worth = margin > 0 and margin >= self.config.min_margin
+        worth = margin > 0 and (margin >= self.config.min_margin or not self.config.filter)
         self.dropped.reasons[MARGIN] += not worth
         return worth
 
     def _scores(self, talk: Conversation, at: int, texts: Sequence[str]) -> list[float]:
-        persona = self.personas.get(talk.user_id)
+        persona = self.judged_by.get(talk.user_id)
         prompt = prompt_before(talk, at)
         return self.scorer.score([Scored(persona.text if persona else "", prompt, text) for text in texts])
 

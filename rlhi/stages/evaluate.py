@@ -38,7 +38,7 @@ from rlhi.simulate.users import WishRow
 from rlhi.stages import Outcome, incoming
 from rlhi.stages.ingest import conversations
 from rlhi.stages.learn import TRAINING, scorer
-from rlhi.stages.personas import persona_before
+from rlhi.stages.personas import persona_before, told
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json, write_table
 
@@ -90,7 +90,8 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
 def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
     """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests."""
     talks = [row for row in conversations(space) if _held_out(row, params)]
-    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    known = told(read_table(space.path("data/personas"), Persona), params.evaluate.persona)
+    personas = {user: row.text for user, row in known.items()}
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user = {
@@ -234,8 +235,8 @@ def gate(space: Workspace, params: Params) -> Outcome:
     if skipped:
         decision = replace(decision, reasons=(str(skipped), *decision.reasons))
     pin = ledger.pinned(space.root)
-    told = {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)}
-    write_json(space.path("metrics/decision.json"), told)
+    record = {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)}
+    write_json(space.path("metrics/decision.json"), record)
     figures = {
         one.suite: {"champion": one.champion.mean, "challenger": one.challenger.mean, "gain": one.gain.mean}
         for one in measured

@@ -34,7 +34,7 @@ from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import persona_before
+from rlhi.stages.personas import persona_before, told
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
@@ -55,7 +55,8 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     rows = [*ugr.rewrites(asked, store.samples, talks), *ugr.observed_revisions(talks.values(), labels)]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
     sources = Counter(str(row.source) for row in rows)
-    note = f"used {store.taken(_cycle(space))} of {len(asked)} complaints this cycle, {config.tries} tries each"
+    used = store.taken(_cycle(space), (one.key for one in asked))
+    note = f"used {used} of {len(asked)} complaints this cycle, {config.tries} tries each"
     return Outcome(new, len(rows) - new * config.tries, {**sources, "complaints": len(asked)}, note)
 
 
@@ -71,7 +72,8 @@ def candidates(space: Workspace, params: Params) -> Outcome:
     store, new = _sampled(space, params, "candidates", asked, config.prompts, config.n, config.sampling)
     rows = list(ubr.candidates(asked, store.samples))
     write_table(space.path("data/candidates"), Candidate, rows, user=lambda row: row.user_id)
-    note = f"used {store.taken(_cycle(space))} of {len(asked)} requests this cycle, {config.n} candidates each"
+    used = store.taken(_cycle(space), (one.key for one in asked))
+    note = f"used {used} of {len(asked)} requests this cycle, {config.n} candidates each"
     distinct = len(rows) / max(1, config.n * len({(row.conversation_id, row.turn_index) for row in rows}))
     return Outcome(new, 0, {"candidates": len(rows), "requests": len(asked), "distinct share": distinct}, note)
 
@@ -103,8 +105,8 @@ def reward(space: Workspace, params: Params) -> Outcome:
         if (some := [one for one in unseen if one.source == source])
     }
     write_atomic(folder / "head.npz", head.to_bytes())
-    told = {source: to_record(one) for source, one in by_source.items()}
-    write_json(folder / "metrics.json", {"trained_on": len(learned), **to_record(tested), "by_source": told})
+    each = {source: to_record(one) for source, one in by_source.items()}
+    write_json(folder / "metrics.json", {"trained_on": len(learned), **to_record(tested), "by_source": each})
     counts: dict[str, int | float | str] = {
         "trained on": len(learned), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
         "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
@@ -120,7 +122,8 @@ def pairs(space: Workspace, params: Params) -> Outcome:
     ours = {name: talk for name, talk in talks.items() if not params.split.holds_out(talk.user_id)}
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    maker = PairMaker(ours, personas, scorer(space, params), params.pairs)
+    judged_by = told(personas.values(), params.pairs.persona)
+    maker = PairMaker(ours, personas, judged_by, scorer(space, params), params.pairs, seed=params.seed)
     made = list(maker.pairs(rows, sampled))
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)
@@ -199,7 +202,7 @@ def _sampled(
     """Sample what this cycle may still sample; the stage's store, and how many requests are new in it."""
     cycle = _cycle(space)
     store = SampleStore(space, stage)
-    todo = draw(asked, store.taken(cycle), most, store.samples.__contains__, params.seed)
+    todo = draw(asked, store.taken(cycle, (one.key for one in asked)), most, store.samples.__contains__, params.seed)
     name = params.models.rewriter if stage == "rewrites" else params.models.policy
     with progress(f"sampling {stage}", len(todo)) as advance:
 

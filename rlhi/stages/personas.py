@@ -17,8 +17,8 @@ from rlhi.collect.persona_edits import EditError, PersonaEdit
 from rlhi.collect.persona_history import History, said
 from rlhi.collect.persona_llm import LlmBuilder
 from rlhi.collect.persona_topics import population
-from rlhi.config import Params
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, from_record, to_record
+from rlhi.config import Params, Told
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, from_record, to_record
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.ingest import conversations
@@ -131,6 +131,18 @@ def exported(space: Workspace, user_id: str | None = None) -> Iterator[str]:
     rows = [find(space, user_id)] if user_id is not None else read_table(space.path("data/personas"), Persona)
     for row in sorted(rows, key=lambda one: one.user_id):
         yield json.dumps(to_record(row), ensure_ascii=False)
+
+
+def told(rows: Iterable[Persona], which: Told) -> dict[str, Persona]:
+    """The persona told of each user: the user's own, that of another user of whom something is known, or none."""
+    own = {row.user_id: row for row in rows}
+    if which == "own":
+        return own
+    if which == "none":
+        return {}
+    known = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
+    others = {row.user_id: known[at - 1] for at, row in enumerate(known)}
+    return {user: others.get(user, row) for user, row in own.items()}
 
 
 def persona_before(space: Workspace, params: Params) -> Callable[[Conversation, int], str]:

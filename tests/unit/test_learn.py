@@ -20,6 +20,7 @@ from rlhi.learn.pairs import PairMaker, lesson, training_set
 from rlhi.learn.reward import RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
+from rlhi.stages.personas import told
 
 LIST, PROSE = "- Water it\n- Give it sun\n- Cut the tips", "You should water it and give it sun and cut the tips."
 BULLETS, NO_LISTS = "Use bullet points.", "Write in prose, without lists."
@@ -117,7 +118,7 @@ def maker(
 ) -> PairMaker:
     """A maker of pairs from one conversation of the user ``u``."""
     personas = {"u": Persona("k", "u", "v1", persona, (), 1)} if persona else {}
-    return PairMaker({"t": row}, personas, scorer or Longer(), config or PairsConfig())
+    return PairMaker({"t": row}, personas, personas, scorer or Longer(), config or PairsConfig())
 
 
 def rewritten(original: str, *tries: str) -> list[Rewrite]:
@@ -173,6 +174,32 @@ def test_what_a_user_chose_or_edited_is_a_pair_whatever_the_model_thinks() -> No
     chosen, edited = maker(row, config=PairsConfig(min_margin=50.0)).pairs([], [])
     found = {(one.turn_index, one.chosen, one.rejected, one.source) for one in (chosen, edited)}
     assert found == {(1, PROSE, LIST, "explicit_choice"), (3, "It rains.", row.turns[3].content, "explicit_choice")}
+
+
+def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() -> None:
+    row, loud = talk("How?", PROSE), "One two three four five."
+    unfiltered = maker(row, config=PairsConfig(filter=False, min_margin=5.0))
+    (made,) = unfiltered.pairs([], sampled("ha " * 60, loud))
+    assert made.chosen == "ha " * 60, "a control learns from whatever is ranked first"
+    none = replace(maker(row), config=PairsConfig(max_users=1), talks={"t": row, "s": replace(row, user_id="v")})
+    both = [*sampled(loud, PROSE), *(replace(one, conversation_id="s", user_id="v") for one in sampled(loud, PROSE))]
+    assert len({pair.user_id for pair in none.pairs([], both)}) == 1
+    assert none.dropped.reasons["of a user who was not drawn"] == 1
+    people = [Persona(user, user, user, text, (), 1) for user, text in zip("abc", (BULLETS, NO_LISTS, ""), strict=True)]
+    shuffled = told(people, "shuffled")
+    assert (shuffled["a"].text, shuffled["b"].text, shuffled["c"].text) == (NO_LISTS, BULLETS, "")
+    assert told(people, "none") == {} and told(people, "own")["a"].text == BULLETS
+    labels = [label(2, "reattempt_with_feedback")]
+    asked = {
+        guidance: next(
+            complaints([talk("How?", PROSE, "as a list")], labels, {"u": people[0]}, RewritesConfig(guidance=guidance))
+        )
+        for guidance in ("words", "persona", "none")
+    }
+    assert "as a list" in asked["words"].messages[-1].content
+    assert asked["persona"].messages[-1].content == asked["none"].messages[-1].content == "How?"
+    assert asked["persona"].messages[0].content.endswith(BULLETS) and BULLETS not in asked["none"].messages[0].content
+    assert len({one.key for one in asked.values()}) == 3 and len({one.key.split("/")[0] for one in asked.values()}) == 1
 
 
 def test_choices_edits_and_marks_are_comparisons_and_come_before_what_is_only_implied() -> None:
