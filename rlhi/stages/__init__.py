@@ -95,8 +95,8 @@ STAGES: dict[str, Stage] = {
             ("data/candidates",), pool="gpu", keeps=True,
         ),
         Stage(
-            "reward", "learn", ("reward", "personas", "split", "models", "seed"), (*_LOG, "data/rewrites"),
-            ("models/reward",),
+            "reward", "learn", ("reward", "personas", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models"),

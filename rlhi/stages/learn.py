@@ -19,24 +19,23 @@ from rlhi.contracts import (
     Rewrite,
     Sample,
     content_key,
-    to_record,
 )
 from rlhi.learn import candidates as ubr
 from rlhi.learn import launch
-from rlhi.learn import reward as rewarding
 from rlhi.learn import rewrite as ugr
 from rlhi.learn.card import model_card
-from rlhi.learn.comparisons import COMPARISON_SOURCES
-from rlhi.learn.comparisons import comparisons as compared
 from rlhi.learn.pairs import PairMaker, lesson, training_set
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import persona_before, told
+from rlhi.stages.personas import told
+from rlhi.stages.rewarding import reward, scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
+
+__all__ = ["candidates", "dpo", "pairs", "reward", "rewrites"]
 
 TRAINING = "training.json"
 """What a model has learned from; it travels with the model."""
@@ -76,44 +75,6 @@ def candidates(space: Workspace, params: Params) -> Outcome:
     note = f"used {used} of {len(asked)} requests this cycle, {config.n} candidates each"
     distinct = len(rows) / max(1, config.n * len({(row.conversation_id, row.turn_index) for row in rows}))
     return Outcome(new, 0, {"candidates": len(rows), "requests": len(asked), "distinct share": distinct}, note)
-
-
-def reward(space: Workspace, params: Params) -> Outcome:
-    """Train the reward head on what users who are not held out preferred; test it on those who are."""
-    talks, labels, personas = _log(space)
-    rows = read_table(space.path("data/rewrites"), Rewrite)
-    ours = [talk for talk in talks.values() if not params.split.holds_out(talk.user_id)]
-    held_out = [talk for talk in talks.values() if params.split.holds_out(talk.user_id)]
-
-    def hindsight(talk: Conversation, _: int) -> str:
-        return personas[talk.user_id].text if talk.user_id in personas else ""
-
-    # Training is told whole personas, for it is to learn what their claims ask for. The test is told what was known
-    # before each answer.
-    learned = compared(ours, labels, rows, hindsight)
-    unseen = compared(held_out, labels, rows, persona_before(space, params))
-    folder = space.path("models/reward")
-    embedder = backends.embedder(params)
-    try:
-        head, lacking = rewarding.train(learned, embedder, params.reward), ""
-    except rewarding.RewardError as error:
-        head, lacking = rewarding.RewardHead.neutral().attach(embedder), f"no reward model, so no pairs: {error}"
-    tested = rewarding.accuracy(head, unseen)
-    by_source = {
-        source: rewarding.accuracy(head, some)
-        for source in COMPARISON_SOURCES
-        if (some := [one for one in unseen if one.source == source])
-    }
-    write_atomic(folder / "head.npz", head.to_bytes())
-    each = {source: to_record(one) for source, one in by_source.items()}
-    write_json(folder / "metrics.json", {"trained_on": len(learned), **to_record(tested), "by_source": each})
-    counts: dict[str, int | float | str] = {
-        "trained on": len(learned), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
-        "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
-        **{f"accuracy, {source} ({one.comparisons})": one.accuracy for source, one in by_source.items()},
-    }  # fmt: skip
-    note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
-    return Outcome(len(learned), 0, counts, lacking or note)
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:
@@ -181,12 +142,6 @@ def dpo(space: Workspace, params: Params) -> Outcome:
         "first loss": losses[0], "last loss": losses[-1], "engine": trained.engine, "processes": trained.world_size,
     }  # fmt: skip
     return Outcome(1, 0, counts, f"challenger trained on {trained.pairs} pairs from policy@{version}")
-
-
-def scorer(space: Workspace, params: Params) -> rewarding.RewardHead:
-    """The workspace's reward model, ready to score."""
-    head = rewarding.RewardHead.from_bytes(space.path("models/reward/head.npz").read_bytes())
-    return head.attach(backends.embedder(params))
 
 
 def _log(space: Workspace) -> tuple[dict[str, Conversation], list[FeedbackTurn], dict[str, Persona]]:
