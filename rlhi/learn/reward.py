@@ -1,7 +1,8 @@
 """The persona-conditioned reward model: a head on frozen features, trained in seconds on a CPU.
 
 ``r(persona, prompt, answer) = sum over claims c of z(c)^T W f(prompt, answer) + w^T f(prompt, answer)``: ``f`` are
-the answer's form (:mod:`rlhi.learn.features`), ``z`` the leading directions of the claims' sentence embeddings.
+the answer's form (:mod:`rlhi.learn.features`) and its nearness to the request, ``z`` the leading directions of the
+claims' sentence embeddings.
 ``W`` and ``w`` are fitted as a Bradley-Terry model, a logistic regression on differences of pairs (paper, section
 3.2, with a linear head in place of its fine-tuned one).
 """
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float64]
+
+
+FEATURES = (*NAMES, "nearness", "copies", "nearness_squared")
+COPY = 0.9  # an answer as near to its request as this repeats it
 
 
 class RewardError(ValueError):
@@ -53,7 +58,7 @@ class RewardHead:
     @classmethod
     def neutral(cls) -> RewardHead:
         """A head that finds all answers alike: where there is too little to learn from, nothing becomes a pair."""
-        size = len(NAMES)
+        size = len(FEATURES)
         return cls(np.zeros(size), np.ones(size), np.zeros(1), np.zeros((0, 1)), np.zeros((1, size)))
 
     def attach(self, embedder: Embedder) -> RewardHead:
@@ -65,7 +70,9 @@ class RewardHead:
         """One reward an answer; differences are log-odds."""
         if not batch:
             return []
-        form = (_form(batch) - self.mean) / self.scale
+        if not self.weights.any():
+            return [0.0] * len(batch)
+        form = (features(batch, self._reader) - self.mean) / self.scale
         who = np.stack([self._persona(item.persona) for item in batch])
         return [float(value) for value in np.einsum("nd,df,nf->n", who, self.weights, form)]
 
@@ -79,18 +86,22 @@ class RewardHead:
 
     def _claim(self, claim: str) -> Matrix:
         if claim not in self._claims:
-            if self._embedder is None:
-                raise RewardError("the reward head needs its embedder: call attach() first")
-            embedded = np.asarray(self._embedder.embed([claim])[0], dtype=np.float64)
+            embedded = np.asarray(self._reader.embed([claim])[0], dtype=np.float64)
             self._claims[claim] = self.directions @ (embedded - self.center)
         return self._claims[claim]
+
+    @property
+    def _reader(self) -> Embedder:
+        if self._embedder is None:
+            raise RewardError("the reward head needs its embedder: call attach() first")
+        return self._embedder
 
     def to_bytes(self) -> bytes:
         """The head as an npz archive."""
         sink = io.BytesIO()
         np.savez(
             sink, mean=self.mean, scale=self.scale, center=self.center, directions=self.directions,
-            weights=self.weights, features=np.array(NAMES),
+            weights=self.weights, features=np.array(FEATURES),
         )  # fmt: skip
         return sink.getvalue()
 
@@ -98,7 +109,7 @@ class RewardHead:
     def from_bytes(cls, data: bytes) -> RewardHead:
         """The inverse of :meth:`to_bytes`; no code is loaded with it."""
         with np.load(io.BytesIO(data), allow_pickle=False) as held:
-            if tuple(held["features"]) != NAMES:
+            if tuple(held["features"]) != FEATURES:
                 raise RewardError("this reward head was trained on other features: run `rlhi run reward`")
             return cls(*(held[name] for name in ("mean", "scale", "center", "directions", "weights")))
 
@@ -113,22 +124,22 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
 
     if len(comparisons) < config.min_pairs:
         raise RewardError(f"{len(comparisons)} comparisons, reward.min_pairs wants {config.min_pairs}")
-    better, worse = _form([one.better for one in comparisons]), _form([one.worse for one in comparisons])
-    both = np.concatenate([better, worse])
+    both = features([side for one in comparisons for side in (one.better, one.worse)], embedder)
     mean, scale = both.mean(0), both.std(0) + 1e-3
     personas = [side.persona for one in comparisons for side in (one.better, one.worse)]
     center, directions = _directions(personas, embedder, config.persona_dimensions)
-    head = RewardHead(mean, scale, center, directions, np.zeros((len(directions) + 1, len(NAMES)))).attach(embedder)
+    head = RewardHead(mean, scale, center, directions, np.zeros((len(directions) + 1, len(FEATURES)))).attach(embedder)
     who = np.stack([head._persona(text) for text in personas]).reshape(len(comparisons), 2, -1)
-    sides = np.einsum("nsd,nsf->nsdf", who, (np.stack([better, worse], axis=1) - mean) / scale)
+    form = ((both - mean) / scale).reshape(len(comparisons), 2, -1)
+    sides = np.einsum("nsd,nsf->nsdf", who, form)
     rows = (sides[:, 0] - sides[:, 1]).reshape(len(comparisons), -1)
     shares = Counter(one.user_id for one in comparisons)
     weight = np.array([1 / shares[one.user_id] for one in comparisons])
     weight *= len(comparisons) / weight.sum()
-    model = LogisticRegression(C=1 / config.l2, fit_intercept=False, max_iter=2000)
+    model = LogisticRegression(C=1 / (config.l2 * len(comparisons)), fit_intercept=False, max_iter=2000)
     # A comparison and its mirror image: the head has no side that it likes.
     model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)), np.tile(weight, 2))
-    head.weights = model.coef_.reshape(len(directions) + 1, len(NAMES)).astype(np.float64)
+    head.weights = model.coef_.reshape(len(directions) + 1, len(FEATURES)).astype(np.float64)
     return head
 
 
@@ -144,8 +155,13 @@ def accuracy(head: RewardHead, comparisons: Sequence[Comparison]) -> RewardAccur
     return RewardAccuracy(float(overall[0]), float(overall[1]), len(right), len(comparisons))
 
 
-def _form(batch: Sequence[Scored]) -> Matrix:
-    return np.array([answer_features(item.prompt[-1].content if item.prompt else "", item.response) for item in batch])
+def features(batch: Sequence[Scored], embedder: Embedder) -> Matrix:
+    """What the head sees of answers, ``[answers, features]``: their form, and how near they are to their requests."""
+    asked = [item.prompt[-1].content if item.prompt else "" for item in batch]
+    form = np.array([answer_features(ask, item.response) for ask, item in zip(asked, batch, strict=True)])
+    vectors = embedder.embed([*asked, *(item.response for item in batch)])
+    near = (vectors[: len(batch)] * vectors[len(batch) :]).sum(axis=1)
+    return np.hstack([form, np.stack([near, near > COPY, near**2], axis=1)])
 
 
 def _directions(personas: Sequence[str], embedder: Embedder, most: int) -> tuple[Matrix, Matrix]:

@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 from rlhi.models.base import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
-    from rlhi.models.base import Vectors
+    from rlhi.models.base import Embedder, Vectors
+
+    Row = NDArray[np.float32]
 
 MAX_TOKENS = 128
 TOKENS_PER_BATCH = 4096
@@ -89,6 +93,23 @@ class LocalEmbedder:
         head = room * 3 // 4
         cut = (ids if len(ids) <= room else [*ids[:head], *ids[head - room :]] for ids in encoded)
         return [[first, *ids, last] for ids in cut]
+
+
+class RememberingEmbedder:
+    """An ``Embedder`` that computes each text once, for callers who ask for the same texts again and again."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, Row] = {}
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """As the embedder's."""
+        import numpy as np
+
+        unknown = sorted(set(texts) - self._known.keys())
+        if unknown:
+            self._known.update(zip(unknown, self._embedder.embed(unknown), strict=True))
+        return np.stack([self._known[text] for text in texts]) if texts else self._embedder.embed([])
 
 
 def _equal_lengths(order: Sequence[int], ids: Sequence[Sequence[int]]) -> list[list[int]]:
