@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 from rlhi.config import IngestConfig, Params
 from rlhi.contracts import Conversation, Quarantined, to_record
 from rlhi.stages import incoming, spread
-from rlhi.stages import ingest as stage
 from rlhi.stages.ingest import conversations, ingest
+from rlhi.stages.ingest_fold import USUAL, Sizes
+from rlhi.stages.ingest_pieces import write_files
+from rlhi.stages.spread import Piece, Result
 from rlhi.store import Workspace, read_manifest, read_table
 
 # Workspaces are compared with each other, and each has a salt of its own.
@@ -55,7 +58,9 @@ def workspace(folder: Path) -> Workspace:
     return space
 
 
-def take(space: Workspace, batches: list[list[dict[str, object]]], together: bool = False) -> None:
+def take(
+    space: Workspace, batches: list[list[dict[str, object]]], together: bool = False, sizes: Sizes = USUAL
+) -> None:
     """Land each batch and ingest it, or land all and ingest once."""
     number = incoming.next_landing(space) if together else None
     for batch in batches:
@@ -64,9 +69,9 @@ def take(space: Workspace, batches: list[list[dict[str, object]]], together: boo
             log.write_text("".join(json.dumps(row) + "\n" for row in batch), encoding="utf-8")
             incoming.land(space, log, 1, number)
         if not together:
-            ingest(space, PARAMS)
+            ingest(space, PARAMS, sizes)
     if together:
-        ingest(space, PARAMS)
+        ingest(space, PARAMS, sizes)
 
 
 def state(space: Workspace) -> set[str]:
@@ -111,28 +116,27 @@ def test_an_earlier_copy_that_comes_late_takes_the_place_of_the_one_that_was_kep
     assert marks["older"] == "" and marks["c0"].startswith("duplicate of ")
 
 
-def test_a_large_table_grows_by_segments_and_a_rebuild_has_its_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What a hundred thousand rows are in earnest, forty are here.
-    monkeypatch.setattr(stage, "SMALL_ROWS", 10)
-    monkeypatch.setattr(stage, "ROWS_PER_PARTITION", 2)
+# What a hundred thousand rows are in earnest, forty are here.
+SMALL = Sizes(small_rows=10, partition_rows=2)
+
+
+def test_a_large_table_grows_by_segments_and_a_rebuild_has_its_bytes(tmp_path: Path) -> None:
     space = workspace(tmp_path / "w")
     every = rows(60)
-    take(space, [every[:60], every[60:64], every[64:66]])
+    take(space, [every[:60], every[60:64], every[64:66]], sizes=SMALL)
     table = space.path("data/conversations")
     files = sorted(path.name for path in table.glob("*.parquet"))
     assert {name[:4] for name in files} == {"0000", "0001", "0002"}
     one = workspace(tmp_path / "one")
-    take(one, [every[:66]])
+    take(one, [every[:66]], sizes=SMALL)
     assert state(space) == state(one)
     before = {path.name: path.read_bytes() for path in table.iterdir()}
     shutil.rmtree(table)
-    ingest(space, PARAMS)
+    ingest(space, PARAMS, SMALL)
     assert {path.name: path.read_bytes() for path in table.iterdir()} == before
-    take(space, [every[66:]])
+    take(space, [every[66:]], sizes=SMALL)
     whole = workspace(tmp_path / "whole")
-    take(whole, [every])
+    take(whole, [every], sizes=SMALL)
     assert state(space) == state(whole)
 
 
@@ -178,19 +182,17 @@ def test_what_the_quarantine_shows_is_redacted(tmp_path: Path) -> None:
     assert "<EMAIL>" in refused.raw and "jane.doe" not in refused.raw
 
 
-def test_a_kill_before_the_table_is_written_loses_no_refused_row(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kill_before_the_table_is_written_loses_no_refused_row(tmp_path: Path) -> None:
     space = workspace(tmp_path / "w")
     bad: dict[str, object] = {**rows(1)[0], "turns": []}
 
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    def killed(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        if function is write_files:
+            raise KeyboardInterrupt
+        return spread.here(function, pieces)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(stage._Fold, "_write", killed)
-        with pytest.raises(KeyboardInterrupt):
-            take(space, [[bad, *rows(3, seed=2)]])
+    with spread.using(killed), pytest.raises(KeyboardInterrupt):
+        take(space, [[bad, *rows(3, seed=2)]])
     ingest(space, PARAMS)
     assert len(conversations(space)) == 3
     assert len(read_table(space.path("data/quarantine"), Quarantined)) == 1

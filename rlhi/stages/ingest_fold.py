@@ -1,0 +1,166 @@
+"""One landing on its way into `data/conversations`: read, merge, set aside, write (:mod:`rlhi.stages.ingest`)."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlhi.collect.formats import refusal
+from rlhi.collect.formats.blocks import Block, blocks
+from rlhi.config import IngestConfig
+from rlhi.contracts import Conversation, Quarantined
+from rlhi.progress import progress
+from rlhi.stages.incoming import Batch
+from rlhi.stages.ingest_index import file_index, forget_stale, joined
+from rlhi.stages.ingest_pieces import (
+    BUCKETS,
+    KEY,
+    Merge,
+    Merged,
+    Read,
+    Spilled,
+    Write,
+    merge_partition,
+    read_block,
+    write_files,
+)
+from rlhi.stages.spread import Spread, spread_for
+from rlhi.store import PARTITIONS, Workspace, finish_table, read_manifest, read_note
+
+FIRST = "0000-"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What is large: the table's rows do not hang on it, the cut of its files does.
+
+    - ``large_bytes``: starting processes takes about a second; smaller landings are read in this one.
+    - ``partition_rows``: how many rows a partition has, about.
+    - ``small_rows``: a table up to this size is written as one segment, and so its bytes follow from its rows alone.
+    - ``compact_at``: the share of the first segment that the later ones may reach together before all become one.
+    """
+
+    large_bytes: int = 16 << 20
+    partition_rows: int = 8192
+    small_rows: int = 20_000
+    compact_at: float = 0.5
+
+
+USUAL = Sizes()
+
+
+class Fold:
+    """One landing on its way into the table."""
+
+    def __init__(self, space: Workspace, config: IngestConfig, salt: str, figures: Counter[str], sizes: Sizes) -> None:
+        self.space = space
+        self.config = config
+        self.salt = salt
+        self.figures = figures
+        self.sizes = sizes
+        self.work = space.path(".rlhi/ingest")
+        manifest = read_manifest(space.path("data/conversations")) or {}
+        files = manifest.get("files")
+        self.files: dict[str, int] = {str(k): int(v) for k, v in files.items()} if isinstance(files, dict) else {}
+        self.partitions = int(str(read_note(space.path("data/conversations")).get("partitions", PARTITIONS)))
+
+    def run(self, batches: list[Batch], keep: Callable[[Iterable[Quarantined]], None], note: dict[str, object]) -> None:
+        """Read, merge, set aside, write; ``keep`` is given what was refused."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(parents=True)
+        large = sum(batch.path.stat().st_size for batch in batches) > self.sizes.large_bytes
+        with spread_for(large, self.config.runner == "threads") as spread:
+            spilled, refused = self._read(batches, spread)
+            merged = self._merge(spilled, spread)
+            keep(refused)
+            self._write(merged, spread, note)
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.figures["quarantined"] += len(refused)
+
+    def _read(self, batches: list[Batch], spread: Spread) -> tuple[list[Spilled], list[Quarantined]]:
+        spilled: list[Spilled] = []
+        refused: list[Quarantined] = []
+        with progress("reading logs", len(batches)) as advance:
+            for batch in batches:
+                broken: list[Quarantined] = []
+                found: list[Spilled] = []
+                for one in spread(read_block, self._pieces(batch, broken)):
+                    found.append(one)
+                    advance(0, f"{sum(block.rows for block in found):,} rows of {batch.name}")
+                trouble = [row for one in found for row in one.quarantined] + broken
+                if any(one.known for one in found):
+                    self.figures["read"] += sum(one.rows for one in found) + len(broken)
+                    spilled += found
+                    refused += trouble
+                else:
+                    refused.append(Quarantined(batch.name, 0, str(refusal(batch.name, trouble)), ""))
+                advance(1, "")
+        return spilled, refused
+
+    def _pieces(self, batch: Batch, broken: list[Quarantined]) -> Iterator[Read]:
+        for at, block in enumerate(blocks(batch.path, batch.name)):
+            if isinstance(block, Block):
+                yield Read(block, batch.digest, self.config, self.salt, self.work / f"{batch.digest}-{at:06d}")
+            else:
+                broken.append(block)
+
+    def _merge(self, spilled: list[Spilled], spread: Spread) -> dict[int, Merged]:
+        waiting: dict[int, list[tuple[Path, int, int]]] = {}
+        for one in spilled:
+            for bucket, (offset, length) in one.buckets.items():
+                waiting.setdefault(bucket % self.partitions, []).append((one.path, offset, length))
+        numbers = sorted(waiting)
+        pieces = [
+            Merge(self.space.root, self._standing(number), tuple(waiting[number]), self.work / f"merged-{number}")
+            for number in numbers
+        ]
+        merged = dict(zip(numbers, spread(merge_partition, pieces), strict=True))
+        for done in merged.values():
+            self.figures.update(done.fates)
+        return {number: done for number, done in merged.items() if done.index.size}
+
+    def _standing(self, number: int) -> tuple[str, ...]:
+        return tuple(name for name in sorted(self.files) if int(name.split("-")[1]) == number)
+
+    def _write(self, merged: dict[int, Merged], spread: Spread, note: dict[str, object]) -> None:
+        """The table with one segment more, or as one segment; the manifest says which logs are in it."""
+        import numpy as np
+
+        standing = joined([file_index(self.space, name) for name in sorted(self.files)]).latest()
+        changed = joined([merged[number].index for number in sorted(merged)])
+        rows = joined([standing, changed]).latest()
+        found = rows.marked(self.config.spam_repeats)
+        aside = np.flatnonzero(found)
+        again = rows.take(np.flatnonzero((rows.marks != found) & ~np.isin(rows.names, changed.names)))
+        first = sum(count for name, count in self.files.items() if name.startswith(FIRST))
+        later = sum(self.files.values()) - first
+        whole = rows.size <= self.sizes.small_rows or changed.size + later > self.sizes.compact_at * first
+        partitions, segment = self.partitions, 1 + max((int(name[:4]) for name in self.files), default=0)
+        if whole:
+            segment = 0
+            while partitions < BUCKETS and rows.size > partitions * self.sizes.partition_rows:
+                partitions *= 2
+        remarked: dict[int, set[int]] = {number: set() for number in range(partitions)}
+        for user, name in zip(again.users.tolist(), again.names.tolist(), strict=True):
+            remarked[user % partitions].add(name)
+        marks: dict[int, dict[int, int]] = {number: {} for number in range(partitions)}
+        for user, name, mark in zip(*(one[aside].tolist() for one in (rows.users, rows.names, found)), strict=True):
+            marks[user % partitions][name] = mark
+        pieces = [
+            Write(
+                self.space.root, f"{segment:04d}-{number:04d}", number, partitions, merged.get(source),
+                self._standing(source), whole, marks[number], frozenset(remarked[number]),
+            )
+            for number in range(partitions)
+            if whole or number in merged or remarked[number]
+            for source in [number % self.partitions]
+        ]  # fmt: skip
+        written = dict(done for done in spread(write_files, pieces) if done is not None)
+        files = written if whole else {**self.files, **written}
+        finish_table(
+            self.space.path("data/conversations"), Conversation, files, key=KEY, note={**note, "partitions": partitions}
+        )
+        forget_stale(self.space, files)
