@@ -25,6 +25,7 @@ from rlhi.stages.ingest_pieces import (
     Write,
     merge_partition,
     read_block,
+    redacted,
     write_files,
 )
 from rlhi.stages.spread import Spread, spread_for
@@ -105,7 +106,7 @@ class Fold:
             if isinstance(block, Block):
                 yield Read(block, batch.digest, self.config, self.salt, self.work / f"{batch.digest}-{at:06d}")
             else:
-                broken.append(block)
+                broken.append(redacted(block, self.config))
 
     def _merge(self, spilled: list[Spilled], spread: Spread) -> dict[int, Merged]:
         waiting: dict[int, list[tuple[Path, int, int]]] = {}

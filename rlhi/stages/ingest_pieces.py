@@ -60,7 +60,7 @@ def read_block(piece: Read) -> Spilled:
         )  # fmt: skip
         known += found
         if isinstance(row, Quarantined):
-            refused.append(replace(row, raw=redact(row.raw, piece.config.redact)[0]))
+            refused.append(redacted(row, piece.config))
         else:
             landed = replace(row, batch=piece.digest)
             waiting.setdefault(user_hash(row.user_id) % BUCKETS, []).append(landed)
@@ -72,6 +72,11 @@ def read_block(piece: Read) -> Spilled:
             buckets[bucket] = (file.tell(), len(data))
             file.write(data)
     return Spilled(piece.spill, buckets, rows, known, tuple(refused))
+
+
+def redacted(row: Quarantined, config: IngestConfig) -> Quarantined:
+    """A refused row as the quarantine shows it."""
+    return replace(row, raw=redact(row.raw, config.redact)[0])
 
 
 @dataclass(frozen=True, slots=True)

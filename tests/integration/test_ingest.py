@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import tempfile
@@ -49,6 +50,8 @@ def rows(count: int, seed: int = 0) -> list[dict[str, object]]:
             made.append({**made[-1], "conversation_id": f"copy{at}", "user_id": "u9"})
         if at % 4 == 3:
             made.append({**made[-1], "turns": [*turns, {"role": "user", "content": "Shorter, please."}]})
+        if at % 3 == 2:  # as long as the other export, and no longer
+            made.append({**made[-1], "turns": [*turns[:-1], {"role": "assistant", "content": f"Take {at}."}]})
     return made
 
 
@@ -180,6 +183,20 @@ def test_what_the_quarantine_shows_is_redacted(tmp_path: Path) -> None:
     (refused,) = read_table(space.path("data/quarantine"), Quarantined)
     assert "unknown role" in refused.reason
     assert "<EMAIL>" in refused.raw and "jane.doe" not in refused.raw
+
+
+def test_what_is_left_of_a_broken_log_is_redacted(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    listed, cut = tmp_path / "listed.json", tmp_path / "cut.jsonl.gz"
+    listed.write_text(json.dumps(rows(3))[:-1] + ', {"turns": "jane.doe@mailbox.org" oops')
+    lines = "".join(json.dumps(row) + "\n" for row in rows(3, seed=2)) + '{"turns": "jane.doe@mailbox.org'
+    cut.write_bytes(gzip.compress(lines.encode())[:-9])
+    for log in (listed, cut):
+        incoming.land(space, log, 1)
+    ingest(space, PARAMS)
+    refused = read_table(space.path("data/quarantine"), Quarantined)
+    assert {row.file for row in refused} == {"listed.json", "cut.jsonl.gz"}
+    assert all("<EMAIL>" in row.raw and "jane.doe" not in row.raw for row in refused)
 
 
 def test_a_kill_before_the_table_is_written_loses_no_refused_row(tmp_path: Path) -> None:
