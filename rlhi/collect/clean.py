@@ -68,7 +68,8 @@ def merge(old: Conversation | None, new: Conversation) -> Conversation:
     """One row for two exports of one conversation: the one that went on longer.
 
     The greater of a total order (turns, signals, time, content) wins whole, and a flag that either carries stays,
-    so that any order and any repetition of exports give the same row.
+    so that any order and any repetition of exports give the same row. Only the ``batch`` of two that say the same is
+    that of the first.
 
     Raises:
         ValueError: the two are not the same conversation of the same user.
@@ -84,7 +85,9 @@ def merge(old: Conversation | None, new: Conversation) -> Conversation:
 def _progress(row: Conversation) -> tuple[int, int, str, str]:
     signals = sum(len(turn.signals) for turn in row.turns)
     latest = max((turn.created_at or "" for turn in row.turns), default="")
-    content = json.dumps(to_record(replace(row, toxic=False, redacted=False)), ensure_ascii=False, sort_keys=True)
+    # Neither what the winner is given anyway, nor which log brought it, nor what other rows make of it.
+    bare = replace(row, toxic=False, redacted=False, batch="", set_aside="")
+    content = json.dumps(to_record(bare), ensure_ascii=False, sort_keys=True)
     return len(row.turns), signals, latest, content
 
 

@@ -9,8 +9,8 @@ The logs of one `rlhi ingest` are one **landing**. Landings are folded in, one a
    hold half of what the first one holds, all is written as one.
 
 Memory holds blocks, one partition a worker, and the index (about 170 bytes a conversation): never the log. A rebuild
-folds the same landings in the same order and comes to the same bytes; another order comes to the same rows (and, for
-a small table, the same bytes too).
+folds the same landings in the same order and comes to the same bytes; another order comes to the same rows, but for
+the `batch` of what several logs hold.
 """
 
 from __future__ import annotations

@@ -145,6 +145,30 @@ exports = st.builds(
     st.sampled_from([(), (Signal("thumbs", 1.0),)]),
 )
 conflicts = exports.map(lambda row: replace(row, turns=(Turn("user", "another branch"), *row.turns[1:])))
+landed = st.builds(
+    lambda last, batch, reason: replace(
+        ROW, turns=(*TURNS[:-1], Turn("assistant", last)), batch=batch, set_aside=reason
+    ),
+    st.sampled_from("xyz"),
+    st.sampled_from("abc"),
+    st.sampled_from(["", "template"]),
+)
+
+
+def said(row: Conversation) -> Conversation:
+    return replace(row, batch="", set_aside="")
+
+
+@given(st.lists(landed, min_size=1, max_size=6), st.randoms())
+def test_which_of_two_equally_long_exports_wins_does_not_hang_on_their_batches(
+    rows: list[Conversation], random: object
+) -> None:
+    merged = reduce(merge, rows, None)
+    others = [replace(row, batch=other.batch) for row, other in zip(rows, reversed(rows), strict=True)]
+    random.shuffle(others)  # type: ignore[attr-defined]
+    again = reduce(merge, others, None)
+    assert merged is not None and again is not None
+    assert said(merged) == said(again)
 
 
 @given(st.lists(exports, min_size=1, max_size=6), st.randoms())
