@@ -42,12 +42,14 @@ class Sizes:
     - ``partition_rows``: how many rows a partition has, about.
     - ``small_rows``: a table up to this size is written as one segment, and so its bytes follow from its rows alone.
     - ``compact_at``: the share of the first segment that the later ones may reach together before all become one.
+    - ``segments``: so do more segments than this: each is a file more to open for a partition.
     """
 
     large_bytes: int = 16 << 20
     partition_rows: int = 8192
     small_rows: int = 20_000
     compact_at: float = 0.5
+    segments: int = 64
 
 
 USUAL = Sizes()
@@ -71,13 +73,15 @@ class Fold:
     def run(self, batches: list[Batch], keep: Callable[[Iterable[Quarantined]], None], note: dict[str, object]) -> None:
         """Read, merge, set aside, write; ``keep`` is given what was refused."""
         shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(parents=True)
+        self.work.mkdir(parents=True, exist_ok=True)
         large = sum(batch.path.stat().st_size for batch in batches) > self.sizes.large_bytes
         with spread_for(large, self.config.runner == "threads") as spread:
             spilled, refused = self._read(batches, spread)
-            merged = self._merge(spilled, spread)
+            # The landing decides how finely it is merged, not the table: the first one meets a table of few partitions.
+            cut = self._cut(sum(one.rows for one in spilled))
+            merged = self._merge(spilled, cut, spread)
             keep(refused)
-            self._write(merged, spread, note)
+            self._write(merged, cut, spread, note)
         shutil.rmtree(self.work, ignore_errors=True)
         self.figures["quarantined"] += len(refused)
 
@@ -88,12 +92,14 @@ class Fold:
             for batch in batches:
                 broken: list[Quarantined] = []
                 found: list[Spilled] = []
+                read = 0
                 for one in spread(read_block, self._pieces(batch, broken)):
                     found.append(one)
-                    advance(0, f"{sum(block.rows for block in found):,} rows of {batch.name}")
+                    read += one.rows
+                    advance(0, f"{read:,} rows of {batch.name}")
                 trouble = [row for one in found for row in one.quarantined] + broken
                 if any(one.known for one in found):
-                    self.figures["read"] += sum(one.rows for one in found) + len(broken)
+                    self.figures["read"] += read + len(broken)
                     spilled += found
                     refused += trouble
                 else:
@@ -108,11 +114,11 @@ class Fold:
             else:
                 broken.append(redacted(block, self.config))
 
-    def _merge(self, spilled: list[Spilled], spread: Spread) -> dict[int, Merged]:
+    def _merge(self, spilled: list[Spilled], cut: int, spread: Spread) -> dict[int, Merged]:
         waiting: dict[int, list[tuple[Path, int, int]]] = {}
         for one in spilled:
             for bucket, (offset, length) in one.buckets.items():
-                waiting.setdefault(bucket % self.partitions, []).append((one.path, offset, length))
+                waiting.setdefault(bucket % cut, []).append((one.path, offset, length))
         numbers = sorted(waiting)
         pieces = [
             Merge(self.space.root, self._standing(number), tuple(waiting[number]), self.work / f"merged-{number}")
@@ -123,10 +129,19 @@ class Fold:
             self.figures.update(done.fates)
         return {number: done for number, done in merged.items() if done.index.size}
 
-    def _standing(self, number: int) -> tuple[str, ...]:
-        return tuple(name for name in sorted(self.files) if int(name.split("-")[1]) == number)
+    def _cut(self, rows: int) -> int:
+        """How many parts these rows make: the table's, or twice as many and so on."""
+        parts = self.partitions
+        while parts < BUCKETS and rows > parts * self.sizes.partition_rows:
+            parts *= 2
+        return parts
 
-    def _write(self, merged: dict[int, Merged], spread: Spread, note: dict[str, object]) -> None:
+    def _standing(self, number: int) -> tuple[str, ...]:
+        """The table's files that hold what a part, numbered as finely as you like, has of it."""
+        wanted = number % self.partitions
+        return tuple(name for name in sorted(self.files) if int(name.split("-")[1]) == wanted)
+
+    def _write(self, merged: dict[int, Merged], cut: int, spread: Spread, note: dict[str, object]) -> None:
         """The table with one segment more, or as one segment; the manifest says which logs are in it."""
         import numpy as np
 
@@ -138,26 +153,33 @@ class Fold:
         again = rows.take(np.flatnonzero((rows.marks != found) & ~np.isin(rows.names, changed.names)))
         first = sum(count for name, count in self.files.items() if name.startswith(FIRST))
         later = sum(self.files.values()) - first
-        whole = rows.size <= self.sizes.small_rows or changed.size + later > self.sizes.compact_at * first
-        partitions, segment = self.partitions, 1 + max((int(name[:4]) for name in self.files), default=0)
-        if whole:
-            segment = 0
-            while partitions < BUCKETS and rows.size > partitions * self.sizes.partition_rows:
-                partitions *= 2
+        segment = 1 + max((int(name[:4]) for name in self.files), default=0)
+        whole = (
+            rows.size <= self.sizes.small_rows
+            or changed.size + later > self.sizes.compact_at * first
+            or segment > self.sizes.segments
+        )
+        partitions = self._cut(rows.size) if whole else self.partitions
+        segment = 0 if whole else segment
         remarked: dict[int, set[int]] = {number: set() for number in range(partitions)}
         for user, name in zip(again.users.tolist(), again.names.tolist(), strict=True):
             remarked[user % partitions].add(name)
         marks: dict[int, dict[int, int]] = {number: {} for number in range(partitions)}
         for user, name, mark in zip(*(one[aside].tolist() for one in (rows.users, rows.names, found)), strict=True):
             marks[user % partitions][name] = mark
+        # Parts of the merge and partitions are numbered by the lowest bits of one hash: where the bits that both have
+        # agree, they may hold the same users.
+        changes = {
+            number: tuple(part for other, part in merged.items() if (number - other) % min(partitions, cut) == 0)
+            for number in range(partitions)
+        }
         pieces = [
             Write(
-                self.space.root, f"{segment:04d}-{number:04d}", number, partitions, merged.get(source),
-                self._standing(source), whole, marks[number], frozenset(remarked[number]),
+                self.space.root, f"{segment:04d}-{number:04d}", number, partitions, changes[number],
+                self._standing(number), whole, marks[number], frozenset(remarked[number]),
             )
             for number in range(partitions)
-            if whole or number in merged or remarked[number]
-            for source in [number % self.partitions]
+            if whole or changes[number] or remarked[number]
         ]  # fmt: skip
         written = dict(done for done in spread(write_files, pieces) if done is not None)
         files = written if whole else {**self.files, **written}

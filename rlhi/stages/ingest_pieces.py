@@ -157,7 +157,7 @@ class Write:
     prefix: str
     number: int
     partitions: int
-    changed: Merged | None
+    changed: tuple[Merged, ...]
     files: tuple[str, ...]
     whole: bool
     marks: Mapping[int, int]
@@ -174,9 +174,9 @@ def write_files(piece: Write) -> tuple[str, int] | None:
         named = {name_of(row): row for row in read_file(folder / file, Conversation)}
         rows |= named if piece.whole else {name: row for name, row in named.items() if name in piece.again}
         indexes.append(file_index(space, file))
-    if piece.changed is not None:
-        rows |= {name_of(row): row for row in _load(piece.changed.path)}
-        indexes.append(piece.changed.index)
+    for changed in piece.changed:
+        rows |= {name_of(row): row for row in _load(changed.path)}
+        indexes.append(changed.index)
     kept = {
         name: replace(row, set_aside=reason_of(piece.marks.get(name, KEPT)))
         for name, row in rows.items()

@@ -20,9 +20,9 @@ from rlhi.contracts import Conversation, Quarantined, to_record
 from rlhi.stages import incoming, spread
 from rlhi.stages.ingest import conversations, ingest
 from rlhi.stages.ingest_fold import USUAL, Sizes
-from rlhi.stages.ingest_pieces import write_files
+from rlhi.stages.ingest_pieces import Merged, write_files
 from rlhi.stages.spread import Piece, Result
-from rlhi.store import Workspace, read_manifest, read_table
+from rlhi.store import PARTITIONS, Workspace, read_manifest, read_table
 
 # Workspaces are compared with each other, and each has a salt of its own.
 PARAMS = Params(ingest=IngestConfig(hash_users=False))
@@ -141,6 +141,37 @@ def test_a_large_table_grows_by_segments_and_a_rebuild_has_its_bytes(tmp_path: P
     whole = workspace(tmp_path / "whole")
     take(whole, [every], sizes=SMALL)
     assert state(space) == state(whole)
+
+
+def test_a_first_landing_is_merged_in_parts_however_few_partitions_the_table_has(tmp_path: Path) -> None:
+    space = workspace(tmp_path)
+    every: list[dict[str, object]] = [{**row, "user_id": f"u{at}"} for at, row in enumerate(rows(150))]
+    sizes: list[int] = []
+
+    def watched(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        for result in spread.here(function, pieces):
+            if isinstance(result, Merged):
+                sizes.append(result.index.size)
+            yield result
+
+    with spread.using(watched):
+        take(space, [every], sizes=SMALL)
+    assert len(sizes) > 2 * PARTITIONS and max(sizes) < 6
+    one = workspace(tmp_path / "one")
+    take(one, [every])
+    assert state(space) == state(one)
+
+
+def test_many_small_landings_make_no_more_than_so_many_segments(tmp_path: Path) -> None:
+    space, one = workspace(tmp_path / "w"), workspace(tmp_path / "one")
+    every = rows(60)
+    few = replace(SMALL, segments=2)
+    for at in range(50, 58):
+        take(space, [every[:at]], sizes=few)
+        files = space.path("data/conversations").glob("*.parquet")
+        assert max(int(file.name[:4]) for file in files) <= 2
+    take(one, [every[:57]])
+    assert state(space) == state(one)
 
 
 def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
