@@ -1,6 +1,6 @@
 """What the stage `ingest` remembers of each row of `data/conversations` in a few numbers.
 
-One file beside each file of the table, in `.rlhi/index`, named like it. They are a cache: a missing one is made again
+One file for each file of the table, in `.rlhi/index/VERSION`, named like it. They are a cache: a missing one is made again
 from the rows.
 """
 
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FOLDER = ".rlhi/index"
 KEPT, TEMPLATE = 0, 1
-UNDATED = 2**62
+UNDATED, LAST = 2**62, 2**63 - 1
+# What is cached hangs on how it is computed: signatures, skeletons, names. Another way of it wants another number.
+VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,13 @@ class Index:
         """
         import numpy as np
 
-        first = first_of_cluster(Signatures(self.names, self.moments, self.bands))
-        marks = np.where(first == np.arange(self.size), np.uint64(KEPT), self.names[first])
         _, group, count = np.unique(self.skeletons, return_inverse=True, return_counts=True)
-        return np.where((self.skeletons != 0) & (count[group] > repeats), np.uint64(TEMPLATE), marks)
+        template = (self.skeletons != 0) & (count[group] > repeats)
+        # A template's row comes last in its cluster: first, it would take all the others with it.
+        moments = np.where(template, LAST, self.moments)
+        first = first_of_cluster(Signatures(self.names, moments, self.bands))
+        marks = np.where(first == np.arange(self.size), np.uint64(KEPT), self.names[first])
+        return np.where(template, np.uint64(TEMPLATE), marks)
 
     def only(self, names: Collection[int]) -> Index:
         """The rows of these names."""
@@ -157,7 +163,7 @@ def joined(parts: Sequence[Index]) -> Index:
 
 def index_path(space: Workspace, file: str) -> Path:
     """Where the index of a file of the table lies."""
-    return space.path(f".rlhi/index/{file}").with_suffix(".npz")
+    return space.path(f"{FOLDER}/{VERSION}/{file}").with_suffix(".npz")
 
 
 def file_index(space: Workspace, file: str) -> Index:
@@ -176,10 +182,10 @@ def read_index(space: Workspace) -> Index:
 
 
 def forget_stale(space: Workspace, files: Iterable[str]) -> None:
-    """Remove the indexes of files that the table no longer has."""
-    wanted = {Path(name).with_suffix(".npz").name for name in files}
-    for path in space.path(".rlhi/index").glob("*.npz"):
-        if path.name not in wanted:
+    """Remove the indexes of files that the table no longer has, and those of other versions."""
+    wanted = {index_path(space, name) for name in files}
+    for path in space.path(FOLDER).rglob("*.npz"):
+        if path not in wanted:
             path.unlink()
 
 
