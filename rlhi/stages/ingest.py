@@ -18,29 +18,38 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from rlhi.config import Params
-from rlhi.contracts import Conversation, Quarantined, content_key
+from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, content_key
 from rlhi.stages import Outcome
+from rlhi.stages.alone import alone
 from rlhi.stages.incoming import landings
 from rlhi.stages.ingest_fold import USUAL, Fold, Sizes
 from rlhi.stages.ingest_index import read_index
 from rlhi.stages.ingest_pieces import KEY
 from rlhi.stages.salt import salt_of
-from rlhi.store import Workspace, finish_table, read_note, read_table, write_table
+from rlhi.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
 
+TABLE, REFUSED = "data/conversations", "data/quarantine"
 FATES = ("read", "new", "updated", "duplicate", "quarantined")
 
 
 def ingest(space: Workspace, params: Params, sizes: Sizes = USUAL) -> Outcome:
-    """Fold in the landings that were not read before, and let known conversations grow."""
-    table, refused = space.path("data/conversations"), space.path("data/quarantine")
-    salt = salt_of(space, params)  # another one makes other users: then all is read again
-    config = content_key(params.ingest.model_dump(mode="json", exclude={"runner", "cluster"}), salt)
-    note = read_note(table)
+    """Fold in the landings that were not read before, and let known conversations grow.
+
+    Raises:
+        StoreError: a landed log is gone, or a table cannot be read or written.
+    """
+    with alone(space):
+        return _ingest(space, params, sizes)
+
+
+def _ingest(space: Workspace, params: Params, sizes: Sizes) -> Outcome:
+    table, refused = space.path(TABLE), space.path(REFUSED)
     landed = landings(space)
-    done = note.get("batches") if note.get("config") == config else None
-    read = set(map(str, done)) if isinstance(done, list) else set()
+    salt, config = salt_of(space, params), _config(space, params)
+    read = batches_read(space, params)
     if not read or not read <= {batch.digest for landing in landed for batch in landing}:
         read = set()
         finish_table(table, Conversation, {}, key=KEY, note={"batches": [], "config": config})
@@ -72,9 +81,32 @@ def ingest(space: Workspace, params: Params, sizes: Sizes = USUAL) -> Outcome:
     return Outcome(made, index.size - figures["new"], counts, text)
 
 
+def batches_read(space: Workspace, params: Params) -> set[str]:
+    """The hashes of the logs that the tables hold, as these parameters would have them; none when they do not.
+
+    Both tables belong together: without the one of refused rows, a table of conversations tells half of the logs.
+    """
+    if not all(_stands(space.path(name)) for name in (TABLE, REFUSED)):
+        return set()
+    note = read_note(space.path(TABLE))
+    done = note.get("batches") if note.get("config") == _config(space, params) else None
+    return set(map(str, done)) if isinstance(done, list) else set()
+
+
+def _stands(folder: Path) -> bool:
+    manifest = read_manifest(folder)
+    return manifest is not None and manifest.get("schema_version") == SCHEMA_VERSION
+
+
+def _config(space: Workspace, params: Params) -> str:
+    """What makes another table of the same logs; another salt makes other users."""
+    asked = params.ingest.model_dump(mode="json", exclude={"runner", "cluster"})
+    return content_key(SCHEMA_VERSION, asked, salt_of(space, params))
+
+
 def forget(space: Workspace) -> None:
     """Let the next run read every landed log again."""
-    finish_table(space.path("data/conversations"), Conversation, {}, key=KEY)
+    finish_table(space.path(TABLE), Conversation, {}, key=KEY)
 
 
 def conversations(space: Workspace) -> list[Conversation]:
@@ -82,7 +114,7 @@ def conversations(space: Workspace) -> list[Conversation]:
 
     Some public logs give one id to two users: these conversations are called after both.
     """
-    rows = [row for row in read_table(space.path("data/conversations"), Conversation) if not row.set_aside]
+    rows = [row for row in read_table(space.path(TABLE), Conversation) if not row.set_aside]
     times = Counter(row.conversation_id for row in rows)
     return [row if times[row.conversation_id] == 1 else _called_after_both(row) for row in rows]
 

@@ -1,7 +1,7 @@
 """What the stage `ingest` remembers of each row of `data/conversations` in a few numbers.
 
-One file for each file of the table, in `.rlhi/index/VERSION`, named like it. They are a cache: a missing one is made again
-from the rows.
+One file for each file of the table, in `.rlhi/index/VERSION`, named like it. They are a cache: a missing one is made
+again from the rows.
 """
 
 from __future__ import annotations

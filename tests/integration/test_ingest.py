@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import IngestConfig, Params
-from rlhi.contracts import Conversation, Quarantined, to_record
+from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, to_record
 from rlhi.stages import incoming, spread
 from rlhi.stages.ingest import conversations, ingest
 from rlhi.stages.ingest_fold import USUAL, Sizes
 from rlhi.stages.ingest_pieces import Merged, write_files
 from rlhi.stages.spread import Piece, Result
-from rlhi.store import PARTITIONS, Workspace, read_manifest, read_table
+from rlhi.store import MANIFEST, PARTITIONS, StoreError, Workspace, read_json, read_manifest, read_table, write_json
 
 # Workspaces are compared with each other, and each has a salt of its own.
 PARAMS = Params(ingest=IngestConfig(hash_users=False))
@@ -228,6 +228,45 @@ def test_what_is_left_of_a_broken_log_is_redacted(tmp_path: Path) -> None:
     refused = read_table(space.path("data/quarantine"), Quarantined)
     assert {row.file for row in refused} == {"listed.json", "cut.jsonl.gz"}
     assert all("<EMAIL>" in row.raw and "jane.doe" not in row.raw for row in refused)
+
+
+def test_a_lost_quarantine_is_made_again(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    bad: dict[str, object] = {**rows(1)[0], "turns": []}
+    take(space, [[bad, *rows(3, seed=2)]])
+    before = state(space)
+    shutil.rmtree(space.path("data/quarantine"))
+    take(space, [rows(2, seed=3)])
+    assert len(read_table(space.path("data/quarantine"), Quarantined)) == 1
+    assert before < state(space)
+
+
+@pytest.mark.parametrize("table", ["data/conversations", "data/quarantine"])
+def test_tables_of_another_schema_are_made_again(tmp_path: Path, table: str) -> None:
+    space = workspace(tmp_path / "w")
+    take(space, [rows(3)])
+    manifest = read_manifest(space.path(table)) or {}
+    write_json(space.path(table) / MANIFEST, {**manifest, "schema_version": SCHEMA_VERSION - 1})
+    take(space, [rows(2, seed=3)])
+    one = workspace(tmp_path / "one")
+    take(one, [rows(3), rows(2, seed=3)])
+    assert state(space) == state(one)
+
+
+def test_a_landed_log_that_is_gone_is_named_and_may_be_put_back(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    log = tmp_path / "may.jsonl"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows(3)))
+    landed = space.path("data/incoming") / incoming.land(space, log, 1)
+    take(space, [rows(2, seed=3)])
+    before, listed = state(space), read_json(space.path("data/incoming") / incoming.MANIFEST)
+    landed.unlink()
+    with pytest.raises(StoreError, match=rf"{landed.name} is gone, the log that came as may.jsonl.*dvc checkout"):
+        ingest(space, PARAMS)
+    assert state(space) == before
+    incoming.land(space, log, 2)
+    assert ingest(space, PARAMS).made == 0
+    assert state(space) == before and read_json(space.path("data/incoming") / incoming.MANIFEST) == listed
 
 
 def test_a_kill_before_the_table_is_written_loses_no_refused_row(tmp_path: Path) -> None:
