@@ -6,7 +6,7 @@ The logs of one `rlhi ingest` are one **landing**. Landings are folded in, one a
 2. *merge*: a worker takes a partition: its new rows among themselves, then against the table's rows of the same name.
 3. *set aside*: near duplicates and templates are found over all rows, by arrays that the index keeps for each file.
 4. *write*: what is new, what grew and what is marked otherwise becomes the files of one more segment. When segments
-   hold half of what the first one holds, all is written as one.
+   hold half of what the first one holds, or are many, all is written as one.
 
 Memory holds blocks, one partition a worker, and the index (about 170 bytes a conversation): never the log. A rebuild
 folds the same landings in the same order and comes to the same bytes; another order comes to the same rows, but for
