@@ -40,20 +40,34 @@ class Signatures:
     bands: NDArray[np.uint64]
 
 
-def bands(conversation: Conversation) -> tuple[int, ...]:
-    """The band hashes of a conversation's text, roles left aside; all zero when it is too short."""
+def bands(conversations: Sequence[Conversation]) -> NDArray[np.uint64]:
+    """The band hashes of conversations' texts, roles left aside, ``(N, BANDS)``; all zero where one is too short."""
     import numpy as np
+
+    found = np.zeros((len(conversations), BANDS), dtype=np.uint64)
+    digests, places = [], []
+    for place, conversation in enumerate(conversations):
+        if digest := _digest(conversation):
+            digests.append(digest)
+            places.append(place)
+    if digests:
+        every = np.array(digests, dtype=np.uint64).reshape(len(digests), BANDS, ROWS)
+        # A sum of products modulo 2^64: two bands of other rows agree by chance once in about 2^64 times.
+        found[places] = (every * _multipliers()).sum(axis=2, dtype=np.uint64)
+    return found
+
+
+def _digest(conversation: Conversation) -> list[int]:
+    """MinHash over the 5-grams of words; empty where there are too few words."""
     from rensa import RMinHash
 
-    words = " ".join(turn.content for turn in conversation.turns).lower().split()
+    words = " ".join([turn.content for turn in conversation.turns]).lower().split()
     if len(words) < MIN_WORDS:
-        return (0,) * BANDS
-    grams = [" ".join(words[at : at + SHINGLE_WORDS]) for at in range(len(words) - SHINGLE_WORDS + 1)]
+        return []
     minhash = RMinHash(num_perm=BANDS * ROWS, seed=0)
-    minhash.update(grams)
-    digest = np.array(minhash.digest(), dtype=np.uint64).reshape(BANDS, ROWS)
-    # A sum of products modulo 2^64: two bands of other rows agree by chance once in about 2^64 times.
-    return tuple((digest * _multipliers()).sum(axis=1, dtype=np.uint64).tolist())
+    minhash.update(list(map(" ".join, zip(*(words[at:] for at in range(SHINGLE_WORDS)), strict=False))))
+    digest: list[int] = minhash.digest()
+    return digest
 
 
 @cache

@@ -53,11 +53,11 @@ class Index:
             return np.fromiter(values, dtype=np.uint64, count=len(rows))
 
         return cls(
-            names=column(name_of(row) for row in rows),
+            names=column(name_of(row.user_id, row.conversation_id) for row in rows),
             users=column(user_hash(row.user_id) for row in rows),
             known=np.fromiter((row.has_user for row in rows), dtype=np.bool_, count=len(rows)),
             moments=np.fromiter((_moment(row) for row in rows), dtype=np.int64, count=len(rows)),
-            bands=np.array([bands(row) for row in rows], dtype=np.uint64).reshape(len(rows), BANDS),
+            bands=bands(rows),
             skeletons=column(hash64(text) if (text := skeleton(row)) else 0 for row in rows),
             marks=column(mark_of(row.set_aside) for row in rows),
         )
@@ -93,6 +93,23 @@ class Index:
         first = first_of_cluster(Signatures(self.names, moments, self.bands))
         marks = np.where(first == np.arange(self.size), np.uint64(KEPT), self.names[first])
         return np.where(template, np.uint64(TEMPLATE), marks)
+
+    def packed(self) -> list[bytes]:
+        """The arrays as bytes, for :meth:`unpacked`."""
+        return [getattr(self, field.name).tobytes() for field in fields(self)]
+
+    @classmethod
+    def unpacked(cls, parts: Sequence[bytes]) -> Index:
+        """The inverse of :meth:`packed`."""
+        import numpy as np
+
+        names, users, known, moments, bands, skeletons, marks = parts
+        whole = np.uint64
+        return cls(
+            np.frombuffer(names, whole), np.frombuffer(users, whole), np.frombuffer(known, np.bool_),
+            np.frombuffer(moments, np.int64), np.frombuffer(bands, whole).reshape(-1, BANDS),
+            np.frombuffer(skeletons, whole), np.frombuffer(marks, whole),
+        )  # fmt: skip
 
     def only(self, names: Collection[int]) -> Index:
         """The rows of these names."""
@@ -136,9 +153,9 @@ class Index:
         write_atomic(path, sink.getvalue())
 
 
-def name_of(row: Conversation) -> int:
+def name_of(user_id: str, conversation_id: str) -> int:
     """A row's name as 64 bits: the user with the conversation, for some public logs give one id to two users."""
-    return hash64(f"{row.user_id}\0{row.conversation_id}")
+    return hash64(f"{user_id}\0{conversation_id}")
 
 
 def mark_of(set_aside: str) -> int:

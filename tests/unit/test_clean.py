@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rlhi.collect.clean import accept, clean, merge
 from rlhi.collect.formats import read_log
+from rlhi.collect.identify import _classified, _identifier
 from rlhi.collect.spam import skeleton, spam
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, Signal, Turn
@@ -95,6 +96,14 @@ def test_the_language_is_the_users(text: str, language: str | None) -> None:
     assert accept(silent, IngestConfig()).language == language
     assert accept(silent, IngestConfig(identify_language=False)).language is None
     assert accept(replace(silent, language="la"), IngestConfig()).language == "la"
+
+
+def test_many_texts_at_once_are_told_as_the_model_tells_each() -> None:
+    texts = [text for text, _ in LANGUAGES] + ["SHOUTED IN CAPITALS, ALL OF IT", "", "é" * 30, "naïve ﬁ", "\n" * 9]
+    languages, sure = _classified(texts)
+    one_by_one = [_identifier().classify(text) for text in texts]
+    assert languages == [language for language, _ in one_by_one]
+    assert sure == pytest.approx([probability for _, probability in one_by_one], abs=1e-4)
 
 
 def opening(text: str, at: int = 0) -> Conversation:

@@ -22,8 +22,8 @@ def test_a_template_that_came_first_takes_no_conversation_with_it() -> None:
     template = row("template", OPENING, 1)
     survivor, copy = row("survivor", "What is this?", 2), row("copy", "What is this?", 3)
     rows = [*others, template, survivor, copy]
-    assert Index.of([template, survivor, copy]).marked(3).tolist() == [KEPT, *[name_of(template)] * 2]
-    assert Index.of(rows).marked(3).tolist() == [*[TEMPLATE] * 4, KEPT, name_of(survivor)]
+    assert Index.of([template, survivor, copy]).marked(3).tolist() == [KEPT, *[name_of("ann", "template")] * 2]
+    assert Index.of(rows).marked(3).tolist() == [*[TEMPLATE] * 4, KEPT, name_of("ann", "survivor")]
 
 
 def test_undated_rows_come_before_templates_too() -> None:
@@ -41,3 +41,9 @@ def test_an_index_of_another_version_is_not_read_and_goes(tmp_path: Path) -> Non
         kept.save(one)
     forget_stale(space, ["0000-0000-a.parquet"])
     assert [one for one in tmp_path.rglob("*.npz")] == [path]
+
+
+def test_an_index_survives_packing() -> None:
+    index = Index.of([row("one", OPENING, 1), row("two", "Hello", 2)])
+    again = Index.unpacked(index.packed())
+    assert again.packed() == index.packed() and again.bands.shape == index.bands.shape
