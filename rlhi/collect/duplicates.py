@@ -25,6 +25,7 @@ BANDS, ROWS = 14, 8
 SHINGLE_WORDS = 5
 # A conversation of fewer words than this is no copy of another that says the same: "hello" is everybody's.
 MIN_WORDS = 40
+BITMAP_BITS = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,32 @@ def _linked(every: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.in
     ones: list[NDArray[np.int64]] = []
     others: list[NDArray[np.int64]] = []
     for band in range(every.shape[1]):
-        order = np.argsort(every[:, band], kind="stable")
-        column = every[order, band]
+        column = np.ascontiguousarray(every[:, band])
+        shared = places_of_repeated(column)
+        order = shared[np.argsort(column[shared], kind="stable")]
+        column = column[order]
         same = np.flatnonzero((column[1:] == column[:-1]) & (column[1:] != 0))
         ones.append(order[same])
         others.append(order[same + 1])
     return np.concatenate(ones), np.concatenate(others)
+
+
+def places_of_repeated(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The places of the values, zero left aside, that stand in more than one, in order.
+
+    Of a million hashes few are repeated: sorting them without their places, and asking a bitmap first, takes a third
+    of the time of sorting them with their places.
+    """
+    import numpy as np
+
+    ordered = np.sort(values)
+    repeated = ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)]
+    low = np.uint64((1 << BITMAP_BITS) - 1)
+    bitmap = np.zeros(1 << BITMAP_BITS, dtype=np.bool_)
+    bitmap[repeated & low] = True
+    maybe = np.flatnonzero(bitmap[values & low])
+    found: NDArray[np.int64] = maybe[np.isin(values[maybe], repeated)]
+    return found
 
 
 def joined(parts: Sequence[Signatures]) -> Signatures:

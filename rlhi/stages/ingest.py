@@ -62,13 +62,14 @@ def _ingest(space: Workspace, params: Params, sizes: Sizes) -> Outcome:
 
     keep(())
     figures: Counter[str] = Counter(dict.fromkeys(FATES, 0))
+    index = None
     for landing in landed:
         todo = [batch for batch in landing if batch.digest not in read]
         if todo:
             read |= {batch.digest for batch in todo}
             told: dict[str, object] = {"batches": sorted(read), "config": config}
-            Fold(space, params.ingest, salt, figures, sizes).run(todo, keep, told)
-    index = read_index(space)
+            index = Fold(space, params.ingest, salt, figures, sizes).run(todo, keep, told)
+    index = index or read_index(space)
     counts = {**figures, **index.figures()}
     text = (
         f"{figures['new']} new and {figures['updated']} grown conversations; {counts['users']} users are known by an id"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rlhi.collect.formats import refusal
@@ -14,7 +14,7 @@ from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.progress import progress
 from rlhi.stages.incoming import Batch
-from rlhi.stages.ingest_index import file_index, forget_stale, joined
+from rlhi.stages.ingest_index import Index, file_index, forget_stale, joined
 from rlhi.stages.ingest_pieces import (
     BUCKETS,
     KEY,
@@ -70,8 +70,10 @@ class Fold:
         self.files: dict[str, int] = {str(k): int(v) for k, v in files.items()} if isinstance(files, dict) else {}
         self.partitions = int(str(read_note(space.path("data/conversations")).get("partitions", PARTITIONS)))
 
-    def run(self, batches: list[Batch], keep: Callable[[Iterable[Quarantined]], None], note: dict[str, object]) -> None:
-        """Read, merge, set aside, write; ``keep`` is given what was refused."""
+    def run(
+        self, batches: list[Batch], keep: Callable[[Iterable[Quarantined]], None], note: dict[str, object]
+    ) -> Index:
+        """Read, merge, set aside, write; the table's index. ``keep`` is given what was refused."""
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True, exist_ok=True)
         large = sum(batch.path.stat().st_size for batch in batches) > self.sizes.large_bytes
@@ -81,9 +83,12 @@ class Fold:
             cut = self._cut(sum(one.rows for one in spilled))
             merged = self._merge(spilled, cut, spread)
             keep(refused)
-            self._write(merged, cut, spread, note)
+            for one in spilled:
+                one.path.unlink()  # merged rows are a second copy: the disk need not hold both
+            index = self._write(merged, cut, spread, note)
         shutil.rmtree(self.work, ignore_errors=True)
         self.figures["quarantined"] += len(refused)
+        return index
 
     def _read(self, batches: list[Batch], spread: Spread) -> tuple[list[Spilled], list[Quarantined]]:
         spilled: list[Spilled] = []
@@ -141,13 +146,12 @@ class Fold:
         wanted = number % self.partitions
         return tuple(name for name in sorted(self.files) if int(name.split("-")[1]) == wanted)
 
-    def _write(self, merged: dict[int, Merged], cut: int, spread: Spread, note: dict[str, object]) -> None:
+    def _write(self, merged: dict[int, Merged], cut: int, spread: Spread, note: dict[str, object]) -> Index:
         """The table with one segment more, or as one segment; the manifest says which logs are in it."""
         import numpy as np
 
-        standing = joined([file_index(self.space, name) for name in sorted(self.files)]).latest()
         changed = joined([merged[number].index for number in sorted(merged)])
-        rows = joined([standing, changed]).latest()
+        rows = joined([*(file_index(self.space, name) for name in sorted(self.files)), changed]).latest()
         found = rows.marked(self.config.spam_repeats)
         aside = np.flatnonzero(found)
         again = rows.take(np.flatnonzero((rows.marks != found) & ~np.isin(rows.names, changed.names)))
@@ -187,3 +191,4 @@ class Fold:
             self.space.path("data/conversations"), Conversation, files, key=KEY, note={**note, "partitions": partitions}
         )
         forget_stale(self.space, files)
+        return replace(rows, marks=found)

@@ -6,17 +6,19 @@ again from the rows.
 
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
-from rlhi.collect.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64
+from rlhi.collect.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64, places_of_repeated
 from rlhi.collect.spam import skeleton
 from rlhi.contracts import Conversation
-from rlhi.store import Workspace, read_file, read_manifest, user_hash, write_atomic
+from rlhi.store import Workspace, read_file, read_manifest, user_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,8 +77,14 @@ class Index:
         """Of rows of one name the last; the order of the others stays."""
         import numpy as np
 
-        _, last = np.unique(self.names[::-1], return_index=True)
-        return self.take(np.sort(self.size - 1 - last))
+        places = places_of_repeated(self.names)
+        if not len(places):
+            return self
+        _, last = np.unique(self.names[places][::-1], return_index=True)
+        kept = np.ones(self.size, dtype=np.bool_)
+        kept[places] = False
+        kept[places[len(places) - 1 - last]] = True
+        return self.take(np.flatnonzero(kept))
 
     def marked(self, repeats: int) -> NDArray[np.uint64]:
         """Why each row is to be set aside: a function of the set of rows.
@@ -129,9 +137,10 @@ class Index:
         """Rows, users known by an id, rows without one, rows set aside."""
         import numpy as np
 
+        users = np.sort(self.users[self.known])
         return {
             "conversations": self.size,
-            "users": len(np.unique(self.users[self.known])),
+            "users": len(users) and 1 + int((users[1:] != users[:-1]).sum()),
             "anonymous": int((~self.known).sum()),
             "set aside": int((self.marks != KEPT).sum()),
         }
@@ -148,9 +157,11 @@ class Index:
         """Write the index of a file."""
         import numpy as np
 
-        sink = io.BytesIO()
-        np.savez(sink, **{field.name: getattr(self, field.name) for field in fields(self)})
-        write_atomic(path, sink.getvalue())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with partial.open("wb") as file:  # not synced: a cache, whose check sums tell when it is torn
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+        partial.replace(path)
 
 
 def name_of(user_id: str, conversation_id: str) -> int:
@@ -186,8 +197,9 @@ def index_path(space: Workspace, file: str) -> Path:
 def file_index(space: Workspace, file: str) -> Index:
     """The index of one file of the table."""
     path = index_path(space, file)
-    if not path.is_file():
-        Index.of(read_file(space.path("data/conversations") / file, Conversation)).save(path)
+    with suppress(OSError, EOFError, KeyError, ValueError, BadZipFile):  # missing, or torn when the machine went down
+        return Index.load(path)
+    Index.of(read_file(space.path("data/conversations") / file, Conversation)).save(path)
     return Index.load(path)
 
 

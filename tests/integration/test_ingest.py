@@ -174,12 +174,17 @@ def test_many_small_landings_make_no_more_than_so_many_segments(tmp_path: Path) 
     assert state(space) == state(one)
 
 
-def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [None, 0, 700])
+def test_a_lost_or_torn_index_is_made_again(tmp_path: Path, size: int | None) -> None:
     space, other = workspace(tmp_path / "a"), workspace(tmp_path / "b")
     every = rows(20)
     for one in (space, other):
         take(one, [every[:10]])
-    shutil.rmtree(space.path(".rlhi/index"))
+    for index in space.path(".rlhi/index").rglob("*.npz"):
+        if size is None:
+            index.unlink()
+        else:
+            index.write_bytes(index.read_bytes()[:size])
     for one in (space, other):
         take(one, [every[10:]])
     assert state(space) == state(other)
