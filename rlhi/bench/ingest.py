@@ -108,9 +108,7 @@ def bench_ingest(rows: int, baseline_rows: int, as_json: bool) -> str:
     lines = [f"{rows:,} rows, {found.megabytes:,.0f} MB, {os.cpu_count()} cores"]
     lines += [_line(one) for one in (found.ours, found.baseline)]
     if fewer < rows:
-        lines.append(
-            f"datatrove read {fewer:,} rows of the same kind; at its rate {rows / baseline.rate / 60:,.0f} min"
-        )
+        lines.append(f"datatrove read {fewer:,} such rows; all would take it {rows / baseline.rate / 60:,.0f} min")
     lines.append(f"ratio {found.ratio:.2f}x")
     return "\n".join(lines)
 
