@@ -18,14 +18,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -197,46 +196,53 @@ def measured(way: str, rows: int, work: Callable[[Path, Path], int], one: Path, 
     """Run ``work(one, other)`` in a process of its own and watch it: time and memory of it and its children."""
     queue: multiprocessing.Queue[int] = multiprocessing.get_context("spawn").Queue()
     process = multiprocessing.get_context("spawn").Process(target=_answer, args=(queue, work, one, other))
-    began, used = time.perf_counter(), _cpu()
+    began = time.perf_counter()
     process.start()
-    with _watched(process.pid or 0) as peak:
+    with _watched(process.pid or 0) as use:
         process.join()
     if process.exitcode:
         raise RuntimeError(f"{way} ended with code {process.exitcode}: its error is above")
-    seconds, cpu = time.perf_counter() - began, _cpu() - used
-    return Taken(way, rows, seconds, cpu, peak[0] / 1e9, queue.get())
-
-
-def _cpu() -> float:
-    """Seconds of all cores that children which have ended used, and theirs; other work on the machine is not in it."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    seconds = time.perf_counter() - began
+    return Taken(way, rows, seconds, sum(use.cpu.values()), use.memory / 1e9, queue.get())
 
 
 def _answer(queue: multiprocessing.Queue[int], work: Callable[[Path, Path], int], one: Path, other: Path) -> None:
     queue.put(work(one, other))
 
 
+@dataclass(slots=True)
+class _Use:
+    """What a process tree used: bytes at most, and seconds of cores by process."""
+
+    memory: int = 0
+    cpu: dict[tuple[int, float], float] = field(default_factory=dict)
+
+
 @contextmanager
-def _watched(pid: int) -> Iterator[list[int]]:
-    """The greatest memory of a process tree, proportional shares of what it shares, in bytes."""
+def _watched(pid: int) -> Iterator[_Use]:
+    """Look at a process tree ten times a second: servers that fork workers do not tell what those used."""
     import psutil
 
-    peak, done = [0], threading.Event()
+    use, done = _Use(), threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.5):
+        while not done.wait(0.1):
+            memory = 0
             try:
                 root = psutil.Process(pid)
-                every = [root, *root.children(recursive=True)]
-                peak[0] = max(peak[0], sum(one.memory_info().rss for one in every if one.is_running()))
+                for one in [root, *root.children(recursive=True)]:
+                    with suppress(psutil.Error):  # it ended meanwhile
+                        times = one.cpu_times()
+                        use.cpu[one.pid, one.create_time()] = times.user + times.system
+                        memory += one.memory_info().rss
             except psutil.Error:
                 continue
+            use.memory = max(use.memory, memory)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield peak
+        yield use
     finally:
         done.set()
         thread.join()
