@@ -31,6 +31,11 @@ def identify(conversations: Sequence[Sequence[Turn]]) -> list[str | None]:
     return [code for at in range(0, len(conversations), AT_ONCE) for code in _codes(conversations[at : at + AT_ONCE])]
 
 
+def prepare() -> None:
+    """Load the model, which takes half a second, before it is asked."""
+    _automaton()
+
+
 def _codes(conversations: Sequence[Sequence[Turn]]) -> list[str | None]:
     found: list[str | None] = [None] * len(conversations)
     texts = [_said(turns) for turns in conversations]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,30 +91,36 @@ class Fold:
         return index
 
     def _read(self, batches: list[Batch], spread: Spread) -> tuple[list[Spilled], list[Quarantined]]:
+        found: dict[str, list[Spilled]] = {batch.digest: [] for batch in batches}
+        broken: dict[str, list[Quarantined]] = {batch.digest: [] for batch in batches}
+        under_way: deque[Batch] = deque()
+        # All logs are one stream of blocks: small logs keep all workers busy too.
+        pieces = (piece for batch in batches for piece in self._pieces(batch, broken[batch.digest], under_way))
+        with progress("reading logs", len(batches)) as advance:
+            done = 0
+            for one in spread(read_block, pieces):
+                batch = under_way.popleft()
+                ended = batches.index(batch) - done
+                done += ended
+                found[batch.digest].append(one)
+                advance(ended, f"({batch.name})")
         spilled: list[Spilled] = []
         refused: list[Quarantined] = []
-        with progress("reading logs", len(batches)) as advance:
-            for batch in batches:
-                broken: list[Quarantined] = []
-                found: list[Spilled] = []
-                read = 0
-                for one in spread(read_block, self._pieces(batch, broken)):
-                    found.append(one)
-                    read += one.rows
-                    advance(0, f"{read:,} rows of {batch.name}")
-                trouble = [row for one in found for row in one.quarantined] + broken
-                if any(one.known for one in found):
-                    self.figures["read"] += read + len(broken)
-                    spilled += found
-                    refused += trouble
-                else:
-                    refused.append(Quarantined(batch.name, 0, str(refusal(batch.name, trouble)), ""))
-                advance(1, "")
+        for batch in batches:
+            blocks_of, trouble = found[batch.digest], broken[batch.digest]
+            trouble = [row for one in blocks_of for row in one.quarantined] + trouble
+            if any(one.known for one in blocks_of):
+                self.figures["read"] += sum(one.rows for one in blocks_of) + len(broken[batch.digest])
+                spilled += blocks_of
+                refused += trouble
+            else:
+                refused.append(Quarantined(batch.name, 0, str(refusal(batch.name, trouble)), ""))
         return spilled, refused
 
-    def _pieces(self, batch: Batch, broken: list[Quarantined]) -> Iterator[Read]:
+    def _pieces(self, batch: Batch, broken: list[Quarantined], under_way: deque[Batch]) -> Iterator[Read]:
         for at, block in enumerate(blocks(batch.path, batch.name)):
             if isinstance(block, Block):
+                under_way.append(batch)
                 yield Read(block, batch.digest, self.config, self.salt, self.work / f"{batch.digest}-{at:06d}")
             else:
                 broken.append(redacted(block, self.config))
