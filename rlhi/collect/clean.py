@@ -59,15 +59,19 @@ def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
         raise ValueError(f"{len(turns)} turns, more than ingest.max_turns ({config.max_turns})")
     if (characters := sum(len(turn.content) for turn in turns)) > config.max_characters:
         raise ValueError(f"{characters} characters, more than ingest.max_characters ({config.max_characters})")
-    cleaned = replace(
-        conversation,
-        conversation_id=_text(conversation.conversation_id),
-        user_id=_text(conversation.user_id),
-        model=_maybe(conversation.model),
-        language=_maybe(conversation.language),
-        source=_text(conversation.source),
-        turns=turns,
-    )
+    cleaned = conversation
+    names = (conversation.conversation_id, conversation.user_id, conversation.source)
+    about = (*names, conversation.model or "", conversation.language or "")
+    if turns != conversation.turns or any(map(_harmful, about)):
+        cleaned = replace(
+            conversation,
+            conversation_id=_text(conversation.conversation_id),
+            user_id=_text(conversation.user_id),
+            model=_maybe(conversation.model),
+            language=_maybe(conversation.language),
+            source=_text(conversation.source),
+            turns=turns,
+        )
     if not cleaned.conversation_id or not cleaned.user_id:
         raise ValueError("an id is empty")
     return cleaned

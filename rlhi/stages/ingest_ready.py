@@ -6,11 +6,13 @@ and none spends its first second on it.
 
 from __future__ import annotations
 
-import scipy.sparse
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 from rlhi.collect import identify
-from rlhi.stages import ingest_pieces
 
-__all__ = ["identify", "ingest_pieces", "scipy"]
-
-identify.prepare()
+with ThreadPoolExecutor(1) as pool:
+    loaded = pool.submit(identify.prepare)  # unpacking the model leaves the interpreter free
+    for name in ("rlhi.stages.ingest_pieces", "scipy.sparse"):
+        import_module(name)
+    loaded.result()

@@ -123,7 +123,7 @@ def first_moment(rows: Iterable[Row], *names: str) -> str | None:
 def number(row: Row, name: str) -> float | None:
     """A finite number, or None."""
     value = row.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if value is None or not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
         found = float(value)
