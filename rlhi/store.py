@@ -196,8 +196,10 @@ def partition_of(user_id: str) -> int:
     return user_hash(user_id) % PARTITIONS
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
     """Write a file so that it is either the old one or the whole new one.
+
+    Without ``sync`` that does not hold when the machine goes down: for what can be made again.
 
     Raises:
         StoreError: the disk is full or the place cannot be written.
@@ -207,8 +209,9 @@ def write_atomic(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as handle:
             handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
+            if sync:
+                handle.flush()
+                os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

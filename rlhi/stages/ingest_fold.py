@@ -45,7 +45,7 @@ class Sizes:
     - ``segments``: so do more segments than this: each is a file more to open for a partition.
     """
 
-    large_bytes: int = 16 << 20
+    large_bytes: int = 8 << 20
     partition_rows: int = 8192
     small_rows: int = 20_000
     compact_at: float = 0.5

@@ -6,7 +6,7 @@ again from the rows.
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 from rlhi.collect.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64, places_of_repeated
 from rlhi.collect.spam import skeleton
 from rlhi.contracts import Conversation
-from rlhi.store import Workspace, read_file, read_manifest, user_hash
+from rlhi.store import Workspace, read_file, read_manifest, user_hash, write_atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,11 +157,9 @@ class Index:
         """Write the index of a file."""
         import numpy as np
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with partial.open("wb") as file:  # not synced: a cache, whose check sums tell when it is torn
-            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
-        partial.replace(path)
+        sink = io.BytesIO()
+        np.savez(sink, **{field.name: getattr(self, field.name) for field in fields(self)})
+        write_atomic(path, sink.getvalue(), sync=False)  # a cache, whose check sums tell when it is torn
 
 
 def name_of(user_id: str, conversation_id: str) -> int:
