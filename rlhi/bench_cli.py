@@ -67,14 +67,15 @@ def bench_pii(as_json: Json = False) -> None:
 
 
 Rows = Annotated[int, typer.Option("--rows", min=100, help="Conversations in the generated log.")]
+Fewer = Annotated[int, typer.Option("--baseline-rows", min=100, help="How many of them the baseline reads at most.")]
 
 
 @bench_app.command("ingest")
-def bench_ingest(rows: Rows = 1_000_000, as_json: Json = False) -> None:
+def bench_ingest(rows: Rows = 1_000_000, baseline_rows: Fewer = 100_000, as_json: Json = False) -> None:
     """Taking in a large log, beside the same steps as a datatrove pipeline (pip install 'rlhi[bench]')."""
     from rlhi.bench.ingest import bench_ingest as bench
 
-    print(bench(rows, as_json))
+    print(bench(rows, baseline_rows, as_json))
 
 
 @bench_app.command("increment")

@@ -56,16 +56,33 @@ def schema_of(kind: type) -> pa.Schema:
     return pa.schema(columns, metadata={"rlhi.row": kind.__name__, "rlhi.schema_version": str(SCHEMA_VERSION)})
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(value: object) -> object:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    kind: type = type(value)
+    if kind in _SCALARS:  # most values: no other question is asked of them
+        return value
+    if kind is tuple or kind is list:
+        return [_plain(item) for item in cast(Sequence[object], value)]
+    if names := _names(kind):
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, str | int | float | bool) or value is None:
+    if isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, Sequence):
         return [_plain(item) for item in value]
-    raise TypeError(f"not a row value: {type(value).__name__}")
+    raise TypeError(f"not a row value: {kind.__name__}")
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass; none for anything else."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
+_hints = cache(get_type_hints)
 
 
 def _optional(hint: object) -> tuple[object, bool]:
@@ -124,7 +141,7 @@ def _build(hint: object, value: object, where: str) -> object:
 def _build_row(kind: type, value: object, where: str) -> object:
     if not isinstance(value, Mapping):
         raise ValueError(f"{where} should be an object, not {type(value).__name__}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     unknown = set(value) - set(hints)
     if unknown:
         raise ValueError(f"{where} has unknown field {sorted(map(str, unknown))[0]!r}")

@@ -27,6 +27,8 @@ PARTITIONS = 16
 MANIFEST = "manifest.json"
 
 Row = TypeVar("Row")
+Record = dict[str, object]
+"""A row as plain dicts, lists and scalars."""
 
 
 class StoreError(RuntimeError):
@@ -76,7 +78,11 @@ def write_table(
 
 def put_file(folder: Path, kind: type[Row], prefix: str, rows: Iterable[Row]) -> tuple[str, int]:
     """Write one file of a table that :func:`finish_table` will list: its name and its number of rows."""
-    records = [to_record(row) for row in rows]
+    return put_records(folder, kind, prefix, [to_record(row) for row in rows])
+
+
+def put_records(folder: Path, kind: type, prefix: str, records: list[Record]) -> tuple[str, int]:
+    """The same for rows that are records already; ``records`` is put in order."""
     records.sort(key=lambda record: json.dumps(record, ensure_ascii=True, sort_keys=True))
     data = _parquet_bytes(kind, records)
     name = f"{prefix}-{hashlib.sha256(data).hexdigest()[:16]}.parquet"
@@ -138,20 +144,29 @@ def read_table(folder: Path, kind: type[Row]) -> list[Row]:
     return list(latest.values())
 
 
-def read_file(path: Path, kind: type[Row], only: tuple[str, Sequence[str]] | None = None) -> list[Row]:
-    """The rows of one file of a table; ``only`` names a column and the values that are wanted in it.
+def read_file(path: Path, kind: type[Row]) -> list[Row]:
+    """The rows of one file of a table.
 
     Raises:
         StoreError: it is missing or damaged.
+    """
+    return [from_record(kind, record) for record in read_records(path)]
+
+
+def read_records(path: Path, only: tuple[str, Sequence[str]] | None = None) -> list[Record]:
+    """The same as plain records; ``only`` names a column and the values that are wanted in it.
+
+    Raises:
+        StoreError: the file is missing or damaged.
     """
     try:
         table = pq.read_table(path, partitioning=None)
         if only is not None:
             table = table.filter(pc.is_in(table[only[0]], pa.array(only[1], pa.string())))
-        records = table.to_pylist()
+        records: list[Record] = table.to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"{path} cannot be read ({error}): delete the folder and run again") from None
-    return [from_record(kind, record) for record in records]
+    return records
 
 
 def read_manifest(folder: Path) -> dict[str, object] | None:
@@ -181,8 +196,10 @@ def partition_of(user_id: str) -> int:
     return user_hash(user_id) % PARTITIONS
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
     """Write a file so that it is either the old one or the whole new one.
+
+    Without ``sync`` that does not hold when the machine goes down: for what can be made again.
 
     Raises:
         StoreError: the disk is full or the place cannot be written.
@@ -192,8 +209,9 @@ def write_atomic(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as handle:
             handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
+            if sync:
+                handle.flush()
+                os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -218,7 +236,7 @@ def read_json(path: Path) -> dict[str, object]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _parquet_bytes(kind: type, records: list[dict[str, object]]) -> bytes:
+def _parquet_bytes(kind: type, records: list[Record]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(records, schema=schema_of(kind)), sink, compression="zstd")
     return bytes(sink.getvalue())

@@ -9,6 +9,7 @@ grow, templates, users, phones, cards and keys have no block in it: it does less
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pyarrow.dataset as ds
@@ -24,9 +25,10 @@ from datatrove.utils.word_tokenizers import WordTokenizer
 
 from rlhi.collect.identify import identify
 from rlhi.config import IngestConfig
-from rlhi.contracts import Conversation, Turn
+from rlhi.contracts import Turn
 
 TASKS, WORKERS = 8, 2
+BATCH = 1000  # our language identification takes many at once, here as there
 
 
 class Spaces(WordTokenizer):  # type: ignore[misc]
@@ -54,15 +56,17 @@ class Accept(PipelineStep):  # type: ignore[misc]
     def run(self, data: Iterable[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
         """Documents within the bounds."""
         config = IngestConfig()
-        for document in data:
-            turns = document.metadata["turns"]
-            if len(turns) > config.max_turns or len(document.text) > config.max_characters:
-                continue
-            talk = Conversation(
-                document.id, "", "real", None, None, None, tuple(Turn(one["role"], one["content"]) for one in turns), ""
-            )
-            document.metadata["told"] = identify(talk)
-            yield document
+        source = iter(data)
+        while batch := list(islice(source, BATCH)):
+            kept = [
+                document
+                for document in batch
+                if len(document.metadata["turns"]) <= config.max_turns and len(document.text) <= config.max_characters
+            ]
+            turns = [[Turn(one["role"], one["content"]) for one in document.metadata["turns"]] for document in kept]
+            for document, language in zip(kept, identify(turns), strict=True):
+                document.metadata["told"] = language
+                yield document
 
 
 def as_document(_reader: object, row: dict[str, object], path: str, number: int) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rlhi.collect.identify import identify
@@ -37,9 +37,20 @@ def clean(rows: Iterable[Conversation | Quarantined], config: IngestConfig) -> I
 def accept(conversation: Conversation, config: IngestConfig) -> Conversation:
     """The conversation without harmful characters and personal data, and with its language where that can be told.
 
+    For many, :func:`harmless`, :func:`with_languages` and :func:`impersonal` do the same faster.
+
+    Raises:
+        ValueError, ModelError: as these.
+    """
+    [told] = with_languages([harmless(conversation, config)], config)
+    return impersonal(told, config)
+
+
+def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
+    """The conversation without harmful characters.
+
     Raises:
         ValueError: it is out of bounds, or no user says anything in it.
-        ModelError: ``config.names`` asks for a pipeline that is not installed.
     """
     turns = tuple(_harmless(turn) for turn in conversation.turns)
     if not any(turn.role == "user" and turn.content.strip() for turn in turns):
@@ -48,27 +59,48 @@ def accept(conversation: Conversation, config: IngestConfig) -> Conversation:
         raise ValueError(f"{len(turns)} turns, more than ingest.max_turns ({config.max_turns})")
     if (characters := sum(len(turn.content) for turn in turns)) > config.max_characters:
         raise ValueError(f"{characters} characters, more than ingest.max_characters ({config.max_characters})")
-    cleaned = replace(
-        conversation,
-        conversation_id=_text(conversation.conversation_id),
-        user_id=_text(conversation.user_id),
-        model=_maybe(conversation.model),
-        language=_maybe(conversation.language),
-        source=_text(conversation.source),
-        turns=turns,
-    )
+    cleaned = conversation
+    names = (conversation.conversation_id, conversation.user_id, conversation.source)
+    about = (*names, conversation.model or "", conversation.language or "")
+    if turns != conversation.turns or any(map(_harmful, about)):
+        cleaned = replace(
+            conversation,
+            conversation_id=_text(conversation.conversation_id),
+            user_id=_text(conversation.user_id),
+            model=_maybe(conversation.model),
+            language=_maybe(conversation.language),
+            source=_text(conversation.source),
+            turns=turns,
+        )
     if not cleaned.conversation_id or not cleaned.user_id:
         raise ValueError("an id is empty")
-    if config.identify_language and not cleaned.language:
-        cleaned = replace(cleaned, language=identify(cleaned))
-    return redact_conversation(cleaned, config.redact, person_names(config.names) if config.names else None)
+    return cleaned
+
+
+def with_languages(conversations: Sequence[Conversation], config: IngestConfig) -> list[Conversation]:
+    """The conversations, each with its language where that can be told, in their order."""
+    told = list(conversations)
+    silent = [at for at, talk in enumerate(told) if not talk.language] if config.identify_language else []
+    for at, language in zip(silent, identify([told[at].turns for at in silent]), strict=True):
+        told[at] = replace(told[at], language=language)
+    return told
+
+
+def impersonal(conversation: Conversation, config: IngestConfig) -> Conversation:
+    """The conversation without personal data.
+
+    Raises:
+        ModelError: ``config.names`` asks for a pipeline that is not installed.
+    """
+    return redact_conversation(conversation, config.redact, person_names(config.names) if config.names else None)
 
 
 def merge(old: Conversation | None, new: Conversation) -> Conversation:
     """One row for two exports of one conversation: the one that went on longer.
 
     The greater of a total order (turns, signals, time, content) wins whole, and a flag that either carries stays,
-    so that any order and any repetition of exports give the same row.
+    so that any order and any repetition of exports give the same row. Only the ``batch`` of two that say the same is
+    that of the first.
 
     Raises:
         ValueError: the two are not the same conversation of the same user.
@@ -84,20 +116,27 @@ def merge(old: Conversation | None, new: Conversation) -> Conversation:
 def _progress(row: Conversation) -> tuple[int, int, str, str]:
     signals = sum(len(turn.signals) for turn in row.turns)
     latest = max((turn.created_at or "" for turn in row.turns), default="")
-    content = json.dumps(to_record(replace(row, toxic=False, redacted=False)), ensure_ascii=False, sort_keys=True)
+    # Neither what the winner is given anyway, nor which log brought it, nor what other rows make of it.
+    bare = replace(row, toxic=False, redacted=False, batch="", set_aside="")
+    content = json.dumps(to_record(bare), ensure_ascii=False, sort_keys=True)
     return len(row.turns), signals, latest, content
 
 
 def _harmless(turn: Turn) -> Turn:
-    said = (turn.content, turn.model or "", *(signal.text for signal in turn.signals))
-    if not any(map(HARMFUL.search, said)):
+    said = (turn.content, turn.model or "", *[signal.text for signal in turn.signals])
+    if not any(map(_harmful, said)):
         return turn
     signals = tuple(replace(signal, text=_text(signal.text)) for signal in turn.signals)
     return replace(turn, content=_text(turn.content), model=_maybe(turn.model), signals=signals)
 
 
+def _harmful(text: str) -> bool:
+    """Whether anything is to be dropped; most text is ASCII, and asking that first is many times faster."""
+    return "\0" in text or not (text.isascii() or HARMFUL.search(text) is None)
+
+
 def _text(value: str) -> str:
-    return HARMFUL.sub("", value)
+    return HARMFUL.sub("", value) if _harmful(value) else value
 
 
 def _maybe(value: str | None) -> str | None:

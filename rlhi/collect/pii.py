@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import get_args
 
 from rlhi.collect.credentials import NAMES, SCHEMES, named, passwords_in_urls, private_keys, tokens
@@ -130,37 +129,29 @@ def _only(members: bytes) -> bytes:
 _NUMERAL = _only(_NUMERALS)
 _HEXADECIMAL = _only(_NUMERALS + b"abcdefABCDEF:")
 _WORD = _only(_NUMERALS + _LETTERS + b"_-")
+_SEPARATORS = b" ()+./-" + _OTHER_SCRIPTS
+_SEVEN, _TEN, _TWENTY = b"\1" * 7, b"\1" * 10, b"\1" * 20
 
 
 class Glance:
     """What a text may hold, by a few passes over its bytes: all that it holds, and not much that it does not."""
 
+    __slots__ = ("hexadecimal", "long_word", "lower", "number")
+
     def __init__(self, text: str) -> None:
-        self.raw = text.encode("utf-8", "surrogatepass")
-
-    @cached_property
-    def lower(self) -> bytes:
+        raw = text.encode("utf-8", "surrogatepass")
+        self.lower = raw.lower()
         """The text in lower case, as far as it is ASCII."""
-        return self.raw.lower()
-
-    @cached_property
-    def number(self) -> bool:
+        self.number = _SEVEN in raw.translate(_NUMERAL, _SEPARATORS)
         """Seven digits with nothing but separators between: no phone, card, IBAN or address counts that has fewer."""
-        return b"\1" * 7 in self.raw.translate(_NUMERAL, b" ()+./-" + _OTHER_SCRIPTS)
-
-    @cached_property
-    def hexadecimal(self) -> bool:
+        self.hexadecimal = _TEN in raw.translate(_HEXADECIMAL)
         """Ten hexadecimal digits and colons in a row, as in an IPv6 address."""
-        return b"\1" * 10 in self.raw.translate(_HEXADECIMAL)
-
-    @cached_property
-    def long_word(self) -> bool:
+        self.long_word = _TWENTY in raw.translate(_WORD)
         """Twenty letters, digits and hyphens in a row, as in a key."""
-        return b"\1" * 20 in self.raw.translate(_WORD)
 
     def has(self, *parts: bytes) -> bool:
         """Whether one of these stands in the text, whatever the case."""
-        return any(part in self.lower for part in parts)
+        return any(map(self.lower.__contains__, parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from rlhi.stages.alone import alone
 from rlhi.store import StoreError, Workspace, read_json, write_json
 
 MANIFEST = "batches.json"
@@ -29,22 +30,28 @@ def next_landing(space: Workspace) -> int:
     return 1 + max((batch.landing for batch in batches(space)), default=0)
 
 
-def land(space: Workspace, log: Path, cycle: int, landing: int | None = None, name: str = "") -> bool:
-    """Copy a log into the workspace; False when it is there already.
+def land(space: Workspace, log: Path, cycle: int, landing: int | None = None, name: str = "") -> str:
+    """Copy a log into the workspace, unless it is there already; its hash.
 
     Logs of one ``landing`` are ingested together; without a number this log is one of its own. ``name`` is what
-    quarantined rows call it, the file's own when empty.
+    quarantined rows call it, the file's own when empty. A log that landed before and whose file is gone is put back
+    as what it was.
 
     Raises:
         StoreError: the file cannot be read or copied.
     """
+    with alone(space):
+        return _land(space, log, cycle, landing, name)
+
+
+def _land(space: Workspace, log: Path, cycle: int, landing: int | None, name: str) -> str:
     folder = space.path("data/incoming")
     try:
         with log.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()[:16]
         listed = read_json(folder / MANIFEST)
         if digest in listed and (folder / digest).is_file():
-            return False
+            return digest
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f".{digest}.tmp"
         shutil.copyfile(log, partial)
@@ -54,8 +61,8 @@ def land(space: Workspace, log: Path, cycle: int, landing: int | None = None, na
         raise StoreError(f"cannot copy {log} into {folder}: {why}; mend that and run the same command again") from None
     number = next_landing(space) if landing is None else landing
     entry = {"name": name or log.name, "cycle": cycle, "landing": number}
-    write_json(folder / MANIFEST, {**listed, digest: entry})
-    return True
+    write_json(folder / MANIFEST, {digest: entry, **listed})
+    return digest
 
 
 def batches(space: Workspace) -> list[Batch]:
@@ -70,6 +77,18 @@ def batches(space: Workspace) -> list[Batch]:
 
 
 def landings(space: Workspace) -> list[list[Batch]]:
-    """The landed logs, together as they came in and in that order."""
+    """The landed logs, together as they came in and in that order.
+
+    Raises:
+        StoreError: one of them is gone: the table would be made anew without it.
+    """
+    folder = space.path("data/incoming")
+    for digest, entry in read_json(folder / MANIFEST).items():
+        if not (folder / digest).is_file():
+            name = entry.get("name") if isinstance(entry, dict) else None
+            raise StoreError(
+                f"{folder / digest} is gone, the log that came as {name}: ingest that log again or bring the file back "
+                f"with `dvc checkout data/incoming.dvc`; to go on without it, take it out of {folder / MANIFEST}"
+            )
     ordered = sorted(batches(space), key=lambda batch: (batch.landing, batch.digest))
     return [list(group) for _, group in groupby(ordered, key=lambda batch: batch.landing)]

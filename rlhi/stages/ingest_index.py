@@ -1,19 +1,21 @@
 """What the stage `ingest` remembers of each row of `data/conversations` in a few numbers.
 
-One file beside each file of the table, in `.rlhi/index`, named like it. They are a cache: a missing one is made again
-from the rows.
+One file for each file of the table, in `.rlhi/index/VERSION`, named like it. They are a cache: a missing one is made
+again from the rows.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
-from rlhi.collect.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64
+from rlhi.collect.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64, places_of_repeated
 from rlhi.collect.spam import skeleton
 from rlhi.contracts import Conversation
 from rlhi.store import Workspace, read_file, read_manifest, user_hash, write_atomic
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FOLDER = ".rlhi/index"
 KEPT, TEMPLATE = 0, 1
-UNDATED = 2**62
+UNDATED, LAST = 2**62, 2**63 - 1
+# What is cached hangs on how it is computed: signatures, skeletons, names. Another way of it wants another number.
+VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,11 @@ class Index:
             return np.fromiter(values, dtype=np.uint64, count=len(rows))
 
         return cls(
-            names=column(name_of(row) for row in rows),
+            names=column(name_of(row.user_id, row.conversation_id) for row in rows),
             users=column(user_hash(row.user_id) for row in rows),
             known=np.fromiter((row.has_user for row in rows), dtype=np.bool_, count=len(rows)),
             moments=np.fromiter((_moment(row) for row in rows), dtype=np.int64, count=len(rows)),
-            bands=np.array([bands(row) for row in rows], dtype=np.uint64).reshape(len(rows), BANDS),
+            bands=bands(rows),
             skeletons=column(hash64(text) if (text := skeleton(row)) else 0 for row in rows),
             marks=column(mark_of(row.set_aside) for row in rows),
         )
@@ -72,8 +77,14 @@ class Index:
         """Of rows of one name the last; the order of the others stays."""
         import numpy as np
 
-        _, last = np.unique(self.names[::-1], return_index=True)
-        return self.take(np.sort(self.size - 1 - last))
+        places = places_of_repeated(self.names)
+        if not len(places):
+            return self
+        _, last = np.unique(self.names[places][::-1], return_index=True)
+        kept = np.ones(self.size, dtype=np.bool_)
+        kept[places] = False
+        kept[places[len(places) - 1 - last]] = True
+        return self.take(np.flatnonzero(kept))
 
     def marked(self, repeats: int) -> NDArray[np.uint64]:
         """Why each row is to be set aside: a function of the set of rows.
@@ -83,10 +94,30 @@ class Index:
         """
         import numpy as np
 
-        first = first_of_cluster(Signatures(self.names, self.moments, self.bands))
-        marks = np.where(first == np.arange(self.size), np.uint64(KEPT), self.names[first])
         _, group, count = np.unique(self.skeletons, return_inverse=True, return_counts=True)
-        return np.where((self.skeletons != 0) & (count[group] > repeats), np.uint64(TEMPLATE), marks)
+        template = (self.skeletons != 0) & (count[group] > repeats)
+        # A template's row comes last in its cluster: first, it would take all the others with it.
+        moments = np.where(template, LAST, self.moments)
+        first = first_of_cluster(Signatures(self.names, moments, self.bands))
+        marks = np.where(first == np.arange(self.size), np.uint64(KEPT), self.names[first])
+        return np.where(template, np.uint64(TEMPLATE), marks)
+
+    def packed(self) -> list[bytes]:
+        """The arrays as bytes, for :meth:`unpacked`."""
+        return [getattr(self, field.name).tobytes() for field in fields(self)]
+
+    @classmethod
+    def unpacked(cls, parts: Sequence[bytes]) -> Index:
+        """The inverse of :meth:`packed`."""
+        import numpy as np
+
+        names, users, known, moments, bands, skeletons, marks = parts
+        whole = np.uint64
+        return cls(
+            np.frombuffer(names, whole), np.frombuffer(users, whole), np.frombuffer(known, np.bool_),
+            np.frombuffer(moments, np.int64), np.frombuffer(bands, whole).reshape(-1, BANDS),
+            np.frombuffer(skeletons, whole), np.frombuffer(marks, whole),
+        )  # fmt: skip
 
     def only(self, names: Collection[int]) -> Index:
         """The rows of these names."""
@@ -106,9 +137,10 @@ class Index:
         """Rows, users known by an id, rows without one, rows set aside."""
         import numpy as np
 
+        users = np.sort(self.users[self.known])
         return {
             "conversations": self.size,
-            "users": len(np.unique(self.users[self.known])),
+            "users": len(users) and 1 + int((users[1:] != users[:-1]).sum()),
             "anonymous": int((~self.known).sum()),
             "set aside": int((self.marks != KEPT).sum()),
         }
@@ -127,12 +159,12 @@ class Index:
 
         sink = io.BytesIO()
         np.savez(sink, **{field.name: getattr(self, field.name) for field in fields(self)})
-        write_atomic(path, sink.getvalue())
+        write_atomic(path, sink.getvalue(), sync=False)  # a cache, whose check sums tell when it is torn
 
 
-def name_of(row: Conversation) -> int:
+def name_of(user_id: str, conversation_id: str) -> int:
     """A row's name as 64 bits: the user with the conversation, for some public logs give one id to two users."""
-    return hash64(f"{row.user_id}\0{row.conversation_id}")
+    return hash64(f"{user_id}\0{conversation_id}")
 
 
 def mark_of(set_aside: str) -> int:
@@ -157,14 +189,15 @@ def joined(parts: Sequence[Index]) -> Index:
 
 def index_path(space: Workspace, file: str) -> Path:
     """Where the index of a file of the table lies."""
-    return space.path(f".rlhi/index/{file}").with_suffix(".npz")
+    return space.path(f"{FOLDER}/{VERSION}/{file}").with_suffix(".npz")
 
 
 def file_index(space: Workspace, file: str) -> Index:
     """The index of one file of the table."""
     path = index_path(space, file)
-    if not path.is_file():
-        Index.of(read_file(space.path("data/conversations") / file, Conversation)).save(path)
+    with suppress(OSError, EOFError, KeyError, ValueError, BadZipFile):  # missing, or torn when the machine went down
+        return Index.load(path)
+    Index.of(read_file(space.path("data/conversations") / file, Conversation)).save(path)
     return Index.load(path)
 
 
@@ -176,10 +209,10 @@ def read_index(space: Workspace) -> Index:
 
 
 def forget_stale(space: Workspace, files: Iterable[str]) -> None:
-    """Remove the indexes of files that the table no longer has."""
-    wanted = {Path(name).with_suffix(".npz").name for name in files}
-    for path in space.path(".rlhi/index").glob("*.npz"):
-        if path.name not in wanted:
+    """Remove the indexes of files that the table no longer has, and those of other versions."""
+    wanted = {index_path(space, name) for name in files}
+    for path in space.path(FOLDER).rglob("*.npz"):
+        if path not in wanted:
             path.unlink()
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import pickle
+import marshal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from rlhi.collect.clean import accept, merge
+import numpy as np
+
+from rlhi.collect.clean import harmless, impersonal, merge, with_languages
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
 from rlhi.collect.pii import redact
 from rlhi.collect.users import hide_user
 from rlhi.config import IngestConfig
-from rlhi.contracts import Conversation, Quarantined
+from rlhi.contracts import Conversation, Quarantined, from_record, to_record
 from rlhi.stages.ingest_index import KEPT, Index, file_index, index_path, joined, name_of, reason_of
-from rlhi.store import Workspace, put_file, read_file, user_hash
+from rlhi.store import Record, Workspace, put_records, read_records, user_hash
 
 KEY = ("user_id", "conversation_id")
 # Rows of a landing wait in this many buckets by user; a power of two, and so every smaller number of partitions fits.
 BUCKETS = 256
+# What waits is written by `marshal`: records of dicts, lists and scalars, read by processes of the same Python within
+# the same command, and many times faster than pickled rows are.
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +54,41 @@ class Spilled:
 
 
 def read_block(piece: Read) -> Spilled:
-    """Parse, clean and sort into buckets."""
-    waiting: dict[int, list[Conversation]] = {}
+    """Parse, clean and sort into buckets: rows as plain records, each with its entry of the index.
+
+    Text is looked at here and not again: merging and writing move records.
+    """
+    talks: list[Conversation] = []
     refused, rows, known = [], 0, 0
     for record in piece.block.records():
         rows += 1
         found, row = read_record(
-            record, piece.block.file, lambda talk: hide_user(accept(talk, piece.config), piece.salt),
-            piece.config.user_column,
-        )  # fmt: skip
+            record, piece.block.file, lambda talk: harmless(talk, piece.config), piece.config.user_column
+        )
         known += found
         if isinstance(row, Quarantined):
-            refused.append(replace(row, raw=redact(row.raw, piece.config.redact)[0]))
+            refused.append(redacted(row, piece.config))
         else:
-            landed = replace(row, batch=piece.digest)
-            waiting.setdefault(user_hash(row.user_id) % BUCKETS, []).append(landed)
+            talks.append(row)
+    told = with_languages(talks, piece.config)
+    talks = [hide_user(impersonal(talk, piece.config), piece.salt) for talk in told]
+    index = Index.of(talks)
+    records = [to_record(row) | {"batch": piece.digest} for row in talks]
+    bucket_of = (index.users % np.uint64(BUCKETS)).astype(np.int64)
     buckets = {}
     piece.spill.parent.mkdir(parents=True, exist_ok=True)
     with piece.spill.open("wb") as file:
-        for bucket, talks in sorted(waiting.items()):
-            data = pickle.dumps(talks, protocol=pickle.HIGHEST_PROTOCOL)
+        for bucket in np.unique(bucket_of).tolist():
+            places = np.flatnonzero(bucket_of == bucket)
+            data = marshal.dumps(([records[place] for place in places.tolist()], index.take(places).packed()))
             buckets[bucket] = (file.tell(), len(data))
             file.write(data)
     return Spilled(piece.spill, buckets, rows, known, tuple(refused))
+
+
+def redacted(row: Quarantined, config: IngestConfig) -> Quarantined:
+    """A refused row as the quarantine shows it."""
+    return replace(row, raw=redact(row.raw, config.redact)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,49 +112,63 @@ class Merged:
 
 def merge_partition(piece: Merge) -> Merged:
     """The rows of a partition that change."""
-    rows = [row for path, offset, length in piece.waiting for row in _load(path, offset, length)]
-    before = _standing(piece, {(row.user_id, row.conversation_id) for row in rows})
-    held = dict(before)
+    spilled = [_load(path, offset, length) for path, offset, length in piece.waiting]
+    rows = [row for records, _ in spilled for row in records]
+    index = joined([Index.unpacked(packed) for _, packed in spilled])
+    before = _standing(piece, index, rows)
+    held, place_of = dict(before), dict[int, int]()
     fates: Counter[str] = Counter()
-    for row in rows:
-        name = (row.user_id, row.conversation_id)
+    for place, (name, row) in enumerate(zip(index.names.tolist(), rows, strict=True)):
         old = held.get(name)
-        grown = merge(old, row)
-        if old is not None and replace(grown, batch=old.batch) == old:
+        if old is None:
+            held[name], place_of[name] = row, place
+            fates["new"] += 1
+        elif (grown := _grown(old, row)) is None:
             fates["duplicate"] += 1
-            continue
-        held[name] = grown
-        fates["new" if old is None else "updated"] += 1
-    changed = [row for name, row in held.items() if row is not before.get(name)]
-    piece.output.write_bytes(pickle.dumps(changed, protocol=pickle.HIGHEST_PROTOCOL))
-    return Merged(piece.output, Index.of(changed), fates)
+        else:
+            held[name] = grown
+            place_of.pop(name, None)
+            fates["updated"] += 1
+    changed = {name: row for name, row in held.items() if row is not before.get(name)}
+    as_spilled = [name for name in changed if name in place_of]
+    others = [name for name in changed if name not in place_of]  # text that no single log has is looked at once more
+    piece.output.write_bytes(marshal.dumps([changed[name] for name in (*as_spilled, *others)]))
+    entries = [
+        index.take(np.array([place_of[name] for name in as_spilled], dtype=np.int64)),
+        Index.of([from_record(Conversation, changed[name]) for name in others]),
+    ]
+    return Merged(piece.output, joined(entries), fates)
 
 
-def _standing(piece: Merge, names: set[tuple[str, str]]) -> dict[tuple[str, str], Conversation]:
-    """What the table holds under these names, unmarked: a mark is not what a log says."""
-    import numpy as np
+def _grown(old: Record, new: Record) -> Record | None:
+    """One row for two exports of a conversation; None where the new one tells nothing."""
+    if {**new, "batch": old["batch"]} == old:
+        return None
+    grown = to_record(merge(from_record(Conversation, old), from_record(Conversation, new)))
+    return None if {**grown, "batch": old["batch"]} == old else grown
 
+
+def _standing(piece: Merge, index: Index, rows: Sequence[Record]) -> dict[int, Record]:
+    """What the table holds under the names of these rows, unmarked: a mark is not what a log says."""
+    wanted, ids = set(index.names.tolist()), sorted({str(row["conversation_id"]) for row in rows})
     space = Workspace(piece.root)
-    wanted = np.array([_name(*name) for name in names], dtype=np.uint64)
-    found: dict[tuple[str, str], Conversation] = {}
+    found: dict[int, Record] = {}
     for file in piece.files:
-        if np.isin(file_index(space, file).names, wanted).any():
-            ids = sorted({conversation for _, conversation in names})
-            for row in read_file(space.path("data/conversations") / file, Conversation, ("conversation_id", ids)):
-                if (row.user_id, row.conversation_id) in names:
-                    found[row.user_id, row.conversation_id] = replace(row, set_aside="")
+        if np.isin(file_index(space, file).names, index.names).any():
+            for row in read_records(space.path("data/conversations") / file, ("conversation_id", ids)):
+                if (name := _name(row)) in wanted:
+                    found[name] = row | {"set_aside": ""}
     return found
 
 
-def _name(user: str, conversation: str) -> int:
-    return name_of(Conversation(conversation, user, "real", None, None, None, (), ""))
+def _name(row: Record) -> int:
+    return name_of(str(row["user_id"]), str(row["conversation_id"]))
 
 
-def _load(path: Path, offset: int = 0, length: int = -1) -> list[Conversation]:
+def _load(path: Path, offset: int = 0, length: int = -1) -> Any:
     with path.open("rb") as file:
         file.seek(offset)
-        rows: list[Conversation] = pickle.loads(file.read(length))
-    return rows
+        return marshal.loads(file.read(length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +183,7 @@ class Write:
     prefix: str
     number: int
     partitions: int
-    changed: Merged | None
+    changed: tuple[Merged, ...]
     files: tuple[str, ...]
     whole: bool
     marks: Mapping[int, int]
@@ -163,22 +194,22 @@ def write_files(piece: Write) -> tuple[str, int] | None:
     """The name of the file and its rows; None when there is nothing to write."""
     space = Workspace(piece.root)
     folder = space.path("data/conversations")
-    rows: dict[int, Conversation] = {}
+    rows: dict[int, Record] = {}
     indexes = []
     for file in piece.files if piece.whole or piece.again else ():
-        named = {name_of(row): row for row in read_file(folder / file, Conversation)}
+        named = {_name(row): row for row in read_records(folder / file)}
         rows |= named if piece.whole else {name: row for name, row in named.items() if name in piece.again}
         indexes.append(file_index(space, file))
-    if piece.changed is not None:
-        rows |= {name_of(row): row for row in _load(piece.changed.path)}
-        indexes.append(piece.changed.index)
+    for changed in piece.changed:
+        rows |= zip(changed.index.names.tolist(), _load(changed.path), strict=True)
+        indexes.append(changed.index)
     kept = {
-        name: replace(row, set_aside=reason_of(piece.marks.get(name, KEPT)))
+        name: row | {"set_aside": reason_of(piece.marks.get(name, KEPT))}
         for name, row in rows.items()
-        if user_hash(row.user_id) % piece.partitions == piece.number
+        if user_hash(str(row["user_id"])) % piece.partitions == piece.number
     }
     if not kept:
         return None
-    file, count = put_file(folder, Conversation, piece.prefix, kept.values())
+    file, count = put_records(folder, Conversation, piece.prefix, list(kept.values()))
     joined(indexes).latest().only(kept).with_marks(piece.marks).save(index_path(space, file))
     return file, count

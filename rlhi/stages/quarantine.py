@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlhi import ledger, stages
 from rlhi.contracts import Conversation, Quarantined
+from rlhi.stages.alone import alone
 from rlhi.stages.ingest import forget
 from rlhi.store import Workspace, read_table
 
@@ -47,7 +48,8 @@ def replay(root: Path) -> stages.StageReport:
     """Read every landed log again with the code and the bounds of today."""
     space = Workspace(root)
     _ = space.params
-    forget(space)
-    report = stages.run("ingest", root)
-    ledger.record_collect(root, ("ingest",))
+    with alone(space):
+        forget(space)
+        report = stages.run("ingest", root)
+        ledger.record_collect(root, ("ingest",))
     return report

@@ -38,8 +38,10 @@ def processes(workers: int = 0) -> Iterator[Spread]:
 
 
 def _processes(workers: int = 0) -> Executor:
-    # Spawned, not forked: the process that asks may hold threads of torch and of Prefect.
-    return ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn"))
+    # Forked from a fresh process, not from this one: it may hold threads of torch and of Prefect.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["rlhi.stages.ingest_ready"])
+    return ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context)
 
 
 def _threads() -> Executor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -14,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import IngestConfig, Params
-from rlhi.contracts import Conversation, Quarantined, to_record
+from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, to_record
 from rlhi.stages import incoming, spread
-from rlhi.stages import ingest as stage
 from rlhi.stages.ingest import conversations, ingest
-from rlhi.store import Workspace, read_manifest, read_table
+from rlhi.stages.ingest_fold import USUAL, Sizes
+from rlhi.stages.ingest_pieces import Merged, write_files
+from rlhi.stages.spread import Piece, Result
+from rlhi.store import MANIFEST, PARTITIONS, StoreError, Workspace, read_json, read_manifest, read_table, write_json
 
 # Workspaces are compared with each other, and each has a salt of its own.
 PARAMS = Params(ingest=IngestConfig(hash_users=False))
@@ -46,6 +50,8 @@ def rows(count: int, seed: int = 0) -> list[dict[str, object]]:
             made.append({**made[-1], "conversation_id": f"copy{at}", "user_id": "u9"})
         if at % 4 == 3:
             made.append({**made[-1], "turns": [*turns, {"role": "user", "content": "Shorter, please."}]})
+        if at % 3 == 2:  # as long as the other export, and no longer
+            made.append({**made[-1], "turns": [*turns[:-1], {"role": "assistant", "content": f"Take {at}."}]})
     return made
 
 
@@ -55,7 +61,9 @@ def workspace(folder: Path) -> Workspace:
     return space
 
 
-def take(space: Workspace, batches: list[list[dict[str, object]]], together: bool = False) -> None:
+def take(
+    space: Workspace, batches: list[list[dict[str, object]]], together: bool = False, sizes: Sizes = USUAL
+) -> None:
     """Land each batch and ingest it, or land all and ingest once."""
     number = incoming.next_landing(space) if together else None
     for batch in batches:
@@ -64,9 +72,9 @@ def take(space: Workspace, batches: list[list[dict[str, object]]], together: boo
             log.write_text("".join(json.dumps(row) + "\n" for row in batch), encoding="utf-8")
             incoming.land(space, log, 1, number)
         if not together:
-            ingest(space, PARAMS)
+            ingest(space, PARAMS, sizes)
     if together:
-        ingest(space, PARAMS)
+        ingest(space, PARAMS, sizes)
 
 
 def state(space: Workspace) -> set[str]:
@@ -111,37 +119,72 @@ def test_an_earlier_copy_that_comes_late_takes_the_place_of_the_one_that_was_kep
     assert marks["older"] == "" and marks["c0"].startswith("duplicate of ")
 
 
-def test_a_large_table_grows_by_segments_and_a_rebuild_has_its_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What a hundred thousand rows are in earnest, forty are here.
-    monkeypatch.setattr(stage, "SMALL_ROWS", 10)
-    monkeypatch.setattr(stage, "ROWS_PER_PARTITION", 2)
+# What a hundred thousand rows are in earnest, forty are here.
+SMALL = Sizes(small_rows=10, partition_rows=2)
+
+
+def test_a_large_table_grows_by_segments_and_a_rebuild_has_its_bytes(tmp_path: Path) -> None:
     space = workspace(tmp_path / "w")
     every = rows(60)
-    take(space, [every[:60], every[60:64], every[64:66]])
+    take(space, [every[:60], every[60:64], every[64:66]], sizes=SMALL)
     table = space.path("data/conversations")
     files = sorted(path.name for path in table.glob("*.parquet"))
     assert {name[:4] for name in files} == {"0000", "0001", "0002"}
     one = workspace(tmp_path / "one")
-    take(one, [every[:66]])
+    take(one, [every[:66]], sizes=SMALL)
     assert state(space) == state(one)
     before = {path.name: path.read_bytes() for path in table.iterdir()}
     shutil.rmtree(table)
-    ingest(space, PARAMS)
+    ingest(space, PARAMS, SMALL)
     assert {path.name: path.read_bytes() for path in table.iterdir()} == before
-    take(space, [every[66:]])
+    take(space, [every[66:]], sizes=SMALL)
     whole = workspace(tmp_path / "whole")
-    take(whole, [every])
+    take(whole, [every], sizes=SMALL)
     assert state(space) == state(whole)
 
 
-def test_a_lost_index_is_made_again(tmp_path: Path) -> None:
+def test_a_first_landing_is_merged_in_parts_however_few_partitions_the_table_has(tmp_path: Path) -> None:
+    space = workspace(tmp_path)
+    every: list[dict[str, object]] = [{**row, "user_id": f"u{at}"} for at, row in enumerate(rows(150))]
+    sizes: list[int] = []
+
+    def watched(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        for result in spread.here(function, pieces):
+            if isinstance(result, Merged):
+                sizes.append(result.index.size)
+            yield result
+
+    with spread.using(watched):
+        take(space, [every], sizes=SMALL)
+    assert len(sizes) > 2 * PARTITIONS and max(sizes) < 6
+    one = workspace(tmp_path / "one")
+    take(one, [every])
+    assert state(space) == state(one)
+
+
+def test_many_small_landings_make_no_more_than_so_many_segments(tmp_path: Path) -> None:
+    space, one = workspace(tmp_path / "w"), workspace(tmp_path / "one")
+    every = rows(60)
+    few = replace(SMALL, segments=2)
+    for at in range(50, 58):
+        take(space, [every[:at]], sizes=few)
+        files = space.path("data/conversations").glob("*.parquet")
+        assert max(int(file.name[:4]) for file in files) <= 2
+    take(one, [every[:57]])
+    assert state(space) == state(one)
+
+
+@pytest.mark.parametrize("size", [None, 0, 700])
+def test_a_lost_or_torn_index_is_made_again(tmp_path: Path, size: int | None) -> None:
     space, other = workspace(tmp_path / "a"), workspace(tmp_path / "b")
     every = rows(20)
     for one in (space, other):
         take(one, [every[:10]])
-    shutil.rmtree(space.path(".rlhi/index"))
+    for index in space.path(".rlhi/index").rglob("*.npz"):
+        if size is None:
+            index.unlink()
+        else:
+            index.write_bytes(index.read_bytes()[:size])
     for one in (space, other):
         take(one, [every[10:]])
     assert state(space) == state(other)
@@ -178,19 +221,70 @@ def test_what_the_quarantine_shows_is_redacted(tmp_path: Path) -> None:
     assert "<EMAIL>" in refused.raw and "jane.doe" not in refused.raw
 
 
-def test_a_kill_before_the_table_is_written_loses_no_refused_row(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_left_of_a_broken_log_is_redacted(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    listed, cut = tmp_path / "listed.json", tmp_path / "cut.jsonl.gz"
+    listed.write_text(json.dumps(rows(3))[:-1] + ', {"turns": "jane.doe@mailbox.org" oops')
+    lines = "".join(json.dumps(row) + "\n" for row in rows(3, seed=2)) + '{"turns": "jane.doe@mailbox.org'
+    cut.write_bytes(gzip.compress(lines.encode())[:-9])
+    for log in (listed, cut):
+        incoming.land(space, log, 1)
+    ingest(space, PARAMS)
+    refused = read_table(space.path("data/quarantine"), Quarantined)
+    assert {row.file for row in refused} == {"listed.json", "cut.jsonl.gz"}
+    assert all("<EMAIL>" in row.raw and "jane.doe" not in row.raw for row in refused)
+
+
+def test_a_lost_quarantine_is_made_again(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    bad: dict[str, object] = {**rows(1)[0], "turns": []}
+    take(space, [[bad, *rows(3, seed=2)]])
+    before = state(space)
+    shutil.rmtree(space.path("data/quarantine"))
+    take(space, [rows(2, seed=3)])
+    assert len(read_table(space.path("data/quarantine"), Quarantined)) == 1
+    assert before < state(space)
+
+
+@pytest.mark.parametrize("table", ["data/conversations", "data/quarantine"])
+def test_tables_of_another_schema_are_made_again(tmp_path: Path, table: str) -> None:
+    space = workspace(tmp_path / "w")
+    take(space, [rows(3)])
+    manifest = read_manifest(space.path(table)) or {}
+    write_json(space.path(table) / MANIFEST, {**manifest, "schema_version": SCHEMA_VERSION - 1})
+    take(space, [rows(2, seed=3)])
+    one = workspace(tmp_path / "one")
+    take(one, [rows(3), rows(2, seed=3)])
+    assert state(space) == state(one)
+
+
+def test_a_landed_log_that_is_gone_is_named_and_may_be_put_back(tmp_path: Path) -> None:
+    space = workspace(tmp_path / "w")
+    log = tmp_path / "may.jsonl"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows(3)))
+    landed = space.path("data/incoming") / incoming.land(space, log, 1)
+    take(space, [rows(2, seed=3)])
+    before, listed = state(space), read_json(space.path("data/incoming") / incoming.MANIFEST)
+    landed.unlink()
+    with pytest.raises(StoreError, match=rf"{landed.name} is gone, the log that came as may.jsonl.*dvc checkout"):
+        ingest(space, PARAMS)
+    assert state(space) == before
+    incoming.land(space, log, 2)
+    assert ingest(space, PARAMS).made == 0
+    assert state(space) == before and read_json(space.path("data/incoming") / incoming.MANIFEST) == listed
+
+
+def test_a_kill_before_the_table_is_written_loses_no_refused_row(tmp_path: Path) -> None:
     space = workspace(tmp_path / "w")
     bad: dict[str, object] = {**rows(1)[0], "turns": []}
 
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    def killed(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        if function is write_files:
+            raise KeyboardInterrupt
+        return spread.here(function, pieces)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(stage._Fold, "_write", killed)
-        with pytest.raises(KeyboardInterrupt):
-            take(space, [[bad, *rows(3, seed=2)]])
+    with spread.using(killed), pytest.raises(KeyboardInterrupt):
+        take(space, [[bad, *rows(3, seed=2)]])
     ingest(space, PARAMS)
     assert len(conversations(space)) == 3
     assert len(read_table(space.path("data/quarantine"), Quarantined)) == 1

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from rlhi import ledger
+from rlhi import ledger, stages
 from rlhi.contracts import Conversation, Quarantined
+from rlhi.stages import incoming
+from rlhi.stages.alone import alone
 from rlhi.stages.landing import take_in
 from rlhi.stages.salt import SALT
 from rlhi.store import Workspace, read_table
 
 LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
+
+RLHI = "from rlhi.cli import main; main()"
 
 
 @pytest.fixture
@@ -72,3 +77,39 @@ def test_users_are_hidden_and_a_lost_salt_makes_them_others(workspace: Workspace
     second = users(workspace)
     assert first.keys() < second.keys()
     assert second["c-1"] != first["c-1"] and second["c-2"] == first["c-2"]
+
+
+def versions(space: Workspace) -> int:
+    told = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=space.root, capture_output=True, check=True)
+    return int(told.stdout)
+
+
+def test_what_a_kill_left_unrecorded_is_recorded_by_the_next(workspace: Workspace) -> None:
+    incoming.land(workspace, LOGS / "conversations.jsonl", 1)
+    stages.run("ingest", workspace.root)
+    before = versions(workspace)
+    assert take_in(workspace.root, [LOGS / "conversations.jsonl"]).new == 0
+    assert versions(workspace) == before + 1
+    take_in(workspace.root, [LOGS / "conversations.jsonl"])
+    assert versions(workspace) == before + 1, "and once only"
+
+
+def test_what_landed_before_a_kill_is_counted_once(workspace: Workspace) -> None:
+    incoming.land(workspace, LOGS / "conversations.jsonl", 1)
+    report = take_in(workspace.root, [LOGS / "conversations.jsonl"])
+    assert (report.read, report.new, report.duplicate) == (3, 3, 0)
+
+
+def test_a_second_command_waits_for_the_first_and_says_so(workspace: Workspace) -> None:
+    commands = []
+    with alone(workspace):
+        for name in ("conversations.jsonl", "lmsys.jsonl"):
+            call = [sys.executable, "-c", RLHI, "--workspace", str(workspace.root), "ingest", str(LOGS / name)]
+            commands.append(subprocess.Popen(call, stderr=subprocess.PIPE, text=True))
+        for command in commands:
+            assert command.stderr is not None
+            assert "waiting for another command that takes in logs" in command.stderr.readline()
+        assert not users(workspace)
+    assert [command.wait(120) for command in commands] == [0, 0]
+    assert set(users(workspace)) == {"c-1", "c-2", "c-3", "lm-1", "lm-2"}
+    assert len(incoming.landings(workspace)) == 2, "each is a landing of its own"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rlhi.collect.clean import accept, clean, merge
 from rlhi.collect.formats import read_log
+from rlhi.collect.identify import _classified, _identifier
 from rlhi.collect.spam import skeleton, spam
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, Signal, Turn
@@ -97,6 +98,14 @@ def test_the_language_is_the_users(text: str, language: str | None) -> None:
     assert accept(replace(silent, language="la"), IngestConfig()).language == "la"
 
 
+def test_many_texts_at_once_are_told_as_the_model_tells_each() -> None:
+    texts = [text for text, _ in LANGUAGES] + ["SHOUTED IN CAPITALS, ALL OF IT", "", "é" * 30, "naïve ﬁ", "\n" * 9]
+    languages, sure = _classified(texts)
+    one_by_one = [_identifier().classify(text) for text in texts]
+    assert languages == [language for language, _ in one_by_one]
+    assert sure == pytest.approx([probability for _, probability in one_by_one], abs=1e-4)
+
+
 def opening(text: str, at: int = 0) -> Conversation:
     return replace(ROW, conversation_id=f"c{at}", turns=(Turn("system", "s"), Turn("user", text), *TURNS))
 
@@ -145,6 +154,30 @@ exports = st.builds(
     st.sampled_from([(), (Signal("thumbs", 1.0),)]),
 )
 conflicts = exports.map(lambda row: replace(row, turns=(Turn("user", "another branch"), *row.turns[1:])))
+landed = st.builds(
+    lambda last, batch, reason: replace(
+        ROW, turns=(*TURNS[:-1], Turn("assistant", last)), batch=batch, set_aside=reason
+    ),
+    st.sampled_from("xyz"),
+    st.sampled_from("abc"),
+    st.sampled_from(["", "template"]),
+)
+
+
+def said(row: Conversation) -> Conversation:
+    return replace(row, batch="", set_aside="")
+
+
+@given(st.lists(landed, min_size=1, max_size=6), st.randoms())
+def test_which_of_two_equally_long_exports_wins_does_not_hang_on_their_batches(
+    rows: list[Conversation], random: object
+) -> None:
+    merged = reduce(merge, rows, None)
+    others = [replace(row, batch=other.batch) for row, other in zip(rows, reversed(rows), strict=True)]
+    random.shuffle(others)  # type: ignore[attr-defined]
+    again = reduce(merge, others, None)
+    assert merged is not None and again is not None
+    assert said(merged) == said(again)
 
 
 @given(st.lists(exports, min_size=1, max_size=6), st.randoms())

@@ -20,6 +20,7 @@ from rlhi.collect.formats.records import (
     chunks_of,
     line_records,
     records,
+    show,
     starts,
 )
 from rlhi.contracts import Quarantined
@@ -30,7 +31,7 @@ BLOCK_BYTES = 4 << 20
 @dataclass(frozen=True, slots=True)
 class Block:
     """Some rows of a log. ``data`` holds lines as they came, the first of them number ``line``; or, with ``line`` 0,
-    one ``[line, record]`` a line, for logs that only one reader can take apart (a JSON list, parquet)."""
+    a number and a record a line, for logs that only one reader can take apart (a JSON list, parquet)."""
 
     file: str
     line: int
@@ -42,8 +43,8 @@ class Block:
             if self.line:
                 yield from line_records(text, self.line + at, self.file)
             elif text:
-                line, value = json.loads(text)
-                yield Record(line, value)
+                number, _, record = text.partition(b" ")
+                yield from line_records(record, int(number), self.file)
 
 
 def blocks(path: Path, file: str, size: int = BLOCK_BYTES) -> Iterator[Block | Quarantined]:
@@ -67,7 +68,7 @@ def blocks(path: Path, file: str, size: int = BLOCK_BYTES) -> Iterator[Block | Q
 def _lines(
     first: bytes | Damage, chunks: Iterable[bytes | Damage], file: str, size: int
 ) -> Iterator[Block | Quarantined]:
-    line, held = 1, bytearray()
+    line, held, ended = 1, bytearray(), False
     for chunk in (first, *()) if isinstance(first, Damage) else _with(first, chunks):
         if isinstance(chunk, Damage):
             whole = held.rfind(b"\n") + 1
@@ -75,11 +76,13 @@ def _lines(
             yield Quarantined(file, line + held.count(b"\n", 0, whole), chunk.reason, _shown(held[whole:]))
             return
         held += chunk
-        if len(held) >= size and (whole := held.rfind(b"\n") + 1):
+        ended = ended or b"\n" in chunk  # a long row is not looked through again for each of its chunks
+        if len(held) >= size and ended:
+            whole, ended = held.rfind(b"\n") + 1, False
             yield Block(file, line, bytes(held[: whole - 1]))
             line += held.count(b"\n", 0, whole)
             del held[:whole]
-        elif len(held) > MAX_ROW_BYTES + size:
+        elif len(held) > MAX_ROW_BYTES:  # of one row: whole lines have gone
             yield Quarantined(file, line, f"longer than {MAX_ROW_BYTES >> 20} MiB, nothing after it is read", "")
             return
     yield Block(file, line, bytes(held))
@@ -101,8 +104,14 @@ def _records(rows: Iterable[Record | Quarantined], file: str, size: int) -> Iter
         if isinstance(row, Quarantined):
             yield row
             continue
-        # Times become ISO text, which every reader of a time takes.
-        held.append(json.dumps([row.line, row.value], default=str).encode())
+        try:
+            # Times become ISO text, which every reader of a time takes.
+            text = json.dumps(row.value, default=str)
+        except (RecursionError, ValueError) as error:
+            # It could just be read: writing it takes more.
+            yield Quarantined(file, row.line, f"cannot be passed on: {error}", show(row.value))
+            continue
+        held.append(b"%d %b" % (row.line, text.encode()))
         room -= len(held[-1])
         if room <= 0:
             yield Block(file, 0, b"\n".join(held))

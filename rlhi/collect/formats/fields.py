@@ -17,6 +17,8 @@ TIMES = ("created_at", "created", "timestamp", "create_time")
 def text(row: Row, name: str) -> str | None:
     """A string or a number as text; blank counts as missing."""
     value = row.get(name)
+    if isinstance(value, str):
+        return value.strip() or None
     if value is None or isinstance(value, bool | Mapping | list):
         return None
     return str(value).strip() or None
@@ -96,6 +98,8 @@ def moment(row: Row, name: str) -> str | None:
     A time that cannot be read counts as missing: it is no reason to lose a conversation.
     """
     value = row.get(name)
+    if value is None:
+        return None
     try:
         if isinstance(value, datetime):
             found = value
@@ -119,7 +123,7 @@ def first_moment(rows: Iterable[Row], *names: str) -> str | None:
 def number(row: Row, name: str) -> float | None:
     """A finite number, or None."""
     value = row.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if value is None or not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:
         found = float(value)

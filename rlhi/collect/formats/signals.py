@@ -65,7 +65,8 @@ def signals_of(row: Row, content: str, scale: Scale | None) -> tuple[Signal, ...
     """
     if row.get("signals") is not None:
         return _ours(row["signals"])
-    return (*marked(row.get("rating"), scale), *_choices(row, content))
+    ratings = marked(row["rating"], scale) if "rating" in row else ()
+    return (*ratings, *_choices(row, content)) if row.get("candidates") else ratings
 
 
 def _ours(value: object) -> tuple[Signal, ...]:

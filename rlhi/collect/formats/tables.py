@@ -33,8 +33,10 @@ def table_rows(stream: IO[bytes], head: bytes) -> Iterator[Mapping[str, object] 
     name = "parquet" if head.startswith(PARQUET) else "arrow"
     try:
         for batch in _batches(stream, head):
+            binary = any(_holds_bytes(field.type) for field in batch.schema)
             for at in range(batch.num_rows):
-                yield _row(batch.slice(at, 1))
+                row = _row(batch.slice(at, 1))
+                yield row if isinstance(row, Unreadable) or not binary else {name: _text(row[name]) for name in row}
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         yield Unreadable(f"damaged {name}, the rest cannot be read: {reason}", rest=True)
@@ -64,3 +66,24 @@ def _row(batch: pa.RecordBatch) -> Mapping[str, object] | Unreadable:
     except (UnicodeDecodeError, ValueError, OverflowError) as error:
         return Unreadable(f"cannot be read: {error}", rest=False)
     return row
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    import pyarrow.types as types
+
+    checks = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
+    return any(check(kind) for check in checks) or any(
+        _holds_bytes(kind.field(at).type) for at in range(kind.num_fields)
+    )
+
+
+def _text(value: object) -> object:
+    """Bytes as the text that they are: some writers do not say that a column holds text. Others are left out."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+    if isinstance(value, Mapping):
+        return {name: _text(item) for name, item in value.items()}
+    return [_text(item) for item in value] if isinstance(value, list) else value

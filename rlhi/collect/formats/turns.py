@@ -28,6 +28,8 @@ def role_of(row: Row, at: int) -> Role | None:
     Raises:
         ValueError: an unknown role.
     """
+    if isinstance(role := row.get("role"), str) and role in ROLES:  # as nearly every log writes it
+        return ROLES[role]
     said = (first_text([row], "role", "from", "type") or "").lower()
     if said in TOOLS:
         return None

@@ -1,0 +1,39 @@
+"""One `rlhi ingest` at a time in a workspace."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from rlhi.store import Workspace
+
+LOCK = ".rlhi/ingest.lock"
+_held: ContextVar[frozenset[Path]] = ContextVar("rlhi_ingest_locks", default=frozenset())
+
+
+@contextmanager
+def alone(space: Workspace) -> Iterator[None]:
+    """Wait for any other process that lands or ingests logs here, saying so once, and keep others out meanwhile.
+
+    The system frees the lock when its holder dies. Whoever holds it may ask for it again: landing ingests.
+    """
+    path = space.path(LOCK).resolve()
+    if path in _held.get():
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"  waiting for another command that takes in logs in {space.root}", file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        token = _held.set(_held.get() | {path})
+        try:
+            yield
+        finally:
+            _held.reset(token)
