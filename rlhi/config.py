@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class ConfigError(ValueError):
@@ -149,9 +149,26 @@ class PairsConfig(Section):
     replay: float = Field(default=0.3, ge=0, le=1)
 
 
-class DpoConfig(Section):
-    """Persona-conditioned DPO through TRL; ``deepspeed`` is a ZeRO stage, 0 for none."""
+Method = Literal["dpo", "sft", "kto"]
 
+
+class TrainingLimits(Section):
+    """Where training stops with a named reason (:mod:`rlhi.learn.guards`)."""
+
+    same_answer: float = Field(default=0.9, gt=0, le=1, description="share of the pairs with one and the same answer")
+    too_long: float = Field(default=0.5, gt=0, le=1, description="share of the pairs left out for their length")
+    loss: float = Field(default=20.0, gt=0)
+    chosen_reward: float = Field(default=-10.0, lt=0, description="beta times the chosen answer's log-ratio, in nats")
+    patience: int = Field(default=3, ge=1, description="steps in a row that may break a bound")
+
+
+class DpoConfig(Section):
+    """Persona-conditioned DPO through TRL; ``deepspeed`` is a ZeRO stage, 0 for none.
+
+    ``processes`` run on each of ``nodes``; several nodes meet at ``rendezvous``, ``HOST:PORT`` of the first.
+    """
+
+    method: Method = "dpo"
     min_new_pairs: int = Field(default=24, ge=1)
     max_pairs: int = Field(default=80, ge=1)
     epochs: float = Field(default=1, gt=0)
@@ -163,10 +180,25 @@ class DpoConfig(Section):
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
     precision: Literal["bf16", "fp32"] = "bf16"
     processes: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1)
+    rendezvous: str = Field(default="", pattern=r"^(|.+:[0-9]+)$")
     deepspeed: Literal[0, 1, 2, 3] = 0
     gradient_checkpointing: bool = False
     share_prompt: bool = Field(default=True, description="compute the prompt of a pair once where the model allows it")
+    save_steps: int = Field(default=20, ge=0, description="0 writes no checkpoints")
     report_to: tuple[str, ...] = ()
+    limits: TrainingLimits = TrainingLimits()
+
+    @property
+    def world_size(self) -> int:
+        """Processes on all nodes together."""
+        return self.processes * self.nodes
+
+    @model_validator(mode="after")
+    def _nodes_meet(self) -> DpoConfig:
+        if self.nodes > 1 and not self.rendezvous:
+            raise ValueError("dpo.nodes above 1 needs dpo.rendezvous, HOST:PORT of the first node")
+        return self
 
 
 class EvaluateConfig(Section):

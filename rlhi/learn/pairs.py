@@ -10,19 +10,34 @@ from itertools import groupby
 from rlhi.checks import fluency
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
-from rlhi.learn.reward import prompt_before
+from rlhi.learn.reward import RewardError, prompt_before
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
 
 FEWEST_WORDS = 3
 LEAST_FLUENCY = 0.9
+ALIKE = "all candidates have one reward"
 
 
 @dataclass(slots=True)
 class Dropped:
-    """How many comparisons gave no pair, by reason."""
+    """How many comparisons gave no pair, by reason; of how many ``groups`` of candidates all rewards were equal."""
 
     reasons: Counter[str] = field(default_factory=Counter)
+    groups: int = 0
+
+    def check_variance(self) -> None:
+        """Refuse rewards that tell no candidate from another.
+
+        Raises:
+            RewardError: in all of several groups of candidates every reward is the same.
+        """
+        flat = self.reasons[ALIKE]
+        if flat == self.groups and flat > 1:
+            raise RewardError(
+                f"the rewards of candidates have no variance in any of {flat} groups: the reward model tells no answer "
+                "from another; look at models/reward/metrics.json, and at whether data/candidates differ"
+            )
 
 
 def pairs(
@@ -91,6 +106,10 @@ def _from_candidates(
         scores = scorer.score([maker.scored(row.text) for row in rows])
         best = max(range(len(rows)), key=lambda at: (scores[at], -at))
         worst = min(range(len(rows)), key=lambda at: (scores[at], at))
+        dropped.groups += 1
+        if scores[best] == scores[worst]:
+            dropped.reasons[ALIKE] += 1
+            continue
         if not _worth(scores[best] - scores[worst], config):
             dropped.reasons["margin too small"] += 1
             continue

@@ -15,7 +15,7 @@ from rlhi.config import CandidatesConfig, PairsConfig, RewardConfig, RewritesCon
 from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Turn, content_key
 from rlhi.learn.candidates import requests
 from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.learn.pairs import Dropped, lesson, pairs, training_set
+from rlhi.learn.pairs import ALIKE, Dropped, lesson, pairs, training_set
 from rlhi.learn.reward import Comparison, RewardError, RewardHead, accuracy, comparisons, train
 from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored
@@ -124,7 +124,24 @@ def test_pairs_are_best_against_worst_and_drops_have_reasons() -> None:
     copy = Rewrite("r", "t", "u", 1, "rewrite", PROSE, PROSE, "m")
     assert not list(pairs([copy], [], {"t": row}, persona, Longer(), config, dropped))
     assert not list(pairs([], sampled("One two three.", "Two three four."), {"t": row}, {}, Longer(), config, dropped))
+    close = sampled("One two three.", "Two three four five.")
+    assert not list(pairs([], close, {"t": row}, {}, Longer(), config, dropped))
     assert dropped.reasons["copy or empty"] == 1 and dropped.reasons["margin too small"] == 1
+    assert (dropped.reasons[ALIKE], dropped.groups) == (1, 3)
+
+
+def test_rewards_without_variance_in_every_group_are_an_error_and_in_some_a_count() -> None:
+    talks = {name: talk("How?", PROSE, name=name) for name in ("s", "t", "u")}
+    flat = [replace(row, conversation_id=name) for name in "st" for row in sampled("One two three.", "Two three four.")]
+    dropped = Dropped()
+    assert not list(pairs([], flat, talks, {}, Longer(), PairsConfig(min_margin=0.0), dropped))
+    with pytest.raises(RewardError, match="no variance in any of 2 groups"):
+        dropped.check_variance()
+    some = [*flat, *(replace(row, conversation_id="u") for row in sampled("One two three.", PROSE))]
+    dropped = Dropped()
+    assert len(list(pairs([], some, talks, {}, Longer(), PairsConfig(min_margin=0.0), dropped))) == 1
+    dropped.check_variance()
+    assert (dropped.reasons[ALIKE], dropped.groups) == (2, 3)
 
 
 def test_no_pair_without_a_difference_whatever_the_margin() -> None:
