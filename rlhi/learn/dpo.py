@@ -93,14 +93,23 @@ def _teller() -> TrainerCallback:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
     class Teller(TrainerCallback):  # type: ignore[misc]
-        """One JSON line a step, for whoever started this process."""
+        """One JSON line a step, for whoever started this process; those before a resumption are told again."""
+
+        def on_train_begin(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        ) -> None:
+            for row in state.log_history:
+                self.tell(state, row)
 
         def on_log(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float],
             **_: object,
         ) -> None:  # fmt: skip
-            if "loss" in logs and state.is_world_process_zero:
-                print(json.dumps({"step": state.global_step, "of": state.max_steps, **logs}), flush=True)
+            self.tell(state, {"step": state.global_step, **logs})
+
+        def tell(self, state: TrainerState, row: dict[str, float]) -> None:
+            if "loss" in row and state.is_world_process_zero:
+                print(json.dumps({"step": row["step"], "of": state.max_steps, **row}), flush=True)
 
     return Teller()
 

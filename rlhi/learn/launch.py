@@ -21,7 +21,6 @@ from typing import IO
 from rlhi.config import DpoConfig
 from rlhi.contracts import PreferencePair, to_record
 from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
-from rlhi.learn.resume import last_checkpoint, step_of
 
 OPEN = "open"
 """A file in a run's folder while its first node waits for, or trains with, the others."""
@@ -85,9 +84,7 @@ def train(
         )  # fmt: skip
         config = output / "resolved.json"
         config.write_text(resolved.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        metrics = output / "metrics.jsonl"
-        _forget_after(metrics, step_of(last_checkpoint(resolved.checkpoints)))
-        with metrics.open("a", encoding="utf-8") as told:
+        with (output / "metrics.jsonl").open("w", encoding="utf-8") as told:
 
             def tell(line: str) -> None:
                 told.write(line)
@@ -160,13 +157,6 @@ def _alone(output: Path) -> Iterator[IO[str]]:
     with (output / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield held
-
-
-def _forget_after(metrics: Path, step: int) -> None:
-    """Keep the lines of steps that a checkpoint holds: the later ones are taken, and told, again."""
-    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True) if metrics.exists() else []
-    kept = [line for line in lines if line.endswith("}\n") and int(json.loads(line)["step"]) <= step]
-    metrics.write_text("".join(kept), encoding="utf-8")
 
 
 def _environment(dpo: DpoConfig) -> dict[str, str]:
