@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Columns that TRL makes of the answers: DPO, KTO, and SFT's whole sequence.
 ANSWER_IDS = ("chosen_ids", "rejected_ids", "completion_ids")
 SHOWN = 12
+LEARNED = 1e-3
 
 
 def check_answers(answers: Sequence[tuple[str, str]], limits: TrainingLimits) -> None:
@@ -110,7 +111,9 @@ class StepGuard:
                 f"the loss is {logs['loss']:.4g} at step {step}, above dpo.limits.loss={limits.loss:g}: it explodes, "
                 "lower dpo.learning_rate"
             )
-        self._still = self._still + 1 if logs.get("grad_norm", 1.0) == 0 else 0
+        # Where all is learned the gradient vanishes with the loss.
+        still = logs.get("grad_norm", 1.0) == 0 and logs["loss"] > LEARNED
+        self._still = self._still + 1 if still else 0
         if self._still >= limits.patience:
             raise TrainingStopped(
                 f"the gradient is 0 at {self._still} steps in a row, the last is {step}: nothing is learned, look at "
