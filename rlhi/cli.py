@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from rlhi.persona_cli import persona_app
+from rlhi.training_cli import register
 
 app = typer.Typer(
     name="rlhi",
@@ -25,6 +26,7 @@ app.add_typer(model_app, name="model")
 bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 app.add_typer(persona_app, name="persona")
+register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

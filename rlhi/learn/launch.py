@@ -54,6 +54,15 @@ def trl_row(pair: PreferencePair) -> dict[str, object]:
     }
 
 
+def provenance(pair: PreferencePair) -> dict[str, object]:
+    """Where a pair comes from; beside TRL's columns, which its trainers leave alone."""
+    return {
+        "key": pair.key, "user_id": pair.user_id, "conversation_id": pair.conversation_id,
+        "turn_index": pair.turn_index, "source": pair.source, "persona_version": pair.persona_version,
+        "reward_chosen": pair.reward_chosen, "reward_rejected": pair.reward_rejected,
+    }  # fmt: skip
+
+
 def train(
     pairs: Sequence[PreferencePair],
     base: Path,

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlhi import ledger
-from rlhi.config import Params
+from rlhi.config import Method, Params
 from rlhi.contracts import PreferencePair, content_key
 from rlhi.learn import launch
 from rlhi.learn.card import Provenance, model_card
+from rlhi.learn.methods import rows_for
 from rlhi.learn.pairs import lesson, training_set
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.progress import progress
-from rlhi.stages import Outcome
+from rlhi.stages import Outcome, StageError
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
 
 TRAINING = "training.json"
@@ -81,6 +82,19 @@ def dpo(space: Workspace, params: Params) -> Outcome:
         "resumed from step": trained.resumed_from,
     }  # fmt: skip
     return Outcome(1, 0, counts, f"challenger trained on {trained.pairs} pairs from policy@{version}")
+
+
+def exported(space: Workspace, method: Method) -> Iterator[str]:
+    """The workspace's pairs as JSON lines of TRL's rows for ``method``, in the order of their keys.
+
+    Raises:
+        StageError: there are no pairs yet.
+    """
+    if not space.path("data/pairs").is_dir():
+        raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
+    made = sorted(read_table(space.path("data/pairs"), PreferencePair), key=lambda pair: pair.key)
+    for row in rows_for(method, [launch.trl_row(pair) | launch.provenance(pair) for pair in made]):
+        yield json.dumps(row, ensure_ascii=False)
 
 
 def join(space: Workspace, rank: int, patience: float) -> Path:
