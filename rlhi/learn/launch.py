@@ -85,7 +85,8 @@ def train(
     with _alone(output) as held:
         rows = output / "pairs.jsonl"
         rows.write_text(
-            "".join(json.dumps(trl_row(pair), ensure_ascii=False) + "\n" for pair in pairs), encoding="utf-8"
+            "".join(json.dumps(trl_row(pair) | {"user_id": pair.user_id}, ensure_ascii=False) + "\n" for pair in pairs),
+            encoding="utf-8",
         )
         resolved = Resolved(
             base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,

@@ -19,6 +19,7 @@ from rlhi.contracts import Message, to_record
 from rlhi.learn.guards import check_answers, check_left_out, check_reference, check_tokens, model_hash
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
+from rlhi.learn.weights import WEIGHT, user_weights, weigh, weighing
 from rlhi.prompts import fit_context
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
     reference: dict[str, object] = {}
     if run.dpo.method != "sft" and not run.dpo.lora_rank:
         reference = {"ref_model": AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)}
-    trainer = _kind(run.dpo, model.config)(
+    kind = _kind(run.dpo, model.config)
+    uneven = run.dpo.method != "sft" and len(set(dataset[WEIGHT])) > 1
+    trainer = (weighing(kind) if uneven else kind)(
         model=model,
         **reference,
         args=arguments,
@@ -127,6 +130,8 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
         processing_class=tokenizer,
         peft_config=_lora(run.dpo),
     )
+    if uneven:
+        weigh(trainer)
     check_tokens({name: trainer.train_dataset[name][:] for name in trainer.train_dataset.column_names
                   if name.endswith("_ids")}, run.dpo.max_length)  # fmt: skip
     if run.dpo.method != "sft":
@@ -164,12 +169,13 @@ def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset
         return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
 
     kept = []
-    for row in rows:
+    weights = user_weights([row.get("user_id", str(at)) for at, row in enumerate(rows)], run.dpo.user_cap)
+    for row, weight in zip(rows, weights, strict=True):
         prompt = [Message(**one) for one in row["prompt"]]
         answers = [len(tokenizer.encode(row[side][0]["content"])) + MARGIN_TOKENS for side in ("chosen", "rejected")]
         fitted = fit_context(prompt, run.dpo.max_length - max(answers), size)
         if fitted is not None:
-            kept.append({**row, "prompt": [to_record(one) for one in fitted]})
+            kept.append({**row, "prompt": [to_record(one) for one in fitted], WEIGHT: weight})
     check_left_out(len(rows) - len(kept), len(rows), run.dpo.max_length, run.dpo.limits)
     return Dataset.from_list(rows_for(run.dpo.method, kept)), len(rows) - len(kept)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,8 +17,10 @@ from rlhi import ledger, stages
 from rlhi.contracts import PreferencePair
 from rlhi.errors import explain
 from rlhi.learn.resolved import TrainingError, weights_hash
+from rlhi.learn.resume import COMPLETE
 from rlhi.stages.training import RUNS, TRAINING, join
 from rlhi.store import Workspace, read_json, write_table
+from tests.support.cycles import digest
 from tests.support.spaces import make_space
 from tests.support.training import made_pairs, make_pair
 
@@ -90,6 +97,28 @@ def test_the_challenger_carries_its_origin_and_the_work_is_cleaned_up(space: Wor
     from transformers import AutoModelForCausalLM
 
     assert AutoModelForCausalLM.from_pretrained(folder).num_parameters() > 0
+
+
+def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(space: Workspace, tmp_path: Path) -> None:
+    configure(space, save_steps=2, batch=1)
+    other = Workspace(tmp_path / "undisturbed")
+    shutil.copytree(space.root, other.root, symlinks=True)
+    stages.run("dpo", other.root)
+    program = "import sys; from pathlib import Path; from rlhi import stages; stages.run('dpo', Path(sys.argv[1]))"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", program, str(space.root)], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 120
+    while not any(space.path(RUNS).glob(f"*/trainer/checkpoint-*/{COMPLETE}")):
+        assert killed.poll() is None and time.monotonic() < until, "no checkpoint was written"
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert space.path("models/challenger/weights").read_text() == "the former challenger"
+    report = stages.run("dpo", space.root)
+    assert int(dict(report.counts)["resumed from step"]) >= 2
+    assert digest(space.root, "models/challenger") == digest(other.root, "models/challenger")
+    assert not any(space.path(RUNS).iterdir())
 
 
 def test_a_node_that_finds_no_training_says_so(space: Workspace) -> None:

@@ -85,11 +85,14 @@ def test_two_nodes_of_one_process_meet_and_train_one_model(tmp_path: Path, tiny_
     config = DpoConfig(nodes=2, rendezvous=f"127.0.0.1:{free_port()}", deepspeed=2, lora_rank=0, **FAST)
     # The second node is there first: it waits until the stage's own begins.
     (tmp_path / "w" / ".rlhi" / "training").mkdir(parents=True)
-    program = "import sys; from pathlib import Path; from rlhi.stages.training import join\n"
-    program += "from rlhi.store import Workspace; join(Workspace(Path(sys.argv[1])), 1, 120)"
-    other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "w")], stderr=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", "from rlhi.cli import main; main()", "--workspace", str(tmp_path / "w"), "join",
+         "--rank", "1", "--patience", "120"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     done = run(tiny_policy, tmp_path / "w" / ".rlhi" / "training" / "key", config)
-    assert other.wait(60) == 0, other.communicate()[1]
+    told, errors = other.communicate(timeout=60)
+    assert other.returncode == 0 and told.startswith("trained as node 1: "), errors
     assert (done.world_size, done.engine) == (2, "DeepSpeedEngine") and losses(done)[-1] < 0.5
     assert_whole(done, tiny_policy)
 
