@@ -185,7 +185,8 @@ def check_reference(found: str, expected: str, what: str) -> None:
     if expected and found != expected:
         raise TrainingError(
             f"the reference is not the champion: {what} hash to {found[:SHOWN]}, the champion's to "
-            f"{expected[:SHOWN]}: restore its version with `rlhi rollback`"
+            f"{expected[:SHOWN]}: restore its version with `rlhi rollback`, or take `weights` out of its training.json "
+            "if it was changed on purpose"
         )
 
 
