@@ -13,6 +13,7 @@ import typer
 
 from rlhi.bench_cli import bench_app, experiment
 from rlhi.persona_cli import persona_app
+from rlhi.training_cli import register
 
 app = typer.Typer(
     name="rlhi",
@@ -26,6 +27,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(bench_app, name="bench")
 app.add_typer(persona_app, name="persona")
 app.command()(experiment)
+register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

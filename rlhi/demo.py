@@ -18,9 +18,9 @@ from rlhi.models.prepare import policy_path
 from rlhi.runner import improve
 from rlhi.simulate import SimulatorConfig
 from rlhi.stages.conclude import read_decision
-from rlhi.stages.learn import TRAINING
 from rlhi.stages.readings import Reading, readings
 from rlhi.stages.simulation import Talked, talk
+from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json
 
 # How much the demo does; params.yaml has the same names with their defaults. The gate, its margins and its suites are

@@ -7,7 +7,7 @@ def explain(error: Exception) -> str | None:
     """One line for an error that a person can mend; None for one of ours, which wants its traceback."""
     from rlhi.collect.formats import LogError
     from rlhi.config import ConfigError
-    from rlhi.learn.dpo import TrainingError
+    from rlhi.learn.resolved import TrainingError
     from rlhi.learn.reward import RewardError
     from rlhi.ledger import LedgerError
     from rlhi.models.base import ModelError

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message, PreferencePair
-from rlhi.learn import dpo
+from rlhi.learn import methods
 from rlhi.learn.launch import trl_row
+from rlhi.learn.resolved import Resolved
 from rlhi.models.prepare import policy_path
 from rlhi.simulate.requests import conversation_requests
 
@@ -118,10 +119,15 @@ def _train(way: str, pairs: list[PreferencePair], base: Path, folder: Path, toke
     rows = folder / "pairs.jsonl"
     rows.write_text("".join(json.dumps(trl_row(pair)) + "\n" for pair in pairs), encoding="utf-8")
     config = DpoConfig(
-        max_length=tokens + ANSWER_TOKENS + 64, epochs=1, batch=2, accumulation=2, share_prompt=way == "ours"
+        max_length=tokens + ANSWER_TOKENS + 64,
+        epochs=1,
+        batch=2,
+        accumulation=2,
+        share_prompt=way == "ours",
+        save_steps=0,
     )
-    resolved = dpo.Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
-    arguments = dpo.trl_arguments(resolved)
+    resolved = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
+    arguments = methods.trl_arguments(resolved)
     if way == "TRL, its defaults":
         arguments = TrlConfig(
             output_dir=str(folder / "trainer"), per_device_train_batch_size=2, gradient_accumulation_steps=2,
@@ -129,7 +135,7 @@ def _train(way: str, pairs: list[PreferencePair], base: Path, folder: Path, toke
             save_strategy="no", disable_tqdm=True, report_to="none",
         )  # fmt: skip
     began = time.perf_counter()
-    trainer, _, _ = dpo.make_trainer(resolved, arguments)
+    trainer, _, _ = methods.make_trainer(resolved, arguments)
     trainer.train()
     took = time.perf_counter() - began
     return took, [row["loss"] for row in trainer.state.log_history if "loss" in row]

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rlhi.config import DpoConfig
 
+METHODS = {
+    "dpo": "persona-conditioned DPO (arXiv 2509.25137)",
+    "sft": "supervised fine-tuning on the chosen answers",
+    "kto": "KTO (arXiv 2402.01306) on the pairs' answers one by one",
+}
 
-def model_card(champion: str, new_pairs: int, replayed_pairs: int, dpo: DpoConfig) -> str:
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The champion with the hash of its weights, and the pairs with the hash of their keys."""
+
+    champion: str
+    weights: str
+    pairs: str
+    new_pairs: int
+    replayed_pairs: int
+
+
+def model_card(origin: Provenance, dpo: DpoConfig) -> str:
     """A model card in the hub's form. The verdict stands in the cycle's commit, not here: it comes later."""
-    method = f"LoRA of rank {dpo.lora_rank}, merged" if dpo.lora_rank else "every weight"
+    trained = f"LoRA of rank {dpo.lora_rank}, merged" if dpo.lora_rank else "every weight"
+    pulled = "" if dpo.method == "sft" else f", beta {dpo.beta:g}"
+    reference = "" if dpo.method == "sft" else ", which was also the reference"
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
-tags: [rlhi, dpo, persona]
+tags: [rlhi, {dpo.method}, persona]
 ---
 
-# Challenger of policy@{champion}
+# Challenger of policy@{origin.champion}
 
-Trained by RLHI with persona-conditioned DPO (arXiv 2509.25137) from `policy@{champion}`, which was also the reference.
+Trained by RLHI with {METHODS[dpo.method]} from `policy@{origin.champion}`{reference}.
 
 | what | value |
 |---|---|
-| pairs | {new_pairs} new, {replayed_pairs} replayed |
-| trained | {method}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}, beta {dpo.beta:g} |
+| champion | `policy@{origin.champion}`, SHA-256 of its weights `{origin.weights}` |
+| data | `data/pairs`, hash of its rows' keys `{origin.pairs}` |
+| pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed |
+| trained | {trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
 | weights | bfloat16 safetensors, `from_pretrained` and `vllm serve` read them as they are |
+| verdict | not yet given when this card was written: `git log` of the workspace has it |
 
 The persona goes into the system message: "You are a helpful assistant. About this user: ...". The lessons that it
-learned from are listed in `training.json`; the gate's verdict is in the workspace's git log.
+learned from are listed in `training.json`, with the loss of every step.
 """

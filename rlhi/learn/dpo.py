@@ -1,9 +1,9 @@
 """Persona-conditioned DPO, the part that runs in a process of its own.
 
 ``python -m rlhi.learn.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes) trains a
-challenger from its champion with TRL's ``DPOTrainer`` and writes a folder that ``from_pretrained`` and vLLM read.
-The champion is where training starts and the reference at once (paper, section 3.3). Lines of JSON on standard
-output tell the loss of every step; :mod:`rlhi.learn.launch` is the other end.
+challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.methods`) and writes a folder that
+``from_pretrained`` and vLLM read. The champion is where training starts and the reference at once (paper, section
+3.3). Lines of JSON on standard output tell the loss of every step; :mod:`rlhi.learn.launch` is the other end.
 """
 
 from __future__ import annotations
@@ -11,45 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
-from rlhi.config import DpoConfig
-from rlhi.contracts import Message, to_record
-from rlhi.prompts import fit_context
+from rlhi.learn.guards import check_reference, guard
+from rlhi.learn.methods import make_trainer, trl_arguments
+from rlhi.learn.resolved import Resolved, TrainingError, TrainingStopped, weights_hash
+from rlhi.learn.resume import drop_unfinished, last_checkpoint, marker, step_of
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from trl import DPOConfig as TrlConfig
-    from trl import DPOTrainer
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
 
-# The chat template's own tokens around an answer.
-MARGIN_TOKENS = 8
-
-
-class Resolved(BaseModel):
-    """One training run, fully said: what the launcher writes beside the run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    base: str
-    pairs: str
-    output: str
-    seed: int
-    dpo: DpoConfig
-    deepspeed: dict[str, object] | None = None
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message names the cause."""
+TOLD = ("step", "loss", "rewards/accuracies", "rewards/margins", "rewards/chosen")
 
 
 def main() -> None:
@@ -61,7 +38,9 @@ def main() -> None:
     try:
         _train(resolved)
     except TrainingError as error:
-        print(f"rlhi: training stopped: {error}", file=sys.stderr)
+        print(f"rlhi: training stopped: {error}", file=sys.stderr, flush=True)
+        if isinstance(error, TrainingStopped):
+            shutil.rmtree(resolved.checkpoints, ignore_errors=True)
         sys.exit(1)
 
 
@@ -82,44 +61,25 @@ def _end_with(parent: int) -> None:
 
 def _train(run: Resolved) -> None:
     _start_processes(run)
+    if run.reference:
+        check_reference(weights_hash(Path(run.base)), run.reference, f"the weights in {run.base}")
+    checkpoint = last_checkpoint(run.checkpoints)
     trainer, tokenizer, too_long = make_trainer(run, trl_arguments(run))
-    trainer.add_callback(_teller())
-    trainer.train()
-    _save(run, trainer, tokenizer, too_long)
-
-
-def make_trainer(run: Resolved, arguments: TrlConfig) -> tuple[DPOTrainer, PreTrainedTokenizerBase, int]:
-    """TRL's trainer for this run, its tokenizer, and the number of pairs that were too long."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import DPOTrainer
-
-    from rlhi.learn.shared_prompt import SharedPromptDPOTrainer, can_share
-
-    tokenizer = AutoTokenizer.from_pretrained(run.base)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    dataset, too_long = _dataset(run, tokenizer)
-    # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").
-    model = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
-    reference = None if run.dpo.lora_rank else AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
-    kind = SharedPromptDPOTrainer if run.dpo.share_prompt and can_share(model.config) else DPOTrainer
-    trainer = kind(
-        model=model,
-        ref_model=reference,
-        args=arguments,
-        train_dataset=dataset,
-        processing_class=tokenizer,
-        peft_config=_lora(run.dpo),
-    )
-    return trainer, tokenizer, too_long
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        drop_unfinished(run.checkpoints)
+    for callback in (guard(run, trainer), marker(trainer), _teller()):
+        trainer.add_callback(callback)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    _save(run, trainer, tokenizer, too_long, step_of(checkpoint))
 
 
 def _start_processes(run: Resolved) -> None:
     """Join the process group and check that it is the one that was asked for."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world != run.dpo.processes:
-        raise TrainingError(f"{world} processes joined, dpo.processes asks for {run.dpo.processes}")
+    if world != run.dpo.world_size:
+        asked = "dpo.processes asks for" if run.dpo.nodes == 1 else "dpo.processes and dpo.nodes ask for"
+        raise TrainingError(f"{world} processes joined, {asked} {run.dpo.world_size}: look at the launcher")
     import torch
 
     if run.deepspeed is not None and not torch.cuda.is_available():
@@ -129,127 +89,98 @@ def _start_processes(run: Resolved) -> None:
         deepspeed.init_distributed(dist_backend="gloo")
 
 
-def trl_arguments(run: Resolved) -> TrlConfig:
-    import torch
-    from trl import DPOConfig as TrlConfig
-
-    dpo = run.dpo
-    return TrlConfig(
-        output_dir=str(Path(run.output) / "trainer"),
-        per_device_train_batch_size=dpo.batch,
-        gradient_accumulation_steps=dpo.accumulation,
-        num_train_epochs=dpo.epochs,
-        learning_rate=dpo.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=2,
-        beta=dpo.beta,
-        max_length=dpo.max_length,
-        # Few different shapes: freed memory fits the next batch.
-        pad_to_multiple_of=64,
-        bf16=dpo.precision == "bf16",
-        gradient_checkpointing=dpo.gradient_checkpointing,
-        use_cpu=not torch.cuda.is_available(),
-        precompute_ref_log_probs=run.deepspeed is None,
-        precompute_ref_batch_size=dpo.batch,
-        logging_steps=1,
-        save_strategy="no",
-        disable_tqdm=True,
-        report_to=list(dpo.report_to) or "none",
-        seed=run.seed,
-        data_seed=run.seed,
-        deepspeed=run.deepspeed,
-    )
-
-
-def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, int]:
-    """The pairs cut to ``max_length``: prompts lose their oldest exchanges, answers are never cut.
-
-    A truncated answer would teach its truncation: a pair whose request and answer alone are too long is left out.
-    """
-    from datasets import Dataset
-
-    rows = [json.loads(line) for line in Path(run.pairs).read_text(encoding="utf-8").splitlines()]
-
-    def size(messages: Sequence[Message]) -> int:
-        return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
-
-    kept = []
-    for row in rows:
-        prompt = [Message(**one) for one in row["prompt"]]
-        answers = [len(tokenizer.encode(row[side][0]["content"])) + MARGIN_TOKENS for side in ("chosen", "rejected")]
-        fitted = fit_context(prompt, run.dpo.max_length - max(answers), size)
-        if fitted is not None:
-            kept.append({**row, "prompt": [to_record(one) for one in fitted]})
-    if not kept:
-        raise TrainingError(f"none of {len(rows)} pairs fits dpo.max_length={run.dpo.max_length} tokens")
-    return Dataset.from_list(kept), len(rows) - len(kept)
-
-
-def _lora(dpo: DpoConfig) -> LoraConfig | None:
-    if not dpo.lora_rank:
-        return None
-    from peft import LoraConfig
-
-    return LoraConfig(r=dpo.lora_rank, lora_alpha=2 * dpo.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM")
-
-
-def _teller() -> object:
+def _teller() -> TrainerCallback:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
     class Teller(TrainerCallback):  # type: ignore[misc]
-        """One JSON line a step, for whoever started this process; stops at a loss that is no number."""
+        """One JSON line a step, for whoever started this process; those before a resumption are told again."""
+
+        def on_train_begin(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        ) -> None:
+            for row in state.log_history:
+                self.tell(state, row)
 
         def on_log(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float],
             **_: object,
         ) -> None:  # fmt: skip
-            if "loss" not in logs or not state.is_world_process_zero:
-                return
-            print(json.dumps({"step": state.global_step, "of": state.max_steps, **logs}), flush=True)
-            if not logs["loss"] < 1e4:
-                raise TrainingError(f"the loss is {logs['loss']} at step {state.global_step}: lower dpo.learning_rate")
+            self.tell(state, {"step": state.global_step, **logs})
+
+        def tell(self, state: TrainerState, row: dict[str, float]) -> None:
+            if "loss" in row and state.is_world_process_zero:
+                print(json.dumps({"step": row["step"], "of": state.max_steps, **row}), flush=True)
 
     return Teller()
 
 
-def _save(run: Resolved, trainer: DPOTrainer, tokenizer: PreTrainedTokenizerBase, too_long: int) -> None:
+def _save(run: Resolved, trainer: Trainer, tokenizer: PreTrainedTokenizerBase, too_long: int, resumed: int) -> None:
     output = Path(run.output)
     trained = output / "trained"
     trainer.save_model(str(trained))
-    history = [{key: row[key] for key in ("step", "loss", "rewards/accuracies", "rewards/margins") if key in row}
-               for row in trainer.state.log_history if "loss" in row]  # fmt: skip
-    engine = type(trainer.model_wrapped).__name__
-    if run.deepspeed is not None and engine != "DeepSpeedEngine":
-        raise TrainingError(f"DeepSpeed was asked for, but {engine} trained")
     if not trainer.is_world_process_zero():
         return
+    engine = trainer.model_wrapped
     _export(run, trained, tokenizer, output / "model")
     result = {
-        "engine": engine,
+        "engine": type(engine).__name__,
+        "zero_stage": int(engine.zero_optimization_stage()) if run.deepspeed is not None else 0,
+        "master_weights": _master_weights(trainer),
         "trainer": type(trainer).__name__,
         "world_size": int(trainer.accelerator.num_processes),
-        "pairs": len(trainer.train_dataset),
+        "pairs": len(trainer.train_dataset) // (2 if run.dpo.method == "kto" else 1),
         "too_long": too_long,
-        "history": history,
+        "resumed_from": resumed,
+        "history": [
+            {key: row[key] for key in TOLD if key in row} for row in trainer.state.log_history if "loss" in row
+        ],
     }
     (output / "result.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _master_weights(trainer: Trainer) -> str:
+    """The type of the numbers that the optimizer changes, ``float32`` also when the model computes in bf16."""
+    optimizer = getattr(trainer.model_wrapped, "optimizer", None) or trainer.optimizer
+    flat = [
+        getattr(optimizer, name, []) for name in ("single_partition_of_fp32_groups", "fp32_partitioned_groups_flat")
+    ]
+    inner = getattr(optimizer, "optimizer", optimizer)
+    weights = [*flat[0], *flat[1]] or [one for group in inner.param_groups for one in group["params"]]
+    return ", ".join(sorted({str(one.dtype).removeprefix("torch.") for one in weights}))
 
 
 def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
     """The whole model in bf16 safetensors; a LoRA is merged into the champion it started from."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers.integrations import unset_hf_deepspeed_config
 
-    model: PreTrainedModel
+    # Under ZeRO-3 from_pretrained would give this rank its shard of the model, and wait for the others.
+    unset_hf_deepspeed_config()
     if run.dpo.lora_rank:
         from peft import PeftModel
 
-        base = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
-        model = PeftModel.from_pretrained(base, str(trained)).merge_and_unload()
+        model = PeftModel.from_pretrained(_whole(Path(run.base)), str(trained)).merge_and_unload()
     else:
-        model = AutoModelForCausalLM.from_pretrained(str(trained), dtype=torch.float32)
-    model.to(torch.bfloat16).save_pretrained(target)
+        model = _whole(trained)
+    model.to(torch.bfloat16)
+    broken = [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
+    if broken:
+        # The last step's loss is told before its weights are changed.
+        raise TrainingStopped(f"{len(broken)} weights hold no numbers, {broken[0]} among them: lower dpo.learning_rate")
+    model.save_pretrained(target)
     tokenizer.save_pretrained(target)
+
+
+def _whole(folder: Path) -> PreTrainedModel:
+    """A model in fp32; transformers would fill weights that are not there with random numbers."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model, told = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    wrong = sorted(map(str, (*told["missing_keys"], *told["mismatched_keys"])))
+    if wrong:
+        raise TrainingError(f"{len(wrong)} weights are missing in {folder}, {wrong[0]} among them: train again")
+    return model
 
 
 if __name__ == "__main__":

@@ -1,31 +1,47 @@
-"""Start a training process and wait for it: a worker never holds the GPU, and a rank's exit code is seen."""
+"""Start a training process and wait for it: a worker never holds the GPU, and a rank's exit code is seen.
+
+Several nodes: the stage's own is the first; :func:`join` is what every other runs, on the same files.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import PreferencePair, to_record
-from rlhi.learn.dpo import Resolved, TrainingError
+from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
+
+OPEN = "open"
+"""A file in a run's folder while its first node waits for, or trains with, the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training run left: the model's folder, who trained it, and the loss of every step."""
+    """What a training run left: the model's folder, who trained it, and the loss of every step.
+
+    ``resumed_from`` is the step of the checkpoint that it went on from, 0 for none.
+    """
 
     model: Path
     engine: str
+    zero_stage: int
+    master_weights: str
     trainer: str
     world_size: int
     pairs: int
     too_long: int
+    resumed_from: int
     history: tuple[dict[str, float], ...]
 
 
@@ -38,6 +54,15 @@ def trl_row(pair: PreferencePair) -> dict[str, object]:
     }
 
 
+def provenance(pair: PreferencePair) -> dict[str, object]:
+    """Where a pair comes from; beside TRL's columns, which its trainers leave alone."""
+    return {
+        "key": pair.key, "user_id": pair.user_id, "conversation_id": pair.conversation_id,
+        "turn_index": pair.turn_index, "source": pair.source, "persona_version": pair.persona_version,
+        "reward_chosen": pair.reward_chosen, "reward_rejected": pair.reward_rejected,
+    }  # fmt: skip
+
+
 def train(
     pairs: Sequence[PreferencePair],
     base: Path,
@@ -46,32 +71,87 @@ def train(
     deepspeed: dict[str, object] | None,
     seed: int,
     on_step: Callable[[int, int, float], None],
+    reference: str = "",
 ) -> Trained:
-    """Train a challenger in a subprocess; ``output`` gets the resolved config, the log and the model.
+    """Train a challenger in a subprocess; ``output`` gets the resolved config, the log, checkpoints and the model.
+
+    A run that was killed goes on from its last checkpoint in ``output``, so another run needs another folder.
+    ``reference`` is :func:`weights_hash` of the champion as its version says; without it, of ``base`` as it is now.
 
     Raises:
         TrainingError: the process ended with an error; the message holds its last line.
     """
     output.mkdir(parents=True, exist_ok=True)
-    rows = output / "pairs.jsonl"
-    rows.write_text("".join(json.dumps(trl_row(pair), ensure_ascii=False) + "\n" for pair in pairs), encoding="utf-8")
-    resolved = Resolved(base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed)
-    config = output / "resolved.json"
-    config.write_text(resolved.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    log = output / "training.log"
+    with _alone(output) as held:
+        rows = output / "pairs.jsonl"
+        rows.write_text(
+            "".join(json.dumps(trl_row(pair) | {"user_id": pair.user_id}, ensure_ascii=False) + "\n" for pair in pairs),
+            encoding="utf-8",
+        )
+        resolved = Resolved(
+            base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
+            reference=reference or weights_hash(base),
+        )  # fmt: skip
+        config = output / "resolved.json"
+        config.write_text(resolved.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        with (output / "metrics.jsonl").open("w", encoding="utf-8") as told:
+
+            def tell(line: str) -> None:
+                told.write(line)
+                told.flush()
+                step = json.loads(line)
+                on_step(int(step["step"]), int(step["of"]), float(step["loss"]))
+
+            (output / OPEN).touch()
+            try:
+                _run(dpo, config, 0, tell, held)
+            finally:
+                (output / OPEN).unlink()
+        result = json.loads((output / "result.json").read_text(encoding="utf-8"))
+    return Trained(model=output / "model", **{**result, "history": tuple(result["history"])})
+
+
+def join(config: Path, rank: int) -> None:
+    """Be node ``rank`` (from 1 on) of the run that a ``resolved.json`` describes; return when it ends.
+
+    Raises:
+        TrainingError: the run has no such node, or it ended with an error.
+    """
+    dpo = Resolved.model_validate_json(config.read_text(encoding="utf-8")).dpo
+    if not 0 < rank < dpo.nodes:
+        raise TrainingError(f"no node {rank} in this training: dpo.nodes is {dpo.nodes}, the first is the stage's own")
+    with (config.parent / f"node-{rank}.lock").open("w") as held:
+        _run(dpo, config, rank, lambda line: None, held)
+
+
+def command(dpo: DpoConfig, config: Path, rank: int = 0) -> list[str]:
+    """The command line of one node."""
+    module = ["-m", "rlhi.learn.dpo", "--config", str(config)]
+    if dpo.world_size == 1 and dpo.deepspeed == 0:
+        return [sys.executable, *module]
+    # torchrun, not the deepspeed or accelerate launchers: these aborted at exit, or silently ran one process.
+    torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={dpo.processes}"]
+    if dpo.nodes == 1:
+        return [*torchrun, f"--master_port={_free_port()}", *module]
+    # Static: ranks are told, so that the first process, which writes the model, is on the stage's own node.
+    return [
+        *torchrun, f"--nnodes={dpo.nodes}", f"--node_rank={rank}", "--rdzv_backend=static",
+        f"--rdzv_endpoint={dpo.rendezvous}", "--rdzv_id=rlhi", *module,
+    ]  # fmt: skip
+
+
+def _run(dpo: DpoConfig, config: Path, rank: int, tell: Callable[[str], None], held: IO[str]) -> None:
+    log = config.parent / ("training.log" if rank == 0 else f"training-{rank}.log")
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            _command(dpo, config), env=_environment(dpo), stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+            command(dpo, config, rank), env=_environment(dpo), stdout=subprocess.PIPE, stderr=errors, text=True,
+            pass_fds=[held.fileno()],
+        )  # fmt: skip
         assert process.stdout is not None
         try:
-            with (output / "metrics.jsonl").open("w", encoding="utf-8") as metrics:
-                for line in process.stdout:
-                    if line.startswith('{"step"'):
-                        metrics.write(line)
-                        metrics.flush()
-                        step = json.loads(line)
-                        on_step(int(step["step"]), int(step["of"]), float(step["loss"]))
+            for line in process.stdout:
+                if line.startswith('{"step"'):
+                    tell(line)
             code = process.wait()
         finally:
             if process.poll() is None:
@@ -79,22 +159,14 @@ def train(
                 process.wait()
     if code != 0:
         raise TrainingError(f"training ended with code {code}: {_last_line(log)} (whole log: {log})")
-    result = json.loads((output / "result.json").read_text(encoding="utf-8"))
-    return Trained(
-        output / "model", result["engine"], result["trainer"], result["world_size"], result["pairs"],
-        result["too_long"], tuple(result["history"]),
-    )  # fmt: skip
 
 
-def _command(dpo: DpoConfig, config: Path) -> list[str]:
-    module = ["-m", "rlhi.learn.dpo", "--config", str(config)]
-    if dpo.processes == 1 and dpo.deepspeed == 0:
-        return [sys.executable, *module]
-    # torchrun, not the deepspeed or accelerate launchers: these aborted at exit, or silently ran one process.
-    return [
-        sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={dpo.processes}",
-        f"--master_port={_free_port()}", *module,
-    ]  # fmt: skip
+@contextmanager
+def _alone(output: Path) -> Iterator[IO[str]]:
+    """Hold a run's folder. The process inherits the lock: an orphan has it until it ends, and only then do we begin."""
+    with (output / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield held
 
 
 def _environment(dpo: DpoConfig) -> dict[str, str]:
@@ -118,5 +190,6 @@ def _free_port() -> int:
 def _last_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     ours = [line for line in lines if line.startswith("rlhi:")]
-    errors = [line for line in lines if "Error" in line]
+    # Not torchrun's own, which only says that a rank failed.
+    errors = [line for line in lines if re.search(r"(Error|Exception): \S", line) and "ChildFailed" not in line]
     return ([*ours[:1]] or errors[-1:] or lines[-1:] or ["no word of why"])[0][:500]

@@ -14,10 +14,12 @@ from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
 from rlhi.learn.comparisons import preferred, prompt_before
 from rlhi.learn.filters import speaks, unfit
+from rlhi.learn.reward import RewardError
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
 
 MARGIN = "margin too small"
+ALIKE = "all candidates have one reward"
 
 
 @dataclass(slots=True)
@@ -29,9 +31,10 @@ class Dropped:
 
 @dataclass(slots=True)
 class Spread:
-    """Group statistics of the rewards of candidates: means over requests, in log-odds."""
+    """Group statistics of the rewards of candidates: means over requests, in log-odds; ``flat`` ones have no spread."""
 
     groups: int = 0
+    flat: int = 0
     deviation: float = 0.0
     best_to_worst: float = 0.0
 
@@ -40,8 +43,21 @@ class Spread:
         mean = sum(scores) / len(scores)
         deviation = (sum((score - mean) ** 2 for score in scores) / len(scores)) ** 0.5
         self.groups += 1
+        self.flat += max(scores) == min(scores)
         self.deviation += (deviation - self.deviation) / self.groups
         self.best_to_worst += (max(scores) - min(scores) - self.best_to_worst) / self.groups
+
+    def check(self) -> None:
+        """Refuse rewards that tell no candidate from another.
+
+        Raises:
+            RewardError: in all of several groups of candidates every reward is the same.
+        """
+        if self.flat == self.groups and self.flat > 1:
+            raise RewardError(
+                f"the rewards of candidates have no variance in any of {self.flat} groups: the reward model tells no "
+                "answer from another; look at models/reward/metrics.json, and at whether data/candidates differ"
+            )
 
 
 @dataclass(slots=True)
@@ -119,6 +135,9 @@ class PairMaker:
             talk = self.talks[conversation_id]
             scores = self._scores(talk, at, texts)
             self.spread.add(scores)
+            if max(scores) == min(scores):
+                self.dropped.reasons[ALIKE] += 1
+                continue
             worst = min(range(len(texts)), key=lambda place: (scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-scores[place], place))
             reasons = [self._unfit(texts[place], texts[worst], "") for place in ranked]

@@ -61,6 +61,11 @@ class RewardHead:
         size = len(FEATURES)
         return cls(np.zeros(size), np.ones(size), np.zeros(1), np.zeros((0, 1)), np.zeros((1, size)))
 
+    @property
+    def is_neutral(self) -> bool:
+        """True for a head that finds all answers alike because it was trained on nothing."""
+        return not self.weights.any()
+
     def attach(self, embedder: Embedder) -> RewardHead:
         """Give the head the sentence embedder that its directions were found with."""
         self._embedder = embedder

@@ -11,34 +11,59 @@ from rlhi.contracts import Message, to_record
 from rlhi.models.base import ModelError, Sampling
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import OpenAI, OpenAIError
 
 PARALLEL = 8
 TIMEOUT_SECONDS = 120.0
+RETRIES = 3
+
+
+class EndpointTimeout(ModelError):
+    """An endpoint took a request and gave no answer in time, however often it was asked."""
 
 
 class OpenAIChatModel:
-    """``ChatModel`` over ``URL#MODEL``; an empty URL is ``$OPENAI_BASE_URL``. The key is ``$OPENAI_API_KEY``."""
+    """``ChatModel`` over ``URL#MODEL``; an empty URL is ``$OPENAI_BASE_URL``. The key is ``$OPENAI_API_KEY``.
 
-    def __init__(self, address: str) -> None:
+    A request is given up after ``timeout`` seconds and sent again ``retries`` times.
+    """
+
+    def __init__(self, address: str, timeout: float = TIMEOUT_SECONDS, retries: int = RETRIES) -> None:
         url, _, model = address.rpartition("#")
         self.url = url or os.environ.get("OPENAI_BASE_URL", "")
         self.name = model
         if not self.url or not model:
             raise ModelError(f"openai:{address} should read openai:http://HOST:PORT/v1#MODEL")
+        self.timeout, self.retries = timeout, retries
+
+    def client(self) -> OpenAI:
+        """A client of the endpoint; it retries by itself."""
+        from openai import OpenAI
+
+        return OpenAI(
+            base_url=self.url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=self.timeout,
+            max_retries=self.retries,
+        )  # fmt: skip
+
+    def told(self, error: OpenAIError) -> ModelError:
+        """An error of the client as one of ours, in one line."""
+        from openai import APITimeoutError
+
+        if isinstance(error, APITimeoutError):
+            return EndpointTimeout(
+                f"{self.url} ({self.name}) gave no answer within {self.timeout:g} s, {self.retries + 1} times: it is "
+                "overloaded or hangs, look at it and run the same command again"
+            )
+        return ModelError(f"{self.url} ({self.name}): {str(error).splitlines()[0]}")
 
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
         """``sampling.n`` replies a conversation, several conversations at a time; the client retries.
 
         Raises:
+            EndpointTimeout: the endpoint gives no answer in time.
             ModelError: the endpoint does not answer, or answers with fewer replies than asked.
         """
-        from openai import OpenAI
-
-        client = OpenAI(
-            base_url=self.url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=TIMEOUT_SECONDS, max_retries=3
-        )
-        with client, ThreadPoolExecutor(PARALLEL) as pool:
+        with self.client() as client, ThreadPoolExecutor(PARALLEL) as pool:
             return list(pool.map(lambda at: self._one(client, batch[at], sampling, at), range(len(batch))))
 
     def _one(self, client: OpenAI, messages: Sequence[Message], sampling: Sampling, at: int) -> list[str]:
@@ -54,7 +79,7 @@ class OpenAIChatModel:
                 seed=(sampling.seed + at) % 2**31,
             )
         except OpenAIError as error:
-            raise ModelError(f"{self.url} ({self.name}): {str(error).splitlines()[0]}") from None
+            raise self.told(error) from None
         texts = [choice.message.content or "" for choice in answer.choices]
         if len(texts) != sampling.n:
             raise ModelError(f"{self.url} ({self.name}) gave {len(texts)} replies, {sampling.n} were asked for")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from rlhi.contracts import Message, to_record
-from rlhi.models.base import Answer, ModelError, Usage
-from rlhi.models.openai_api import PARALLEL, TIMEOUT_SECONDS, OpenAIChatModel
+from rlhi.models.base import Answer, Usage
+from rlhi.models.openai_api import PARALLEL, OpenAIChatModel
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -40,14 +39,10 @@ class OpenAIStructuredModel(OpenAIChatModel):
         """One validated answer for each conversation, several at a time; ``None`` after ``tries`` wrong replies.
 
         Raises:
+            EndpointTimeout: the endpoint gives no answer in time.
             ModelError: the endpoint does not answer.
         """
-        from openai import OpenAI
-
-        client = OpenAI(
-            base_url=self.url, api_key=os.environ.get("OPENAI_API_KEY", "none"), timeout=TIMEOUT_SECONDS, max_retries=3
-        )
-        with client, ThreadPoolExecutor(PARALLEL) as pool:
+        with self.client() as client, ThreadPoolExecutor(PARALLEL) as pool:
             return list(pool.map(lambda messages: self._answer(client, messages, shape), batch))
 
     def _answer(self, client: OpenAI, messages: Sequence[Message], shape: type[Answer]) -> Answer | None:
@@ -83,11 +78,11 @@ class OpenAIStructuredModel(OpenAIChatModel):
             )
         except BadRequestError as error:
             if not self._knows_schemas:
-                raise ModelError(f"{self.url} ({self.name}): {str(error).splitlines()[0]}") from None
+                raise self.told(error) from None
             self._knows_schemas = False
             return self._reply(client, messages, shape)
         except OpenAIError as error:
-            raise ModelError(f"{self.url} ({self.name}): {str(error).splitlines()[0]}") from None
+            raise self.told(error) from None
         with self._lock:
             self.usage.calls += 1
             if reply.usage is not None:

@@ -19,7 +19,7 @@ from rlhi.contracts import (
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.stages import incoming
 from rlhi.stages.ingest import conversations
-from rlhi.stages.learn import TRAINING
+from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
 
 EXAMPLES = 6

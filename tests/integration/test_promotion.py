@@ -15,7 +15,7 @@ from rlhi.contracts import Message
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.conclude import conclude
-from rlhi.stages.learn import TRAINING
+from rlhi.stages.training import TRAINING
 from tests.support.cycles import COLLECT, run_cycle
 from tests.support.spaces import land_talk, make_space
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -14,12 +16,14 @@ class Endpoint:
         self.replies = [reply]
         self.asked: list[dict[str, object]] = []
         self.status = 200
+        self.delay = 0.0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append(body)
+                time.sleep(outer.delay)
                 reply = outer.replies[min(len(outer.asked), len(outer.replies)) - 1]
                 choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}
                 usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
@@ -29,7 +33,8 @@ class Endpoint:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                with suppress(BrokenPipeError, ConnectionResetError):  # who asked may have given up
+                    self.wfile.write(data)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""

@@ -16,7 +16,7 @@ from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewri
 from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.learn.pairs import PairMaker, lesson, training_set
+from rlhi.learn.pairs import ALIKE, Dropped, PairMaker, Spread, lesson, training_set
 from rlhi.learn.reward import RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
@@ -135,7 +135,23 @@ def test_pairs_are_best_against_worst_and_drops_have_reasons() -> None:
     assert made.margin == pytest.approx(0.8)
     assert making.spread.best_to_worst == pytest.approx(0.8) and making.spread.deviation == pytest.approx(0.4)
     assert not list(making.pairs(rewritten(PROSE, PROSE), sampled("One two three.", "Two three four.")))
+    assert not list(making.pairs([], sampled("One two three.", "Two three four five.")))
     assert making.dropped.reasons["copy or empty"] == 1 and making.dropped.reasons["margin too small"] == 1
+    assert (making.dropped.reasons[ALIKE], making.spread.flat, making.spread.groups) == (1, 1, 3)
+
+
+def test_rewards_without_variance_in_every_group_are_an_error_and_in_some_a_count() -> None:
+    talks = {name: talk("How?", PROSE, name=name) for name in ("s", "t", "u")}
+    flat = [replace(row, conversation_id=name) for name in "st" for row in sampled("One two three.", "Two three four.")]
+    making = replace(maker(talks["t"]), talks=talks)
+    assert not list(making.pairs([], flat))
+    with pytest.raises(RewardError, match="no variance in any of 2 groups"):
+        making.spread.check()
+    some = [*flat, *(replace(row, conversation_id="u") for row in sampled("One two three.", PROSE))]
+    making = replace(making, spread=Spread(), dropped=Dropped())
+    assert len(list(making.pairs([], some))) == 1
+    making.spread.check()
+    assert (making.dropped.reasons[ALIKE], making.spread.groups) == (2, 3)
 
 
 def test_no_pair_without_a_difference_whatever_the_margin() -> None:

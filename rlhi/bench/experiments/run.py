@@ -20,13 +20,13 @@ from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.world import FULL, QUICK, Size
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
-from rlhi.learn.dpo import TrainingError
+from rlhi.learn.resolved import TrainingError
 from rlhi.ledger import champion
 from rlhi.models.local import quiet
 from rlhi.models.prepare import policy_path
 from rlhi.stages import StageError
 from rlhi.stages.conclude import conclude
-from rlhi.stages.learn import TRAINING
+from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, write_json
 
 Before = Mapping[str, tuple[float, float]]

@@ -1,0 +1,84 @@
+"""params.yaml as pydantic models: one section a stage, every name checked, every default here.
+
+The comments in params.yaml say what each number is for and which sentence of the paper it comes from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from rlhi.config.base import ModelsConfig, SamplingConfig, Section, SplitConfig, Told
+from rlhi.config.collect import (
+    ClaimGroup,
+    FeedbackConfig,
+    FeedbackLlmConfig,
+    IngestConfig,
+    PersonaLlmConfig,
+    PersonasConfig,
+    PiiKind,
+)
+from rlhi.config.evaluate import DriftConfig, EvaluateConfig, GainConfig, GateConfig, GuardConfig
+from rlhi.config.learn import (
+    CandidatesConfig,
+    DpoConfig,
+    Method,
+    PairsConfig,
+    RewardConfig,
+    RewritesConfig,
+    TrainingLimits,
+)
+
+__all__ = [
+    "CandidatesConfig", "ClaimGroup", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",
+    "FeedbackConfig", "FeedbackLlmConfig", "GainConfig", "GateConfig", "GuardConfig", "IngestConfig", "Method",
+    "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "RewardConfig",
+    "RewritesConfig", "SamplingConfig", "Section", "SplitConfig", "Told", "TrainingLimits", "load_params",
+]  # fmt: skip
+
+
+class ConfigError(ValueError):
+    """params.yaml cannot be used; the message is one line that names the parameter and the remedy."""
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: int = 0
+    models: ModelsConfig = ModelsConfig()
+    split: SplitConfig = SplitConfig()
+    ingest: IngestConfig = IngestConfig()
+    feedback: FeedbackConfig = FeedbackConfig()
+    personas: PersonasConfig = PersonasConfig()
+    rewrites: RewritesConfig = RewritesConfig()
+    candidates: CandidatesConfig = CandidatesConfig()
+    reward: RewardConfig = RewardConfig()
+    pairs: PairsConfig = PairsConfig()
+    dpo: DpoConfig = DpoConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    drift: DriftConfig = DriftConfig()
+    gate: GateConfig = GateConfig()
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        ConfigError: the file is missing, is no YAML, or holds an unknown name or a value out of range.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is missing: run `rlhi init` here, or name a workspace with --workspace") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+    try:
+        return Params.model_validate(loaded or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigError(f"{path}: unknown parameter {name!r}; remove it or correct its spelling") from None
+        raise ConfigError(f"{path}: {name}: {first['msg']} (it is {first['input']!r})") from None

@@ -1,0 +1,47 @@
+"""What every section of params.yaml is made of, and the sections that several stages read."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Told = Literal["own", "shuffled", "none"]
+"""Which persona is told: the user's, another user's, or none; the last two are controls of an experiment."""
+
+
+class Section(BaseModel):
+    """A part of params.yaml: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SamplingConfig(Section):
+    """How text is sampled: tokens are the model's own."""
+
+    temperature: float = Field(default=0.9, ge=0)
+    top_k: int = Field(default=50, ge=1)
+    max_new_tokens: int = Field(default=96, ge=1)
+    context_tokens: int = Field(default=768, ge=64)
+    batch: int = Field(default=96, ge=1)
+
+
+class ModelsConfig(Section):
+    """Backends by name: ``local:PATH``, ``openai:http://host:8000/v1#name``, ``scripted:FILE``."""
+
+    policy: str = "champion"
+    rewriter: str = "champion"
+    embedder: str = "embedded"
+
+
+class SplitConfig(Section):
+    """Who is held out: a salted hash of the user, fixed for the workspace's life."""
+
+    held_out: float = Field(default=0.4, gt=0, lt=1)
+    salt: str = "rlhi"
+
+    def holds_out(self, user_id: str) -> bool:
+        """True when this user's turns may only be measured on, never learned from."""
+        digest = hashlib.sha256(f"{self.salt}\0{user_id}".encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64 < self.held_out

@@ -1,0 +1,58 @@
+"""Sections of the evaluate flow: evaluate, drift, gate."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from rlhi.config.base import SamplingConfig, Section, Told
+
+
+class EvaluateConfig(Section):
+    """What held-out users see: ``requests`` each, ``samples`` replies each, by champion and challenger."""
+
+    persona: Told = "own"
+    users: int = Field(default=48, ge=1)
+    requests: int = Field(default=2, ge=1)
+    samples: int = Field(default=2, ge=1)
+    pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
+    resamples: int = Field(default=2000, ge=100)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    sampling: SamplingConfig = SamplingConfig()
+
+
+class DriftConfig(Section):
+    """Evidently on the user's side of new conversations against the former cycles'."""
+
+    max_share: float = Field(default=0.5, gt=0, le=1)
+    min_rows: int = Field(default=30, ge=2)
+
+
+class GainConfig(Section):
+    """A gain that must be shown: the interval's lower bound above ``margin``."""
+
+    margin: float = 0.0
+    required: bool = False
+
+
+class GuardConfig(Section):
+    """A loss that must not happen: the challenger's mean at most ``max_drop`` below the champion's."""
+
+    max_drop: float = Field(default=0.05, ge=0)
+    required: bool = False
+
+
+class GateConfig(Section):
+    """What a promotion needs. ``drift: refuse`` lets drift alone refuse, ``report`` only records it."""
+
+    gains: dict[str, GainConfig] = {
+        "satisfaction": GainConfig(),
+        "preference": GainConfig(required=True),
+    }
+    guards: dict[str, GuardConfig] = {
+        "instructions": GuardConfig(max_drop=0.1, required=True),
+        "fluency": GuardConfig(max_drop=0.05, required=True),
+        "choices": GuardConfig(max_drop=0.1),
+    }
+    drift: Literal["refuse", "report"] = "refuse"

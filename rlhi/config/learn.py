@@ -1,0 +1,103 @@
+"""Sections of the learn flow: rewrites, candidates, reward, pairs, dpo."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from rlhi.config.base import SamplingConfig, Section, Told
+
+
+class RewritesConfig(Section):
+    """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each.
+
+    ``guidance`` is what the rewriter is told: the user's words and persona, the persona only, or neither (controls).
+    """
+
+    turns: int = Field(default=60, ge=0)
+    tries: int = Field(default=4, ge=1)
+    guidance: Literal["words", "persona", "none"] = "words"
+    sampling: SamplingConfig = SamplingConfig()
+
+
+class CandidatesConfig(Section):
+    """User-based rewards: at most ``prompts`` requests a cycle, drawn by seed, ``n`` samples each."""
+
+    prompts: int = Field(default=48, ge=0)
+    n: int = Field(default=8, ge=2)
+    persona_only: bool = False
+    sampling: SamplingConfig = SamplingConfig()
+
+
+class RewardConfig(Section):
+    """The persona-conditioned reward head on frozen features."""
+
+    l2: float = Field(default=0.2, gt=0, description="of each comparison")
+    persona_dimensions: int = Field(default=16, ge=1)
+    min_pairs: int = Field(default=8, ge=1)
+
+
+class PairsConfig(Section):
+    """Which comparisons are worth learning from. ``persona`` is the one that the reward model judges by."""
+
+    filter: bool = True
+    persona: Told = "own"
+    min_margin: float = Field(default=0.5, ge=0)
+    max_per_user: int = Field(default=8, ge=1)
+    max_users: int = Field(default=0, ge=0, description="0 for all")
+    max_longer: float = Field(default=5.0, gt=0)
+    replay: float = Field(default=0.3, ge=0, le=1)
+
+
+Method = Literal["dpo", "sft", "kto"]
+
+
+class TrainingLimits(Section):
+    """Where training stops with a named reason (:mod:`rlhi.learn.guards`)."""
+
+    same_answer: float = Field(default=0.9, gt=0, le=1, description="share of the pairs with one and the same answer")
+    too_long: float = Field(default=0.5, gt=0, le=1, description="share of the pairs left out for their length")
+    loss: float = Field(default=20.0, gt=0)
+    chosen_reward: float = Field(default=-10.0, lt=0, description="beta times the chosen answer's log-ratio, in nats")
+    patience: int = Field(default=3, ge=1, description="steps in a row that may break a bound")
+
+
+class DpoConfig(Section):
+    """Persona-conditioned DPO through TRL; ``deepspeed`` is a ZeRO stage, 0 for none.
+
+    ``processes`` run on each of ``nodes``; several nodes meet at ``rendezvous``, ``HOST:PORT`` of the first.
+    """
+
+    method: Method = "dpo"
+    min_new_pairs: int = Field(default=24, ge=1)
+    max_pairs: int = Field(default=80, ge=1)
+    user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's pairs weigh together, at most")
+    epochs: float = Field(default=1, gt=0)
+    learning_rate: float = Field(default=4e-4, gt=0)
+    beta: float = Field(default=0.1, gt=0)
+    batch: int = Field(default=2, ge=1)
+    accumulation: int = Field(default=4, ge=1)
+    max_length: int = Field(default=384, ge=32)
+    lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
+    precision: Literal["bf16", "fp32"] = "bf16"
+    processes: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1)
+    rendezvous: str = Field(default="", pattern=r"^(|.+:[0-9]+)$")
+    deepspeed: Literal[0, 1, 2, 3] = 0
+    gradient_checkpointing: bool = False
+    share_prompt: bool = Field(default=True, description="compute the prompt of a pair once where the model allows it")
+    save_steps: int = Field(default=20, ge=0, description="0 writes no checkpoints")
+    report_to: tuple[str, ...] = ()
+    limits: TrainingLimits = TrainingLimits()
+
+    @property
+    def world_size(self) -> int:
+        """Processes on all nodes together."""
+        return self.processes * self.nodes
+
+    @model_validator(mode="after")
+    def _nodes_meet(self) -> DpoConfig:
+        if self.nodes > 1 and not self.rendezvous:
+            raise ValueError("dpo.nodes above 1 needs dpo.rendezvous, HOST:PORT of the first node")
+        return self

@@ -1,0 +1,99 @@
+"""No user steers the model alone: a user's pairs weigh in the loss together as much as ``dpo.user_cap`` pairs at most.
+
+TRL averages the losses of a batch. A row's log-probabilities are all that its loss has of the weights, so a row is
+weighed where these leave the model: their values stay, their gradient is scaled. The figures that are told are
+therefore the unweighted ones.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel, Trainer
+
+WEIGHT = "weight"
+"""The column of a row's weight, 1 where it is missing."""
+
+Example = dict[str, object]
+
+
+def user_weights(users: Sequence[str], cap: float) -> list[float]:
+    """A weight for each row of these users: 1, or for a user of more than ``cap`` rows ``cap`` shared among them.
+
+    >>> user_weights(["a", "a", "a", "a", "b"], 2)
+    [0.5, 0.5, 0.5, 0.5, 1.0]
+    """
+    counted = Counter(users)
+    return [min(1.0, cap / counted[user]) for user in users]
+
+
+class WeighedRows:
+    """Goes before TRL's DPO and KTO trainers: each row's loss counts as its column ``weight`` says."""
+
+    _weights: Tensor | None = None
+    _weighing = False
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()  # type: ignore[misc]
+        if WEIGHT not in self._signature_columns:  # type: ignore[has-type]
+            self._signature_columns = [*self._signature_columns, WEIGHT]  # type: ignore[has-type]
+
+    def _compute_loss(self, model: object, inputs: dict[str, Tensor], return_outputs: bool) -> Tensor:
+        if not self._weighing:
+            self._weighing = True
+            # A forward pass on packed rows has to be in place first: its answers are rows again when it returns.
+            getattr(self, "_share", lambda: None)()
+            self._weigh(_bare(self))
+        rest = {name: value for name, value in inputs.items() if name != WEIGHT}
+        self._weights = inputs.get(WEIGHT)
+        try:
+            loss: Tensor = super()._compute_loss(model, rest, return_outputs)  # type: ignore[misc]
+        finally:
+            self._weights = None
+        return loss
+
+    def _weigh(self, model: PreTrainedModel) -> None:
+        inner = model.forward
+
+        def forward(_model: PreTrainedModel, *args: object, **kwargs: object) -> object:
+            output = inner(*args, **kwargs)
+            values = getattr(output, "log_probs", None)
+            if self._weights is not None and values is not None:
+                # DPO's batch is all chosen, then all rejected answers.
+                weights = self._weights.repeat(values.shape[0] // self._weights.shape[0])[:, None].to(values.dtype)
+                output.log_probs = weights * values + (1 - weights) * values.detach()
+            return output
+
+        model.forward = types.MethodType(forward, model)
+
+
+def weigh(trainer: Trainer) -> None:
+    """Let a trainer of :func:`weighing` read the rows' weights; once it is made, for TRL makes the collator."""
+    trainer.data_collator = _collator(trainer.data_collator)
+
+
+def weighing(kind: type[Trainer]) -> type[Trainer]:
+    """A trainer's class with :class:`WeighedRows` before it, under its own name."""
+    return type(kind.__name__, (WeighedRows, kind), {})
+
+
+def _collator(inner: Callable[[list[Example]], dict[str, object]]) -> Callable[[list[Example]], dict[str, object]]:
+    def collate(examples: list[Example]) -> dict[str, object]:
+        import torch
+
+        return inner(examples) | {WEIGHT: torch.tensor([one[WEIGHT] for one in examples], dtype=torch.float32)}
+
+    return collate
+
+
+def _bare(trainer: object) -> PreTrainedModel:
+    """The model that a forward pass ends in, without what wraps it."""
+    from peft import PeftModel
+
+    model = trainer.accelerator.unwrap_model(trainer.model)  # type: ignore[attr-defined]
+    return model.get_base_model() if isinstance(model, PeftModel) else model

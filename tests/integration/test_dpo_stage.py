@@ -1,0 +1,126 @@
+"""The stage around training: what it leaves when it fails, what it resumes, and what a challenger carries."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rlhi import ledger, stages
+from rlhi.contracts import PreferencePair
+from rlhi.errors import explain
+from rlhi.learn.resolved import TrainingError, weights_hash
+from rlhi.learn.resume import COMPLETE
+from rlhi.stages.training import RUNS, TRAINING, join
+from rlhi.store import Workspace, read_json, write_table
+from tests.support.cycles import digest
+from tests.support.spaces import make_space
+from tests.support.training import made_pairs, make_pair
+
+FAST = {"min_new_pairs": 4, "max_pairs": 16, "batch": 2, "accumulation": 1, "epochs": 1, "lora_rank": 4}
+FORMER = {"champion": "v0.0.9", "lessons": []}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
+    """A workspace in a cycle, with pairs and a former challenger; copied by every test."""
+    root = tmp_path_factory.mktemp("spaces") / "made"
+    space = make_space(root, tiny_policy)
+    ledger.begin(root)
+    write_table(space.path("data/pairs"), PreferencePair, made_pairs(), user=lambda row: row.user_id)
+    (root / "models/challenger").mkdir(parents=True)
+    (root / "models/challenger" / "weights").write_text("the former challenger")
+    return root
+
+
+@pytest.fixture
+def space(made: Path, tmp_path: Path) -> Workspace:
+    """A copy of it."""
+    root = tmp_path / "space"
+    shutil.copytree(made, root, symlinks=True)
+    return Workspace(root)
+
+
+def configure(space: Workspace, **values: object) -> None:
+    """Change the section ``dpo``."""
+    file = space.path("params.yaml")
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    params["dpo"] = {**params["dpo"], **FAST, **values}
+    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+
+
+def failure(space: Workspace) -> str:
+    """What the stage says when it fails; the former challenger is still there."""
+    with pytest.raises(TrainingError) as error:
+        stages.run("dpo", space.root)
+    told = explain(error.value)
+    assert told is not None and "\n" not in told and "Traceback" not in told
+    assert space.path("models/challenger/weights").read_text() == "the former challenger"
+    return told
+
+
+def test_a_failed_training_is_one_line_and_leaves_the_former_challenger(space: Workspace) -> None:
+    configure(space, learning_rate=1e30, lora_rank=0)
+    assert "rlhi: training stopped: loss is nan at step 3: lower dpo.learning_rate" in failure(space)
+    pairs = [make_pair(at, "Always this one.", f"Not number {at}.") for at in range(8)]
+    write_table(space.path("data/pairs"), PreferencePair, pairs, user=lambda row: row.user_id)
+    assert "8 of 8 pairs have the same chosen answer" in failure(space)
+
+
+def test_a_champion_whose_weights_are_not_those_that_were_promoted_is_refused(space: Workspace) -> None:
+    configure(space)
+    champion = ledger.policy_path(space.root, "v0.1.0")
+    (champion / TRAINING).write_text('{"weights": "' + "0" * 64 + '"}', encoding="utf-8")
+    assert "the reference is not the champion" in failure(space)
+
+
+def test_the_challenger_carries_its_origin_and_the_work_is_cleaned_up(space: Workspace) -> None:
+    configure(space, save_steps=2)
+    left = space.path(RUNS) / "of-other-pairs"
+    left.mkdir(parents=True)
+    report = stages.run("dpo", space.root)
+    folder = space.path("models/challenger")
+    record, card = read_json(folder / TRAINING), (folder / "README.md").read_text(encoding="utf-8")
+    weights = weights_hash(ledger.policy_path(space.root, "v0.1.0"))
+    assert (record["champion"], record["method"], record["reference"]) == ("v0.1.0", "dpo", weights)
+    assert record["weights"] == weights_hash(folder) != weights
+    assert weights in card and "verdict | not yet" in card
+    assert not (folder / "weights").exists() and not any(space.path(RUNS).iterdir())
+    assert ("resumed from step", "0") in report.counts
+    from transformers import AutoModelForCausalLM
+
+    assert AutoModelForCausalLM.from_pretrained(folder).num_parameters() > 0
+
+
+def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(space: Workspace, tmp_path: Path) -> None:
+    configure(space, save_steps=2, batch=1)
+    other = Workspace(tmp_path / "undisturbed")
+    shutil.copytree(space.root, other.root, symlinks=True)
+    stages.run("dpo", other.root)
+    program = "import sys; from pathlib import Path; from rlhi import stages; stages.run('dpo', Path(sys.argv[1]))"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", program, str(space.root)], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 120
+    while not any(space.path(RUNS).glob(f"*/trainer/checkpoint-*/{COMPLETE}")):
+        assert killed.poll() is None and time.monotonic() < until, "no checkpoint was written"
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert space.path("models/challenger/weights").read_text() == "the former challenger"
+    report = stages.run("dpo", space.root)
+    assert int(dict(report.counts)["resumed from step"]) >= 2
+    assert digest(space.root, "models/challenger") == digest(other.root, "models/challenger")
+    assert not any(space.path(RUNS).iterdir())
+
+
+def test_a_node_that_finds_no_training_says_so(space: Workspace) -> None:
+    with pytest.raises(TrainingError, match="no training began in .* within 0.1 s"):
+        join(space, 1, 0.1)

@@ -1,0 +1,67 @@
+"""`rlhi export pairs`: the files are what `datasets` and TRL's trainers read as they are."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlhi.contracts import PreferencePair
+from rlhi.store import Workspace, write_table
+from tests.support.training import made_pairs
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """As much of a workspace as an export reads."""
+    space = Workspace(tmp_path_factory.mktemp("space"))
+    space.path("params.yaml").write_text("{}\n")
+    write_table(space.path("data/pairs"), PreferencePair, made_pairs(8), user=lambda row: row.user_id)
+    return space
+
+
+def export(space: Workspace, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, as a person runs it."""
+    program = "from rlhi.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, "--workspace", str(space.root), "export", "pairs", *arguments],
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "rows", "first"), [("dpo", 8, math.log(2)), ("sft", 8, None), ("kto", 16, 0.5)])
+def test_trl_reads_the_file_that_was_exported_for_it(
+    space: Workspace, tmp_path: Path, tiny_policy: Path, method: str, rows: int, first: float | None
+) -> None:
+    import trl
+    from datasets import load_dataset
+
+    out = tmp_path / "pairs.jsonl"
+    done = export(space, str(out), "--method", method)
+    assert (done.returncode, done.stdout) == (0, f"{rows} rows: {out}\n"), done.stderr
+    data = load_dataset("json", data_files=str(out), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(data) == rows and {"key", "user_id", "source", "persona_version", "reward_chosen"} <= set(
+        data.column_names
+    )
+    kind = method.upper()
+    arguments = getattr(trl, f"{kind}Config")(
+        output_dir=str(tmp_path / "trl"), per_device_train_batch_size=4, max_steps=1, use_cpu=True, bf16=False,
+        logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True,
+    )  # fmt: skip
+    trainer = getattr(trl, f"{kind}Trainer")(str(tiny_policy), args=arguments, train_dataset=data)
+    trainer.train()
+    loss = next(row["loss"] for row in trainer.state.log_history if "loss" in row)
+    assert loss == pytest.approx(first, abs=0.01) if first else 0 < loss < 10
+
+
+def test_standard_output_has_the_same_rows_and_no_pairs_are_one_line(space: Workspace, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in export(space).stdout.splitlines()]
+    assert {row["key"]: row["chosen"][0]["content"] for row in rows} == {p.key: p.chosen for p in made_pairs(8)}
+    assert rows[0]["prompt"][-1]["role"] == "user"
+    (tmp_path / "params.yaml").write_text("{}\n")
+    done = export(Workspace(tmp_path))
+    assert done.returncode == 1 and done.stderr == f"rlhi: {tmp_path} has no data/pairs yet: run `rlhi cycle`\n"

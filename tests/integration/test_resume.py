@@ -1,0 +1,68 @@
+"""A training that is killed with -9 goes on from its last checkpoint, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from rlhi.config import DpoConfig
+from rlhi.learn.launch import Trained
+from rlhi.learn.resume import COMPLETE, drop_unfinished, last_checkpoint, step_of
+from tests.support.training import run, run_and_kill
+
+STEPS = 16
+EVERY = 3
+WAYS = {
+    "LoRA": {"lora_rank": 4},
+    "full": {"lora_rank": 0, "precision": "fp32"},
+    "ZeRO-2 over two processes": {"lora_rank": 0, "processes": 2, "deepspeed": 2},
+    "KTO": {"lora_rank": 4, "method": "kto"},
+}
+
+
+def told(output: Path) -> list[dict[str, float]]:
+    """Every figure of every step as the process told it, but for the time it took and the count of tokens."""
+    rows = [json.loads(line) for line in (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in row.items() if key != "num_tokens"} for row in rows]
+
+
+def weights(done: Trained) -> bytes:
+    """The model's file."""
+    return (done.model / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_killed_training_ends_with_the_losses_and_the_weights_of_an_undisturbed_one(
+    tmp_path: Path, tiny_policy: Path, way: str
+) -> None:
+    config = DpoConfig.model_validate(
+        {"batch": 1, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": EVERY}
+        | ({"batch": 2, "epochs": 4} if "ZeRO" in way else {}) | WAYS[way]
+    )  # fmt: skip
+    undisturbed = run(tiny_policy, tmp_path / "undisturbed", config)
+    assert len(undisturbed.history) == STEPS and undisturbed.resumed_from == 0
+    step = random.randint(EVERY + 1, STEPS - 2)
+    run_and_kill(tiny_policy, tmp_path / "killed", config, step)
+    figures = {file: file.stat().st_mtime_ns for file in (tmp_path / "killed" / "trainer").glob("reference-*")}
+    resumed = run(tiny_policy, tmp_path / "killed", config)
+    assert resumed.resumed_from >= EVERY * ((step - 1) // EVERY), f"killed at {step}, began at {resumed.resumed_from}"
+    assert resumed.history == undisturbed.history, f"killed at step {step}"
+    assert told(tmp_path / "killed") == told(tmp_path / "undisturbed")
+    assert weights(resumed) == weights(undisturbed)
+    # The reference was not asked again.
+    assert bool(figures) == (config.deepspeed == 0)
+    assert {file: file.stat().st_mtime_ns for file in figures} == figures
+
+
+def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
+    assert last_checkpoint(tmp_path) is None and step_of(None) == 0
+    for step in (9, 10, 12):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    for step in (9, 10):
+        (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
+    assert step_of(last_checkpoint(tmp_path)) == 10
+    drop_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-9"]

@@ -1,0 +1,97 @@
+"""Training fails loudly: each cause is provoked in a real run, and comes back as one line that names it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlhi.config import DpoConfig
+from rlhi.contracts import PreferencePair, to_record
+from rlhi.learn.launch import train
+from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
+from tests.support.training import WORDS, made_pairs, make_pair, quiet, run
+
+FAST = {"batch": 2, "accumulation": 1, "epochs": 2, "lora_rank": 0, "precision": "fp32", "max_length": 256}
+EQUAL = [*made_pairs(15), make_pair(15, "the same words", "the same words")]
+ONE_ANSWER = [make_pair(at, "Always this one.", f"{WORDS[at % 8]} {at}") for at in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("config", "pairs", "said"),
+    [
+        ({}, EQUAL, "1 of 16 pairs have equal answers"),
+        ({}, ONE_ANSWER, "16 of 16 pairs have the same chosen answer ('Always this one.')"),
+        ({"max_length": 32}, None, "none of 16 pairs fits dpo.max_length=32 tokens"),
+        ({"learning_rate": 1e30}, None, "loss is nan at step 3: lower dpo.learning_rate"),
+        ({"learning_rate": 30.0, "method": "sft"}, None, "it explodes, lower dpo.learning_rate"),
+        ({"learning_rate": 1e39, "epochs": 0.25}, None, "weights hold no numbers"),
+        ({"beta": 1e-40}, None, "the gradient is 0 at 3 steps in a row"),
+        ({"learning_rate": 1.0, "beta": 0.5}, None, "the chosen answers collapse: rewards/chosen is -"),
+    ],
+    ids=["equal", "one answer", "too long", "NaN", "explosion", "last step", "no gradient", "collapse"],
+)  # fmt: skip
+def test_training_stops_with_a_named_reason(
+    tmp_path: Path, tiny_policy: Path, config: dict[str, object], pairs: list[PreferencePair] | None, said: str
+) -> None:
+    with pytest.raises(TrainingError) as error:
+        run(tiny_policy, tmp_path, DpoConfig.model_validate(FAST | config), pairs)
+    told = str(error.value)
+    assert "training ended with code 1: rlhi: training stopped: " in told
+    assert said in told and "\n" not in told
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_stopped_training_leaves_no_checkpoints_to_go_on_from(tmp_path: Path, tiny_policy: Path) -> None:
+    config = DpoConfig.model_validate(FAST | {"learning_rate": 1e30, "save_steps": 1})
+    with pytest.raises(TrainingError, match="loss is nan"):
+        run(tiny_policy, tmp_path, config)
+    assert len((tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()) >= 2
+    assert not (tmp_path / "trainer").exists()
+
+
+def test_a_template_that_outgrows_the_estimate_is_found_before_it_cuts_answers(
+    tmp_path: Path, tiny_policy: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    base = tmp_path / "base"
+    shutil.copytree(tiny_policy, base)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    wordy = "{% if message['role'] == 'assistant' %}" + "one two three " * 8 + "{% endif %}<|im_end|>"
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", wordy)
+    tokenizer.save_pretrained(base)
+    longest = max(len(tokenizer.encode(pair.rejected)) for pair in made_pairs())
+    prompts = [[to_record(message) for message in pair.prompt] for pair in made_pairs()]
+    prompt = max(len(tokenizer.apply_chat_template(one)["input_ids"]) for one in prompts)
+    config = DpoConfig.model_validate(FAST | {"max_length": prompt + longest + 10})
+    with pytest.raises(TrainingError, match=r"truncation would cut \d+ of 16 answers \(rejected_ids\)"):
+        run(base, tmp_path / "out", config)
+
+
+def test_fewer_processes_than_asked_for_do_not_train(tmp_path: Path, tiny_policy: Path) -> None:
+    (tmp_path / "pairs.jsonl").write_text("")
+    resolved = Resolved(
+        base=str(tiny_policy), pairs=str(tmp_path / "pairs.jsonl"), output=str(tmp_path), seed=0,
+        dpo=DpoConfig(processes=2),
+    )  # fmt: skip
+    config = tmp_path / "resolved.json"
+    config.write_text(resolved.model_dump_json(), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "rlhi.learn.dpo", "--config", str(config)], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "1 processes joined, dpo.processes asks for 2" in done.stderr.splitlines()[-1]
+
+
+def test_a_reference_other_than_the_champion_does_not_train(tmp_path: Path, tiny_policy: Path) -> None:
+    config = DpoConfig.model_validate(FAST)
+    with pytest.raises(TrainingError, match="the reference is not the champion: the weights in .* hash to"):
+        train(made_pairs(), tiny_policy, tmp_path, config, None, 0, quiet, reference="0" * 64)
+    resolved = json.loads((tmp_path / "resolved.json").read_text(encoding="utf-8"))
+    assert resolved["reference"] == "0" * 64
+    assert weights_hash(tiny_policy) == weights_hash(tiny_policy) != "0" * 64

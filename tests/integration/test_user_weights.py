@@ -1,0 +1,87 @@
+"""A user's pairs weigh together as much as the cap says: the gradient is that of the weighted mean of TRL's losses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlhi.config import DpoConfig
+from rlhi.learn.launch import provenance, trl_row
+from rlhi.learn.methods import make_trainer, trl_arguments
+from rlhi.learn.resolved import Resolved
+from rlhi.learn.weights import WEIGHT, WeighedRows, user_weights
+from tests.support.training import made_pairs
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Trainer
+
+USERS = ("often", "often", "often", "often", "once")
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=30), st.floats(0.5, 10))
+def test_no_user_weighs_more_than_the_cap_and_few_pairs_keep_their_weight(users: list[str], cap: float) -> None:
+    weights = user_weights(users, cap)
+    for name in set(users):
+        own = [weight for user, weight in zip(users, weights, strict=True) if user == name]
+        assert sum(own) == pytest.approx(min(len(own), cap)) and len(set(own)) == 1
+
+
+def trainer(base: Path, folder: Path, users: tuple[str, ...], **values: object) -> Trainer:
+    """The platform's trainer over one pair for each of these users' turns."""
+    folder.mkdir()
+    rows = folder / "pairs.jsonl"
+    pairs = made_pairs(len(users))
+    told = [trl_row(pair) | provenance(pair) | {"user_id": user} for pair, user in zip(pairs, users, strict=True)]
+    rows.write_text("".join(json.dumps(row) + "\n" for row in told), encoding="utf-8")
+    config = DpoConfig.model_validate(
+        {"batch": len(users), "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0} | values
+    )
+    run = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
+    return make_trainer(run, trl_arguments(run))[0]
+
+
+def gradients(one: Trainer, rows: list[int] | None = None) -> dict[str, torch.Tensor]:
+    """Of the loss of these rows as one batch."""
+    data = one._remove_unused_columns(one.train_dataset)
+    batch = one.data_collator([data[at] for at in rows or range(len(data))])
+    one.model.zero_grad()
+    one.model.train()
+    one.compute_loss(one.model, batch).backward()
+    return {name: weight.grad.clone() for name, weight in one.model.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("lora", [0, 4])
+def test_the_gradient_is_that_of_the_weighted_mean(tmp_path: Path, tiny_policy: Path, lora: int, shared: bool) -> None:
+    values = {"lora_rank": lora, "share_prompt": shared}
+    weighed = trainer(tiny_policy, tmp_path / "weighed", USERS, user_cap=2, **values)
+    assert isinstance(weighed, WeighedRows) and list(weighed.train_dataset[WEIGHT]) == [0.5] * 4 + [1.0]
+    plain = trainer(tiny_policy, tmp_path / "plain", tuple("abcde"), user_cap=2, **values)
+    assert not isinstance(plain, WeighedRows)
+    found, alone = gradients(weighed), [gradients(plain, [at]) for at in range(5)]
+    assert any(float(grad.abs().max()) > 1e-4 for grad in found.values())
+    for name, grad in found.items():
+        expected = sum(weight * one[name] for weight, one in zip([0.5] * 4 + [1.0], alone, strict=True)) / 5
+        assert float((grad - expected).abs().max()) < 1e-5, name
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_weighed_rows_train_and_the_loss_that_is_told_is_unweighted(
+    tmp_path: Path, tiny_policy: Path, method: str
+) -> None:
+    one = trainer(tiny_policy, tmp_path / method, USERS, user_cap=1, method=method, learning_rate=1e-2, epochs=8)
+    one.train()
+    losses = [row["loss"] for row in one.state.log_history if "loss" in row]
+    assert losses[0] == pytest.approx({"dpo": 0.693, "kto": 0.5}[method], abs=0.01)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_one_cap_for_all_is_no_weighing(tmp_path: Path, tiny_policy: Path) -> None:
+    one = trainer(tiny_policy, tmp_path / "even", USERS[:4], user_cap=8)
+    assert not isinstance(one, WeighedRows)

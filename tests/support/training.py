@@ -1,0 +1,72 @@
+"""Pairs to train a tiny model on, and ways to start, kill and repeat a training run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rlhi import ledger
+from rlhi.config import DpoConfig
+from rlhi.contracts import Message, PreferencePair
+from rlhi.learn.launch import Trained, train
+
+WORDS = ("sun", "water", "soil", "light", "pots", "seeds", "time", "care")
+
+
+def make_pair(at: int, chosen: str, rejected: str) -> PreferencePair:
+    """A pair of the user ``user{at}``."""
+    return PreferencePair(
+        f"key{at}", (Message("system", "You are a helpful assistant."), Message("user", f"How do I do {at}?")),
+        chosen, rejected, f"user{at}", f"talk{at}", 1, "rewrite", "", "", 1.0, 0.0,
+    )  # fmt: skip
+
+
+def made_pairs(count: int = 16) -> list[PreferencePair]:
+    """A list is preferred to a sentence, in varied words."""
+    return [
+        make_pair(at, f"- {WORDS[at % 8]}\n- {WORDS[at // 2 % 8]} {at}",
+                  f"There are many things such as {WORDS[at % 8]} {at}, which one can do in order to do that.")
+        for at in range(count)
+    ]  # fmt: skip
+
+
+def quiet(step: int, of: int, loss: float) -> None:
+    """Nothing to show in a test."""
+
+
+def zero(stage: int) -> dict[str, object] | None:
+    """The preset of a ZeRO stage; None for 0."""
+    return json.loads(ledger.template(f"deepspeed/zero{stage}.json")) if stage else None
+
+
+def run(base: Path, output: Path, config: DpoConfig, pairs: list[PreferencePair] | None = None) -> Trained:
+    """Train here and wait."""
+    return train(pairs or made_pairs(), base, output, config, zero(config.deepspeed), 0, quiet)
+
+
+def run_and_kill(base: Path, output: Path, config: DpoConfig, step: int) -> None:
+    """Train in a process of its own, and kill all of it with -9 as soon as ``step`` was told."""
+    program = "import sys; from tests.support.training import main; main(*sys.argv[1:])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(base), str(output), config.model_dump_json()], start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    told = output / "metrics.jsonl"
+    until = time.monotonic() + 240
+    while not told.exists() or told.read_text(encoding="utf-8").count("\n") < step:
+        if process.poll() is not None:
+            raise AssertionError(f"training ended before step {step}: {process.communicate()[1][-2000:]}")
+        assert time.monotonic() < until, f"training never came to step {step}"
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def main(base: str, output: str, config: str) -> None:
+    """What :func:`run_and_kill` starts."""
+    run(Path(base), Path(output), DpoConfig.model_validate_json(config))
