@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from rlhi.bench_cli import bench_app
 from rlhi.persona_cli import persona_app
 
 app = typer.Typer(
@@ -22,7 +23,6 @@ app = typer.Typer(
 )
 model_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
-bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 app.add_typer(persona_app, name="persona")
 
@@ -158,11 +158,14 @@ def quarantine(
 def label(
     rows: Annotated[Path, typer.Argument(help="jsonl: `context` (request, answer, follow-up) or a conversation.")],
     out: Annotated[Path, typer.Argument(help="The same rows with `label` and `probability`.")],
+    labeller: Annotated[
+        Literal["local", "accurate"], typer.Option(help="`accurate`: embeddings decide what is unclear; slower.")
+    ] = "local",
 ) -> None:
     """Label follow-up messages: what do they say of the answer before them?"""
     from rlhi.stages.files import label_file
 
-    done = label_file(rows, out)
+    done = label_file(rows, out, labeller)
     print(f"{done} rows labelled: {out}")
 
 
@@ -233,65 +236,3 @@ def prepare() -> None:
     from rlhi.models.prepare import prepare as make
 
     make(print)
-
-
-@bench_app.command("feedback")
-def bench_feedback(
-    quick: Annotated[bool, typer.Option("--quick", help="One split, smaller ensembles.")] = False,
-    train: Annotated[bool, typer.Option("--train", help="Instead, train on every row and write the head.")] = False,
-    as_json: Json = False,
-) -> None:
-    """The follow-up labeller, 5-fold by conversation, beside tf-idf with logistic regression; needs RLHI_DATA."""
-    from rlhi.bench.feedback import retrain
-    from rlhi.bench.feedback import run as bench
-
-    print(retrain() if train else bench(quick, as_json))
-
-
-@bench_app.command("persona")
-def bench_persona(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer users, one fold, no labeller.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Personas: hidden wishes recovered, and real held-out choices and ratings predicted; needs RLHI_DATA."""
-    from rlhi.bench.persona import run as bench
-
-    print(bench(quick, as_json))
-
-
-@bench_app.command("dpo")
-def bench_dpo(
-    quick: Annotated[bool, typer.Option("--quick", help="Half the pairs, one round.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Learning from pairs: pairs a second beside TRL's DPOTrainer, on the embedded model."""
-    from rlhi.bench.dpo import run as bench
-
-    print(bench(quick, as_json))
-
-
-@bench_app.command("pii")
-def bench_pii(as_json: Json = False) -> None:
-    """Redaction of personal data: precision and recall on this project's labelled texts, and texts a second."""
-    from rlhi.bench.pii import run as bench
-
-    print(bench(as_json))
-
-
-Rows = Annotated[int, typer.Option("--rows", min=100, help="Conversations in the generated log.")]
-
-
-@bench_app.command("ingest")
-def bench_ingest(rows: Rows = 1_000_000, as_json: Json = False) -> None:
-    """Taking in a large log, beside the same steps as a datatrove pipeline (pip install 'rlhi[bench]')."""
-    from rlhi.bench.ingest import bench_ingest as bench
-
-    print(bench(rows, as_json))
-
-
-@bench_app.command("increment")
-def bench_increment(rows: Rows = 1_000_000, as_json: Json = False) -> None:
-    """What one per cent more of a log costs, as a share of the whole."""
-    from rlhi.bench.ingest import bench_increment as bench
-
-    print(bench(rows, as_json))

@@ -1,0 +1,89 @@
+"""`rlhi bench ...`: our figure, the baseline's and the ratio of one run. Heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@bench_app.command("feedback")
+def bench_feedback(
+    context: typer.Context,
+    quick: Annotated[bool, typer.Option("--quick", help="One split, smaller ensembles.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Instead, train on every row and write the heads.")] = False,
+    agreement: Annotated[int, typer.Option(help="Instead, compare with a language model on so many follow-ups.")] = 0,
+    model: Annotated[str, typer.Option(help="That model: openai:http://HOST:PORT/v1#NAME.")] = "",
+    labels: Annotated[
+        Path | None, typer.Option(help="Labelled follow-ups to sample from, not the workspace's conversations.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The follow-up labeller, 5-fold by conversation, beside tf-idf with logistic regression.
+
+    Measuring and training need RLHI_DATA: its followup_labels.jsonl.gz, and its conversations.jsonl.gz for the texts
+    of the reader's labels, of which only ids are shipped.
+    """
+    if agreement:
+        from rlhi.bench.agreement import run as compare
+
+        print(compare(context.obj.resolve(), agreement, model, labels, as_json))
+        return
+    from rlhi.bench.feedback import retrain
+    from rlhi.bench.feedback import run as bench
+
+    print(retrain() if train else bench(quick, as_json))
+
+
+@bench_app.command("persona")
+def bench_persona(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer users, one fold, no labeller.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Personas: hidden wishes recovered, and real held-out choices and ratings predicted; needs RLHI_DATA."""
+    from rlhi.bench.persona import run as bench
+
+    print(bench(quick, as_json))
+
+
+@bench_app.command("dpo")
+def bench_dpo(
+    quick: Annotated[bool, typer.Option("--quick", help="Half the pairs, one round.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learning from pairs: pairs a second beside TRL's DPOTrainer, on the embedded model."""
+    from rlhi.bench.dpo import run as bench
+
+    print(bench(quick, as_json))
+
+
+@bench_app.command("pii")
+def bench_pii(as_json: Json = False) -> None:
+    """Redaction of personal data: precision and recall on this project's labelled texts, and texts a second."""
+    from rlhi.bench.pii import run as bench
+
+    print(bench(as_json))
+
+
+Rows = Annotated[int, typer.Option("--rows", min=100, help="Conversations in the generated log.")]
+
+
+@bench_app.command("ingest")
+def bench_ingest(rows: Rows = 1_000_000, as_json: Json = False) -> None:
+    """Taking in a large log, beside the same steps as a datatrove pipeline (pip install 'rlhi[bench]')."""
+    from rlhi.bench.ingest import bench_ingest as bench
+
+    print(bench(rows, as_json))
+
+
+@bench_app.command("increment")
+def bench_increment(rows: Rows = 1_000_000, as_json: Json = False) -> None:
+    """What one per cent more of a log costs, as a share of the whole."""
+    from rlhi.bench.ingest import bench_increment as bench
+
+    print(bench(rows, as_json))
