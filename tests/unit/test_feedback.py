@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ from rlhi.collect.labeller_training import (
     own_rows,
     training_rows,
 )
-from rlhi.config import FeedbackConfig
+from rlhi.config import FeedbackConfig, Params
 from rlhi.contracts import FEEDBACK_LABELS, Conversation, Role, Turn
 from rlhi.models.base import ModelError
 from rlhi.models.embedder import LocalEmbedder
@@ -349,6 +349,35 @@ def test_the_slower_labeller_is_shipped_too(embedder: LocalEmbedder) -> None:
     contexts = [(*REQUEST, "make it shorter"), (*REQUEST, "Thanks, that worked!"), (*REQUEST, "And what of rye?")]
     found = [decide(row, 0.5)[0] for row in labeller.label_probabilities(contexts)]
     assert found[:2] == ["reattempt_with_feedback", "positive_feedback"] and not found[2].startswith("reattempt")
+
+
+def test_the_default_labels_a_file_without_any_model_and_accurate_asks_for_the_embedder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rlhi.stages import backends
+    from rlhi.stages.files import label_file
+
+    def missing(params: object) -> object:
+        raise ModelError("no embedder here")
+
+    monkeypatch.setattr(backends, "embedder", missing)
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    rows.write_text(json.dumps({"context": [*REQUEST, "make it shorter"]}) + "\n", encoding="utf-8")
+    assert label_file(rows, out) == 1
+    assert json.loads(out.read_text(encoding="utf-8"))["label"] == "reattempt_with_feedback"
+    with pytest.raises(ModelError, match="no embedder here"):
+        label_file(rows, out, "accurate")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("local", Labeller), ("accurate", AccurateLabeller)])
+def test_the_stage_takes_the_labeller_that_the_parameters_name(
+    name: Literal["local", "accurate"], kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rlhi.stages import backends
+    from rlhi.stages.collect import follow_up_labeller
+
+    monkeypatch.setattr(backends, "embedder", lambda params: HashEmbedder())
+    assert type(follow_up_labeller(Params(feedback=FeedbackConfig(labeller=name)))) is kind
 
 
 def _data() -> Path:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from rlhi.bench.agreement import run as agree
+from rlhi.cli import app
 from rlhi.collect.feedback import decide, label_conversations
 from rlhi.collect.labeller_llm import MOST, LlmLabeller, messages
 from rlhi.config import FeedbackConfig
@@ -209,3 +211,10 @@ def test_agreement_without_a_model_or_without_follow_ups_is_one_clear_line(endpo
     (tmp_path / "bad.jsonl").write_text('{"label": "other"}\n', encoding="utf-8")
     with pytest.raises(StageError, match="bad.jsonl:1"):
         agree(tmp_path, 5, f"openai:{endpoint.url}#judge", tmp_path / "bad.jsonl", as_json=False)
+
+
+def test_the_command_compares_and_says_what_it_cost(endpoint: Endpoint, tmp_path: Path) -> None:
+    words = ["-w", str(tmp_path), "bench", "feedback", "--agreement", "3", "--model", f"openai:{endpoint.url}#judge"]
+    done = CliRunner().invoke(app, [*words, "--labels", str(label_file(tmp_path))])
+    assert done.exit_code == 0, done.output
+    assert "3 of 3 follow-ups answered by" in done.output and "cost: 3 requests" in done.output
