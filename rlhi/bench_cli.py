@@ -1,4 +1,4 @@
-"""`rlhi bench ...`: our figure, the baseline's and the ratio of one run. Heavy imports wait until they are needed."""
+"""`rlhi bench ...`: each prints our figure, the baseline's and the ratio of one run."""
 
 from __future__ import annotations
 
@@ -62,6 +62,17 @@ def bench_dpo(
     print(bench(quick, as_json))
 
 
+@bench_app.command("sample")
+def bench_sample(
+    quick: Annotated[bool, typer.Option("--quick", help="Half the prompts, one round.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sampling candidates: tokens a second beside `generate` per prompt, on the embedded model."""
+    from rlhi.bench.sample import run as bench
+
+    print(bench(quick, as_json))
+
+
 @bench_app.command("pii")
 def bench_pii(as_json: Json = False) -> None:
     """Redaction of personal data: precision and recall on this project's labelled texts, and texts a second."""
@@ -87,3 +98,17 @@ def bench_increment(rows: Rows = 1_000_000, as_json: Json = False) -> None:
     from rlhi.bench.ingest import bench_increment as bench
 
     print(bench(rows, as_json))
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(help="Which one: docs/experiments.md lists them.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Few users, few pairs: does it run at all?")] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Worlds to repeat it in.")] = 2,
+    directory: Annotated[Path, typer.Option("--dir", help="Where worlds and results are kept.")] = Path("experiments"),
+    policy: Annotated[Path | None, typer.Option(help="Folder of the base model, else the embedded one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """An experiment on simulated users: does this part of the method do what it is there for?"""
+    from rlhi.bench.experiments.run import run
+
+    print(run(name, quick, seeds, directory.resolve(), as_json, policy and policy.resolve()))

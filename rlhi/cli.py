@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from rlhi.bench_cli import bench_app
+from rlhi.bench_cli import bench_app, experiment
 from rlhi.persona_cli import persona_app
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ model_app = typer.Typer(help="The embedded models.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(bench_app, name="bench")
 app.add_typer(persona_app, name="persona")
+app.command()(experiment)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

@@ -91,6 +91,9 @@ class FeedbackConfig(Section):
     llm: FeedbackLlmConfig = FeedbackLlmConfig()
 
 
+Told = Literal["own", "shuffled", "none"]
+"""Which persona is told: the user's, another user's, or none; the last two are controls of an experiment."""
+
 ClaimGroup = Literal["wish", "topic", "expertise", "style", "language"]
 
 
@@ -117,10 +120,14 @@ class PersonasConfig(Section):
 
 
 class RewritesConfig(Section):
-    """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each."""
+    """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each.
+
+    ``guidance`` is what the rewriter is told: the user's words and persona, the persona only, or neither (controls).
+    """
 
     turns: int = Field(default=60, ge=0)
     tries: int = Field(default=4, ge=1)
+    guidance: Literal["words", "persona", "none"] = "words"
     sampling: SamplingConfig = SamplingConfig()
 
 
@@ -142,10 +149,14 @@ class RewardConfig(Section):
 
 
 class PairsConfig(Section):
-    """Which comparisons are worth learning from."""
+    """Which comparisons are worth learning from. ``persona`` is the one that the reward model judges by."""
 
+    filter: bool = True
+    persona: Told = "own"
     min_margin: float = Field(default=0.5, ge=0)
     max_per_user: int = Field(default=8, ge=1)
+    max_users: int = Field(default=0, ge=0, description="0 for all")
+    max_longer: float = Field(default=5.0, gt=0)
     replay: float = Field(default=0.3, ge=0, le=1)
 
 
@@ -172,6 +183,7 @@ class DpoConfig(Section):
 class EvaluateConfig(Section):
     """What held-out users see: ``requests`` each, ``samples`` replies each, by champion and challenger."""
 
+    persona: Told = "own"
     users: int = Field(default=48, ge=1)
     requests: int = Field(default=2, ge=1)
     samples: int = Field(default=2, ge=1)

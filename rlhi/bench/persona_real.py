@@ -22,7 +22,8 @@ from rlhi.collect.persona_topics import population, terms
 from rlhi.config import PersonasConfig, RewardConfig
 from rlhi.contracts import Claim, Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
-from rlhi.learn.reward import Comparison, RewardHead, train
+from rlhi.learn.comparisons import Comparison
+from rlhi.learn.reward import RewardHead, train
 from rlhi.models.base import Embedder
 
 OTHERS = 5  # other users whose persona is tried in place of the user's own
@@ -166,7 +167,7 @@ def _own(pair: Pair, persona_of: PersonaOf) -> str:
 
 def _comparison(pair: Pair, text: str) -> Comparison:
     better, worse = replace(pair.better, persona=text), replace(pair.worse, persona=text)
-    return Comparison(pair.user_id, text, better, worse)
+    return Comparison(pair.user_id, better, worse)
 
 
 def _prediction(what: str, wins: Sequence[Sequence[float]], users: Sequence[str]) -> Prediction:

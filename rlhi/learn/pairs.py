@@ -1,21 +1,23 @@
-"""Preference pairs worth learning from: from rewrites (UGR) and from rewards (UBR), filtered by the reward model."""
+"""Preference pairs worth learning from: from rewrites (UGR), from rewards (UBR) and from what users chose themselves.
+
+Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from rlhi.checks import fluency
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
-from rlhi.learn.reward import prompt_before
+from rlhi.learn.comparisons import preferred, prompt_before
+from rlhi.learn.filters import speaks, unfit
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
 
-FEWEST_WORDS = 3
-LEAST_FLUENCY = 0.9
+MARGIN = "margin too small"
 
 
 @dataclass(slots=True)
@@ -25,112 +27,130 @@ class Dropped:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
-def pairs(
-    rewrites: Iterable[Rewrite],
-    candidates: Iterable[Candidate],
-    talks: Mapping[str, Conversation],
-    personas: Mapping[str, Persona],
-    scorer: Scorer,
-    config: PairsConfig,
-    dropped: Dropped,
-) -> Iterator[PreferencePair]:
-    """At most ``config.max_per_user`` pairs a user, the widest margins first."""
-    made = [*_from_rewrites(rewrites, talks, personas, scorer, config, dropped)]
-    made += _from_candidates(candidates, talks, personas, scorer, config, dropped)
-    made.sort(key=lambda pair: (pair.user_id, -pair.margin, pair.key))
-    for _, rows in groupby(made, key=lambda pair: pair.user_id):
-        listed = list(rows)
-        dropped.reasons["over the user's share"] += max(0, len(listed) - config.max_per_user)
-        yield from listed[: config.max_per_user]
+@dataclass(slots=True)
+class Spread:
+    """Group statistics of the rewards of candidates: means over requests, in log-odds."""
+
+    groups: int = 0
+    deviation: float = 0.0
+    best_to_worst: float = 0.0
+
+    def add(self, scores: Sequence[float]) -> None:
+        """Take in the rewards of one request's candidates."""
+        mean = sum(scores) / len(scores)
+        deviation = (sum((score - mean) ** 2 for score in scores) / len(scores)) ** 0.5
+        self.groups += 1
+        self.deviation += (deviation - self.deviation) / self.groups
+        self.best_to_worst += (max(scores) - min(scores) - self.best_to_worst) / self.groups
 
 
-def _from_rewrites(
-    rewrites: Iterable[Rewrite],
-    talks: Mapping[str, Conversation],
-    personas: Mapping[str, Persona],
-    scorer: Scorer,
-    config: PairsConfig,
-    dropped: Dropped,
-) -> Iterator[PreferencePair]:
-    ordered = sorted(rewrites, key=lambda row: (row.conversation_id, row.turn_index, row.source, row.key))
-    for (conversation_id, turn_index, source), group in groupby(
-        ordered, key=lambda row: (row.conversation_id, row.turn_index, row.source)
-    ):
-        tries = [row for row in group if row.text and row.text != row.original]
-        if not tries or conversation_id not in talks:
-            dropped.reasons["copy or empty"] += 1
-            continue
-        maker = _Maker(talks[conversation_id], turn_index, personas)
-        scores = scorer.score([maker.scored(row.text) for row in tries])
-        best = max(range(len(tries)), key=lambda at: (scores[at], -at))
-        low = scorer.score([maker.scored(tries[0].original)])[0]
-        if not _worth(scores[best] - low, config):
-            dropped.reasons["margin too small"] += 1
-            continue
-        if not _speaks(tries[best].text):
-            dropped.reasons["chosen is no language"] += 1
-            continue
-        yield maker.pair(source, tries[best].text, tries[0].original, scores[best], low)
+@dataclass(slots=True)
+class PairMaker:
+    """Makes pairs and counts what gives none.
 
+    Args:
+        talks: conversations by id.
+        personas: by user; the one that a pair's prompt tells.
+        judged_by: by user; the one that the reward model is told (another only as a control).
+        seed: draws the users when there may not be all of them.
+    """
 
-def _from_candidates(
-    candidates: Iterable[Candidate],
-    talks: Mapping[str, Conversation],
-    personas: Mapping[str, Persona],
-    scorer: Scorer,
-    config: PairsConfig,
-    dropped: Dropped,
-) -> Iterator[PreferencePair]:
-    ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
-    for (conversation_id, turn_index), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
-        rows = [row for row in group if _speaks(row.text)]
-        if len(rows) < 2 or conversation_id not in talks:
-            dropped.reasons["fewer than two candidates speak"] += 1
-            continue
-        maker = _Maker(talks[conversation_id], turn_index, personas)
-        scores = scorer.score([maker.scored(row.text) for row in rows])
-        best = max(range(len(rows)), key=lambda at: (scores[at], -at))
-        worst = min(range(len(rows)), key=lambda at: (scores[at], at))
-        if not _worth(scores[best] - scores[worst], config):
-            dropped.reasons["margin too small"] += 1
-            continue
-        yield maker.pair("reward", rows[best].text, rows[worst].text, scores[best], scores[worst])
-
-
-def _worth(margin: float, config: PairsConfig) -> bool:
-    """A margin of 0 says nothing, whatever the configuration asks for."""
-    return margin > 0 and margin >= config.min_margin
-
-
-def _speaks(text: str) -> bool:
-    """False for the loops and scraps that a reward of form alone could favour: they must not be learned from."""
-    return len(text.split()) >= FEWEST_WORDS and fluency(text) >= LEAST_FLUENCY
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Pairs for one answer of one conversation."""
-
-    talk: Conversation
-    turn_index: int
+    talks: Mapping[str, Conversation]
     personas: Mapping[str, Persona]
+    judged_by: Mapping[str, Persona]
+    scorer: Scorer
+    config: PairsConfig
+    seed: int = 0
+    dropped: Dropped = field(default_factory=Dropped)
+    spread: Spread = field(default_factory=Spread)
 
-    @property
-    def persona(self) -> Persona | None:
-        return self.personas.get(self.talk.user_id)
+    def pairs(self, rewrites: Iterable[Rewrite], candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
+        """At most ``config.max_per_user`` pairs a user: the user's own choices first, then the widest margins."""
+        made = [*self._from_choices(), *self._from_rewrites(rewrites), *self._from_candidates(candidates)]
+        made.sort(key=lambda pair: (pair.user_id, pair.source != "explicit_choice", -pair.margin, pair.key))
+        users = sorted({pair.user_id for pair in made}, key=lambda user: content_key(self.seed, user))
+        kept = set(users[: self.config.max_users or None])
+        for user, rows in groupby(made, key=lambda pair: pair.user_id):
+            listed = list(rows)
+            if user not in kept:
+                self.dropped.reasons["of a user who was not drawn"] += len(listed)
+                continue
+            self.dropped.reasons["over the user's share"] += max(0, len(listed) - self.config.max_per_user)
+            yield from listed[: self.config.max_per_user]
 
-    def scored(self, text: str) -> Scored:
-        prompt = prompt_before(self.talk, self.turn_index)
-        return Scored(self.persona.text if self.persona else "", prompt, text)
+    def _from_choices(self) -> Iterator[PreferencePair]:
+        for talk in sorted(self.talks.values(), key=lambda row: row.conversation_id):
+            for at, turn in enumerate(talk.turns):
+                for _, chosen, rejected in preferred(turn):
+                    if not chosen.strip() or not rejected.strip():
+                        self.dropped.reasons["copy or empty"] += 1
+                        continue
+                    high, low = self._scores(talk, at, [chosen, rejected])
+                    yield self._pair(talk, at, "explicit_choice", chosen, rejected, high, low)
 
-    def pair(self, source: PairSource, chosen: str, rejected: str, high: float, low: float) -> PreferencePair:
-        persona = self.persona
+    def _from_rewrites(self, rewrites: Iterable[Rewrite]) -> Iterator[PreferencePair]:
+        ordered = sorted(rewrites, key=lambda row: (row.conversation_id, row.turn_index, row.source, row.key))
+        for (conversation_id, at, source), group in groupby(
+            ordered, key=lambda row: (row.conversation_id, row.turn_index, row.source)
+        ):
+            tries = [row for row in group if row.text and row.text != row.original]
+            if not tries or conversation_id not in self.talks:
+                self.dropped.reasons["copy or empty"] += 1
+                continue
+            talk, original = self.talks[conversation_id], tries[0].original
+            said = talk.turns[at + 1].content if at + 1 < len(talk.turns) else ""
+            reasons = [self._unfit(row.text, original, said) for row in tries]
+            fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
+            if not fit:
+                self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
+                continue
+            low, *scores = self._scores(talk, at, [original, *fit])
+            best = max(range(len(fit)), key=lambda place: (scores[place], -place))
+            if self._worth(scores[best] - low):
+                yield self._pair(talk, at, source, fit[best], original, scores[best], low)
+
+    def _from_candidates(self, candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
+        ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
+        for (conversation_id, at), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
+            texts = [row.text for row in group if speaks(row.text) or not self.config.filter]
+            if len(texts) < 2 or conversation_id not in self.talks:
+                self.dropped.reasons["fewer than two candidates speak"] += 1
+                continue
+            talk = self.talks[conversation_id]
+            scores = self._scores(talk, at, texts)
+            self.spread.add(scores)
+            worst = min(range(len(texts)), key=lambda place: (scores[place], place))
+            ranked = sorted(range(len(texts)), key=lambda place: (-scores[place], place))
+            reasons = [self._unfit(texts[place], texts[worst], "") for place in ranked]
+            best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
+            if best is None:
+                self.dropped.reasons[reasons[0]] += 1
+            elif self._worth(scores[best] - scores[worst]):
+                yield self._pair(talk, at, "reward", texts[best], texts[worst], scores[best], scores[worst])
+
+    def _unfit(self, chosen: str, rejected: str, said: str) -> str:
+        return unfit(chosen, rejected, said, self.config) if self.config.filter else ""
+
+    def _worth(self, margin: float) -> bool:
+        """A margin of 0 says nothing, whatever the configuration asks for."""
+        worth = margin > 0 and (margin >= self.config.min_margin or not self.config.filter)
+        self.dropped.reasons[MARGIN] += not worth
+        return worth
+
+    def _scores(self, talk: Conversation, at: int, texts: Sequence[str]) -> list[float]:
+        persona = self.judged_by.get(talk.user_id)
+        prompt = prompt_before(talk, at)
+        return self.scorer.score([Scored(persona.text if persona else "", prompt, text) for text in texts])
+
+    def _pair(
+        self, talk: Conversation, at: int, source: PairSource, chosen: str, rejected: str, high: float, low: float
+    ) -> PreferencePair:
+        persona = self.personas.get(talk.user_id)
         text, version = (persona.text, persona.version) if persona else ("", "")
-        prompt = with_persona(self.talk.turns[: self.turn_index], text)
-        where = (self.talk.conversation_id, self.turn_index, source)
+        where = (talk.conversation_id, at, source)
         return PreferencePair(
-            content_key(where, chosen, rejected, version), prompt, chosen, rejected, self.talk.user_id, *where[:2],
-            source, text, version, high, low,
+            content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), chosen, rejected,
+            talk.user_id, *where[:2], source, text, version, high, low,
         )  # fmt: skip
 
 

@@ -9,15 +9,15 @@ the answer's form (:mod:`rlhi.learn.features`), ``z`` the leading directions of 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rlhi.config import RewardConfig
-from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, content_key
+from rlhi.learn.comparisons import Comparison
 from rlhi.learn.features import NAMES, answer_features, claims_of
 from rlhi.models.base import Embedder, Scored
 
@@ -26,22 +26,9 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-# A user who talks all day must not be the only one the head listens to.
-COMPARISONS_PER_USER = 12
-
 
 class RewardError(ValueError):
     """There is too little to learn a reward from; the message says what is lacking."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """For this user, ``better`` is preferred to ``worse``. They may answer different requests of one user."""
-
-    user_id: str
-    persona: str
-    better: Scored
-    worse: Scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +116,15 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     better, worse = _form([one.better for one in comparisons]), _form([one.worse for one in comparisons])
     both = np.concatenate([better, worse])
     mean, scale = both.mean(0), both.std(0) + 1e-3
-    center, directions = _directions([one.persona for one in comparisons], embedder, config.persona_dimensions)
+    personas = [side.persona for one in comparisons for side in (one.better, one.worse)]
+    center, directions = _directions(personas, embedder, config.persona_dimensions)
     head = RewardHead(mean, scale, center, directions, np.zeros((len(directions) + 1, len(NAMES)))).attach(embedder)
-    who = np.stack([head._persona(one.persona) for one in comparisons])
-    rows = np.einsum("nd,nf->ndf", who, (better - worse) / scale).reshape(len(comparisons), -1)
-    users = [one.user_id for one in comparisons]
-    weight = np.array([1 / users.count(user) for user in users])
-    weight *= len(users) / weight.sum()
+    who = np.stack([head._persona(text) for text in personas]).reshape(len(comparisons), 2, -1)
+    sides = np.einsum("nsd,nsf->nsdf", who, (np.stack([better, worse], axis=1) - mean) / scale)
+    rows = (sides[:, 0] - sides[:, 1]).reshape(len(comparisons), -1)
+    shares = Counter(one.user_id for one in comparisons)
+    weight = np.array([1 / shares[one.user_id] for one in comparisons])
+    weight *= len(comparisons) / weight.sum()
     model = LogisticRegression(C=1 / config.l2, fit_intercept=False, max_iter=2000)
     # A comparison and its mirror image: the head has no side that it likes.
     model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)), np.tile(weight, 2))
@@ -153,58 +142,6 @@ def accuracy(head: RewardHead, comparisons: Sequence[Comparison]) -> RewardAccur
     means = [np.mean(values, axis=0) for values in right.values()]
     overall = np.mean(means, axis=0) if means else np.array([np.nan, np.nan])
     return RewardAccuracy(float(overall[0]), float(overall[1]), len(right), len(comparisons))
-
-
-def comparisons(
-    conversations: Iterable[Conversation],
-    feedback: Iterable[FeedbackTurn],
-    rewrites: Iterable[Rewrite],
-    personas: Mapping[str, Persona],
-) -> list[Comparison]:
-    """What a log itself says of better and worse.
-
-    A revision that its user accepted beats the answer it replaced, and an answer that a user went on from beats
-    one the same user complained about.
-    """
-    talks = {talk.conversation_id: talk for talk in conversations}
-    revised = [row for row in rewrites if row.source == "observed_revision" and row.conversation_id in talks]
-    found: dict[str, list[Comparison]] = {}
-
-    def add(user_id: str, better: Scored, worse: Scored) -> None:
-        found.setdefault(user_id, []).append(Comparison(user_id, better.persona, better, worse))
-
-    for row in revised:
-        prompt = prompt_before(talks[row.conversation_id], row.turn_index)
-        persona = _text(personas, row.user_id)
-        add(row.user_id, Scored(persona, prompt, row.text), Scored(persona, prompt, row.original))
-    for user_id, (liked, disliked) in _by_user(talks, feedback, personas).items():
-        crossed = sorted(product(liked, disliked), key=lambda both: content_key(both[0].response, both[1].response))
-        for better, worse in crossed:
-            add(user_id, better, worse)
-    return [one for user_id in sorted(found) for one in found[user_id][:COMPARISONS_PER_USER]]
-
-
-def prompt_before(talk: Conversation, turn_index: int) -> tuple[Message, ...]:
-    """The conversation up to the request whose answer stands at ``turn_index``."""
-    return tuple(Message(turn.role, turn.content) for turn in talk.turns[:turn_index])
-
-
-def _by_user(
-    talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn], personas: Mapping[str, Persona]
-) -> dict[str, tuple[list[Scored], list[Scored]]]:
-    sides: dict[str, tuple[list[Scored], list[Scored]]] = {}
-    for row in feedback:
-        talk = talks.get(row.conversation_id)
-        if talk is None or row.label == "other":
-            continue
-        answer = row.turn_index - 1
-        scored = Scored(_text(personas, row.user_id), prompt_before(talk, answer), talk.turns[answer].content)
-        sides.setdefault(row.user_id, ([], []))[row.label in REATTEMPTS].append(scored)
-    return sides
-
-
-def _text(personas: Mapping[str, Persona], user_id: str) -> str:
-    return personas[user_id].text if user_id in personas else ""
 
 
 def _form(batch: Sequence[Scored]) -> Matrix:

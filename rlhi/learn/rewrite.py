@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from rlhi.checks import is_refusal
 from rlhi.config import RewritesConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
-from rlhi.prompts import rewrite_request
+from rlhi.prompts import rewrite_request, with_persona
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for sampled text: ``key`` names it for ever, ``messages`` is what the model reads."""
+    """A request for sampled text: ``key`` names it for ever, ``messages`` is what the model reads.
+
+    What stands behind a ``/`` in the key is how it is asked: the draw of requests does not hang on it.
+    """
 
     key: str
     conversation_id: str
@@ -44,7 +47,12 @@ def complaints(
         persona = personas[row.user_id].text if row.user_id in personas else ""
         said = talk.turns[row.turn_index].content
         key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
-        yield Asked(key, talk.conversation_id, row.user_id, row.turn_index - 1, rewrite_request(turns, said, persona))
+        asked = rewrite_request(turns, said, persona)
+        if config.guidance != "words":
+            # From scratch: the request alone, with the persona or without.
+            key += f"/{config.guidance}"
+            asked = with_persona(turns[:-1], persona if config.guidance == "persona" else "")
+        yield Asked(key, talk.conversation_id, row.user_id, row.turn_index - 1, asked)
 
 
 def rewrites(

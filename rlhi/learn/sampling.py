@@ -16,7 +16,7 @@ def draw(asked: Sequence[Asked], taken: int, most: int, known: Callable[[str], b
     The order hangs on the requests alone, so a run that was cut short goes on where it stopped.
     """
     fresh = [one for one in asked if not known(one.key)]
-    return sorted(fresh, key=lambda one: content_key(seed, one.key))[: max(0, most - taken)]
+    return sorted(fresh, key=lambda one: content_key(seed, one.key.partition("/")[0]))[: max(0, most - taken)]
 
 
 def sample(

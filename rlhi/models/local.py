@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,18 @@ from rlhi.prompts import fit_context
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(slots=True)
+class Drawn:
+    """One sampled reply: its tokens without the stop token, and their log-probabilities (nats) where asked for.
+
+    The probabilities are the model's own, before temperature and top-k.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    log_probabilities: list[float] = field(default_factory=list)
+
 
 # Row blocks of this many tokens keep the logits of a 49k vocabulary under 1 GB.
 LIKELIHOOD_TOKENS = 2048
@@ -48,7 +61,8 @@ class LocalChatModel:
         self.on_prompts = on_prompts
 
     @cached_property
-    def _tokenizer(self) -> PreTrainedTokenizerBase:
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The folder's tokenizer; its pad token is set."""
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(self.path)
@@ -57,7 +71,8 @@ class LocalChatModel:
         return tokenizer
 
     @cached_property
-    def _model(self) -> PreTrainedModel:
+    def weights(self) -> PreTrainedModel:
+        """The model in bf16, loaded when it is first needed."""
         import torch
         from transformers import AutoModelForCausalLM
 
@@ -78,8 +93,8 @@ class LocalChatModel:
 
     def _template(self, messages: Sequence[Message]) -> list[int]:
         rows = [{"role": message.role, "content": message.content} for message in messages]
-        text = self._tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=True)
-        return list(self._tokenizer.encode(str(text), add_special_tokens=False))
+        text = self.tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=True)
+        return list(self.tokenizer.encode(str(text), add_special_tokens=False))
 
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
         """``sampling.n`` replies a conversation; the prompt is computed once and shared by its replies.
@@ -87,27 +102,38 @@ class LocalChatModel:
         Conversations are sampled together in blocks of like length, each with a seed of its own, so that equal
         calls give equal text.
         """
+        drawn = self.draw(batch, sampling)
+        return [
+            [self.tokenizer.decode(one.tokens, skip_special_tokens=True).strip() for one in replies]
+            for replies in drawn
+        ]
+
+    def draw(
+        self, batch: Sequence[Sequence[Message]], sampling: Sampling, log_probabilities: bool = False
+    ) -> list[list[Drawn]]:
+        """As :meth:`chat`, in tokens."""
         prompts = [self.encode(messages) for messages in batch]
         order = sorted(range(len(prompts)), key=lambda at: len(prompts[at]))
         size = max(1, self.batch // sampling.n)
-        replies: list[list[str]] = [[] for _ in prompts]
+        replies: list[list[Drawn]] = [[] for _ in prompts]
         for start in range(0, len(order), size):
             block = order[start : start + size]
             seed = sampling.seed + start
-            for at, texts in zip(block, self._sample([prompts[at] for at in block], sampling, seed), strict=True):
-                replies[at] = texts
+            drawn = self._draw([prompts[at] for at in block], sampling, seed, log_probabilities)
+            for place, at in enumerate(block):
+                replies[at] = drawn[place * sampling.n : (place + 1) * sampling.n]
             if self.on_prompts is not None:
                 self.on_prompts(len(block))
         return replies
 
-    def _sample(self, prompts: list[list[int]], sampling: Sampling, seed: int) -> list[list[str]]:
+    def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, log_probabilities: bool) -> list[Drawn]:
         import torch
 
-        model = self._model
+        model = self.weights
         generator = torch.Generator(device=model.device).manual_seed(seed % 2**63)
-        ids, mask = _left_padded(prompts, self._tokenizer.pad_token_id)
+        ids, mask = _left_padded(prompts, self.tokenizer.pad_token_id)
         ids, mask = ids.to(model.device), mask.to(model.device)
-        stops = self._stop_tokens
+        stops = self.stop_tokens
         with torch.inference_mode():
             position = (mask.cumsum(-1) - 1).clamp(min=0)
             out = model(ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1)
@@ -116,15 +142,18 @@ class LocalChatModel:
             mask = mask.repeat_interleave(sampling.n, 0)
             position = position[:, -1:].repeat_interleave(sampling.n, 0)
             logits = out.logits[:, -1].repeat_interleave(sampling.n, 0)
-            rows = mask.shape[0]
-            texts: list[list[int]] = [[] for _ in range(rows)]
-            alive = torch.arange(rows, device=model.device)
+            drawn = [Drawn() for _ in range(mask.shape[0])]
+            alive = torch.arange(len(drawn), device=model.device)
             for step in range(sampling.max_new_tokens):
                 token = _next_token(logits, sampling, generator)
                 keep = ~torch.isin(token[:, 0], stops)
+                if log_probabilities:
+                    told = logits.float().log_softmax(-1).gather(1, token)[:, 0].tolist()
+                    for row, value, going in zip(alive.tolist(), told, keep.tolist(), strict=True):
+                        drawn[row].log_probabilities += [value] if going else []
                 for row, value, going in zip(alive.tolist(), token[:, 0].tolist(), keep.tolist(), strict=True):
                     if going:
-                        texts[row].append(value)
+                        drawn[row].tokens.append(value)
                 if not bool(keep.any()) or step == sampling.max_new_tokens - 1:
                     break
                 if not bool(keep.all()):
@@ -137,16 +166,16 @@ class LocalChatModel:
                 position = position + 1
                 out = model(token, attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True)
                 logits = out.logits[:, -1]
-        decoded = [self._tokenizer.decode(tokens, skip_special_tokens=True).strip() for tokens in texts]
-        return [decoded[at : at + sampling.n] for at in range(0, rows, sampling.n)]
+        return drawn
 
     @cached_property
-    def _stop_tokens(self) -> torch.Tensor:
+    def stop_tokens(self) -> torch.Tensor:
+        """The tokens that end a reply."""
         import torch
 
-        configured = self._model.generation_config.eos_token_id
-        ids = {self._tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])}
-        return torch.tensor(sorted(int(token) for token in ids if token is not None), device=self._model.device)
+        configured = self.weights.generation_config.eos_token_id
+        ids = {self.tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])}
+        return torch.tensor(sorted(int(token) for token in ids if token is not None), device=self.weights.device)
 
     def log_likelihood(self, batch: Sequence[tuple[Sequence[Message], str]]) -> list[float]:
         """The sum of each answer's token log-probabilities (nats), its end-of-turn token included."""
@@ -155,8 +184,8 @@ class LocalChatModel:
         rows = []
         for messages, answer in batch:
             prompt = self.encode(messages)
-            reply = self._tokenizer.encode(answer, add_special_tokens=False)[: self.context_tokens]
-            rows.append((prompt, [*reply, int(self._tokenizer.eos_token_id)]))
+            reply = self.tokenizer.encode(answer, add_special_tokens=False)[: self.context_tokens]
+            rows.append((prompt, [*reply, int(self.tokenizer.eos_token_id)]))
         order = sorted(range(len(rows)), key=lambda at: sum(map(len, rows[at])))
         found = [0.0] * len(rows)
         with torch.inference_mode():
@@ -164,8 +193,8 @@ class LocalChatModel:
                 ids, mask = _left_padded([[*rows[at][0], *rows[at][1]] for at in block], 0)
                 keep = max(len(rows[at][1]) for at in block) + 1
                 position = (mask.cumsum(-1) - 1).clamp(min=0)
-                device = self._model.device
-                logits = self._model(
+                device = self.weights.device
+                logits = self.weights(
                     ids.to(device),
                     attention_mask=mask.to(device),
                     position_ids=position.to(device),

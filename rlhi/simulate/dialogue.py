@@ -73,7 +73,7 @@ def simulate(
         personas: the persona that the champion is served with, by user id; users without one have none yet.
         cycle: the cycle's number, from 0: the same users ask other requests in each, until all have been asked.
     """
-    every = [_open(user, place, config, cycle) for user in users for place in range(config.conversations)]
+    every = [_open(user, place, config, cycle) for user in users for place in range(config.held_by(user))]
     active = every
     for exchange in range(config.max_messages):
         # 31 bits: what every backend's generator accepts.

@@ -10,6 +10,8 @@ from rlhi.checks import Check
 from rlhi.contracts import content_key
 from rlhi.simulate.wishes import deal, second_wish
 
+COLLUDED = Check("at_most_words", "40")
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatorConfig:
@@ -22,6 +24,8 @@ class SimulatorConfig:
         max_complaints: complaints and bare retries in a conversation, at most.
         two_wishes: share of users with a second wish.
         noise: probability that a reaction is the opposite of what the answer deserves.
+        colluders: share of the users who are not held out that praise what is bad and complain of what is good, all
+            by one wish (short answers, turned round), in ``collusion`` times as many conversations.
         complaint, retry: what an unmet wish leads to; the rest is silence (the user moves on).
         thanks, continuation: what a good answer leads to; the rest moves on.
         stay: probability that a user who moves on does so in the same conversation.
@@ -37,6 +41,8 @@ class SimulatorConfig:
     max_complaints: int = 1
     two_wishes: float = 0.2
     noise: float = 0.05
+    colluders: float = 0.0
+    collusion: int = 4
     complaint: float = 0.75
     retry: float = 0.1
     thanks: float = 0.25
@@ -48,6 +54,10 @@ class SimulatorConfig:
     start: str = "2026-01-05"
     days: int = 7
 
+    def held_by(self, user: SimulatedUser) -> int:
+        """How many conversations a user has in one cycle."""
+        return self.conversations * (self.collusion if user.colludes else 1)
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedUser:
@@ -56,6 +66,7 @@ class SimulatedUser:
     user_id: str
     wishes: tuple[Check, ...]
     held_out: bool
+    colludes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,10 @@ def make_users(config: SimulatorConfig, held_out: Callable[[str], bool], cycle: 
         first = next(decks[side])
         random = Random(content_key("user", config.seed, user_id))
         second = second_wish(first, weights, random) if random.random() < config.two_wishes else None
-        users.append(SimulatedUser(user_id, (first, second) if second else (first,), side))
+        if not side and Random(content_key("colludes", config.seed, user_id)).random() < config.colluders:
+            users.append(SimulatedUser(user_id, (COLLUDED,), side, colludes=True))
+        else:
+            users.append(SimulatedUser(user_id, (first, second) if second else (first,), side))
     return tuple(users)
 
 

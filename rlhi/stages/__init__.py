@@ -95,7 +95,8 @@ STAGES: dict[str, Stage] = {
             ("data/candidates",), pool="gpu", keeps=True,
         ),
         Stage(
-            "reward", "learn", ("reward", "split", "models", "seed"), (*_LOG, "data/rewrites"), ("models/reward",),
+            "reward", "learn", ("reward", "personas", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models"),
@@ -106,7 +107,7 @@ STAGES: dict[str, Stage] = {
             "dpo", "learn", ("dpo", "pairs", "seed"), ("cycle.json", "data/pairs"), ("models/challenger",), pool="gpu",
         ),
         Stage(
-            "evaluate", "evaluate", ("evaluate", "split", "models", "seed"),
+            "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
             ("data/evaluation",), pool="gpu",
         ),

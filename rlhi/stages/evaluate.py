@@ -29,7 +29,7 @@ from rlhi.evaluate.drift import drift as measure_drift
 from rlhi.evaluate.gate import decide
 from rlhi.evaluate.statistics import measure
 from rlhi.evaluate.suites import Choice, Model, Reply
-from rlhi.learn.reward import prompt_before
+from rlhi.learn.comparisons import preferred, prompt_before
 from rlhi.models.base import Sampling, Scored
 from rlhi.models.local import LocalChatModel, quiet
 from rlhi.progress import progress
@@ -37,7 +37,9 @@ from rlhi.prompts import with_persona
 from rlhi.simulate.users import WishRow
 from rlhi.stages import Outcome, incoming
 from rlhi.stages.ingest import conversations
-from rlhi.stages.learn import TRAINING, scorer
+from rlhi.stages.learn import TRAINING
+from rlhi.stages.personas import persona_before, told
+from rlhi.stages.rewarding import scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json, write_table
 
@@ -89,7 +91,8 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
 def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
     """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests."""
     talks = [row for row in conversations(space) if _held_out(row, params)]
-    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    known = told(read_table(space.path("data/personas"), Persona), params.evaluate.persona)
+    personas = {user: row.text for user, row in known.items()}
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user = {
@@ -148,21 +151,27 @@ def _samples_key(space: Workspace, model: Model, version: str) -> str:
 
 
 def _choices(space: Workspace, params: Params) -> list[tuple[Choice, tuple[Message, ...]]]:
-    """Held-out users' logged preferences: revisions that they accepted, against what they had complained about."""
-    talks = {row.conversation_id: row for row in conversations(space)}
-    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
-    rows = [
-        row
-        for row in read_table(space.path("data/rewrites"), Rewrite)
-        if row.source == "observed_revision" and params.split.holds_out(row.user_id) and row.conversation_id in talks
+    """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
+
+    Each is told the persona that was known before the answer.
+    """
+    talks = {row.conversation_id: row for row in conversations(space) if _held_out(row, params)}
+    known = persona_before(space, params)
+    found = [
+        (talk, at, better, worse)
+        for talk in talks.values()
+        for at, turn in enumerate(talk.turns)
+        for _, better, worse in preferred(turn)
     ]
-    rows.sort(key=lambda row: content_key(params.seed, row.key))
-    found = []
-    for row in rows[: params.evaluate.pairs]:
-        prompt = prompt_before(talks[row.conversation_id], row.turn_index)
-        choice = Choice(row.key, row.user_id, row.text, row.original)
-        found.append((choice, with_persona(prompt, personas.get(row.user_id, ""))))
-    return found
+    for row in read_table(space.path("data/rewrites"), Rewrite):
+        if row.source == "observed_revision" and row.conversation_id in talks:
+            found.append((talks[row.conversation_id], row.turn_index, row.text, row.original))
+    keyed = {content_key(one[0].conversation_id, *one[1:]): one for one in found}
+    drawn = sorted(keyed.items(), key=lambda one: content_key(params.seed, one[0]))[: params.evaluate.pairs]
+    return [
+        (Choice(key, talk.user_id, better, worse), with_persona(prompt_before(talk, at), known(talk, at)))
+        for key, (talk, at, better, worse) in drawn
+    ]
 
 
 def _likelihoods(
@@ -227,8 +236,8 @@ def gate(space: Workspace, params: Params) -> Outcome:
     if skipped:
         decision = replace(decision, reasons=(str(skipped), *decision.reasons))
     pin = ledger.pinned(space.root)
-    told = {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)}
-    write_json(space.path("metrics/decision.json"), told)
+    record = {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)}
+    write_json(space.path("metrics/decision.json"), record)
     figures = {
         one.suite: {"champion": one.champion.mean, "challenger": one.challenger.mean, "gain": one.gain.mean}
         for one in measured

@@ -45,7 +45,7 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
     Raises:
         StageError: a row lacks one of them, or no reward model was trained yet.
     """
-    from rlhi.stages.learn import scorer
+    from rlhi.stages.rewarding import scorer
 
     space = Workspace(root)
     params = space.params

@@ -19,22 +19,23 @@ from rlhi.contracts import (
     Rewrite,
     Sample,
     content_key,
-    to_record,
 )
 from rlhi.learn import candidates as ubr
 from rlhi.learn import launch
-from rlhi.learn import reward as rewarding
 from rlhi.learn import rewrite as ugr
 from rlhi.learn.card import model_card
-from rlhi.learn.pairs import Dropped, lesson, training_set
-from rlhi.learn.pairs import pairs as make_pairs
+from rlhi.learn.pairs import PairMaker, lesson, training_set
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.ingest import conversations
+from rlhi.stages.personas import told
+from rlhi.stages.rewarding import reward, scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
+
+__all__ = ["candidates", "dpo", "pairs", "reward", "rewrites"]
 
 TRAINING = "training.json"
 """What a model has learned from; it travels with the model."""
@@ -53,7 +54,8 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     rows = [*ugr.rewrites(asked, store.samples, talks), *ugr.observed_revisions(talks.values(), labels)]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
     sources = Counter(str(row.source) for row in rows)
-    note = f"used {store.taken(_cycle(space))} of {len(asked)} complaints this cycle, {config.tries} tries each"
+    used = store.taken(_cycle(space), (one.key for one in asked))
+    note = f"used {used} of {len(asked)} complaints this cycle, {config.tries} tries each"
     return Outcome(new, len(rows) - new * config.tries, {**sources, "complaints": len(asked)}, note)
 
 
@@ -69,46 +71,29 @@ def candidates(space: Workspace, params: Params) -> Outcome:
     store, new = _sampled(space, params, "candidates", asked, config.prompts, config.n, config.sampling)
     rows = list(ubr.candidates(asked, store.samples))
     write_table(space.path("data/candidates"), Candidate, rows, user=lambda row: row.user_id)
-    note = f"used {store.taken(_cycle(space))} of {len(asked)} requests this cycle, {config.n} candidates each"
+    used = store.taken(_cycle(space), (one.key for one in asked))
+    note = f"used {used} of {len(asked)} requests this cycle, {config.n} candidates each"
     distinct = len(rows) / max(1, config.n * len({(row.conversation_id, row.turn_index) for row in rows}))
     return Outcome(new, 0, {"candidates": len(rows), "requests": len(asked), "distinct share": distinct}, note)
-
-
-def reward(space: Workspace, params: Params) -> Outcome:
-    """Train the reward head on what users who are not held out preferred; test it on those who are."""
-    talks, labels, personas = _log(space)
-    rows = read_table(space.path("data/rewrites"), Rewrite)
-    both = rewarding.comparisons(talks.values(), labels, rows, personas)
-    held_out = [one for one in both if params.split.holds_out(one.user_id)]
-    ours = [one for one in both if not params.split.holds_out(one.user_id)]
-    folder = space.path("models/reward")
-    embedder = backends.embedder(params)
-    try:
-        head, lacking = rewarding.train(ours, embedder, params.reward), ""
-    except rewarding.RewardError as error:
-        head, lacking = rewarding.RewardHead.neutral().attach(embedder), f"no reward model, so no pairs: {error}"
-    tested = rewarding.accuracy(head, held_out)
-    write_atomic(folder / "head.npz", head.to_bytes())
-    write_json(folder / "metrics.json", {"trained_on": len(ours), **to_record(tested)})
-    counts = {
-        "trained on": len(ours), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
-        "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
-    }  # fmt: skip
-    note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
-    return Outcome(len(ours), 0, counts, lacking or note)
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:
     """Turn rewrites and candidates into preference pairs, filtered by the reward model."""
     talks, _, personas = _log(space)
+    ours = {name: talk for name, talk in talks.items() if not params.split.holds_out(talk.user_id)}
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    dropped = Dropped()
-    made = list(make_pairs(rows, sampled, talks, personas, scorer(space, params), params.pairs, dropped))
+    judged_by = told(personas.values(), params.pairs.persona)
+    maker = PairMaker(ours, personas, judged_by, scorer(space, params), params.pairs, seed=params.seed)
+    made = list(maker.pairs(rows, sampled))
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)
-    left = {f"dropped: {reason}": count for reason, count in sorted(dropped.reasons.items()) if count}
-    return Outcome(len(made), 0, {**sources, **left}, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
+    counts: dict[str, int | float | str] = {
+        **sources, "mean deviation of a request's rewards": maker.spread.deviation,
+        "mean best to worst": maker.spread.best_to_worst,
+        **{f"dropped: {reason}": count for reason, count in sorted(maker.dropped.reasons.items()) if count},
+    }  # fmt: skip
+    return Outcome(len(made), 0, counts, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
 
 
 def dpo(space: Workspace, params: Params) -> Outcome:
@@ -159,12 +144,6 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     return Outcome(1, 0, counts, f"challenger trained on {trained.pairs} pairs from policy@{version}")
 
 
-def scorer(space: Workspace, params: Params) -> rewarding.RewardHead:
-    """The workspace's reward model, ready to score."""
-    head = rewarding.RewardHead.from_bytes(space.path("models/reward/head.npz").read_bytes())
-    return head.attach(backends.embedder(params))
-
-
 def _log(space: Workspace) -> tuple[dict[str, Conversation], list[FeedbackTurn], dict[str, Persona]]:
     talks = conversations(space)
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
@@ -178,7 +157,7 @@ def _sampled(
     """Sample what this cycle may still sample; the stage's store, and how many requests are new in it."""
     cycle = _cycle(space)
     store = SampleStore(space, stage)
-    todo = draw(asked, store.taken(cycle), most, store.samples.__contains__, params.seed)
+    todo = draw(asked, store.taken(cycle, (one.key for one in asked)), most, store.samples.__contains__, params.seed)
     name = params.models.rewriter if stage == "rewrites" else params.models.policy
     with progress(f"sampling {stage}", len(todo)) as advance:
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -16,8 +17,8 @@ from rlhi.collect.persona_edits import EditError, PersonaEdit
 from rlhi.collect.persona_history import History, said
 from rlhi.collect.persona_llm import LlmBuilder
 from rlhi.collect.persona_topics import population
-from rlhi.config import Params
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, from_record, to_record
+from rlhi.config import Params, Told
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, from_record, to_record
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.ingest import conversations
@@ -130,6 +131,33 @@ def exported(space: Workspace, user_id: str | None = None) -> Iterator[str]:
     rows = [find(space, user_id)] if user_id is not None else read_table(space.path("data/personas"), Persona)
     for row in sorted(rows, key=lambda one: one.user_id):
         yield json.dumps(to_record(row), ensure_ascii=False)
+
+
+def told(rows: Iterable[Persona], which: Told) -> dict[str, Persona]:
+    """The persona told of each user: the user's own, that of another user of whom something is known, or none."""
+    own = {row.user_id: row for row in rows}
+    if which == "own":
+        return own
+    if which == "none":
+        return {}
+    known = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
+    others = {row.user_id: known[at - 1] for at, row in enumerate(known)}
+    return {user: others.get(user, row) for user, row in own.items()}
+
+
+def persona_before(space: Workspace, params: Params) -> Callable[[Conversation, int], str]:
+    """The text of a user's persona as it was known before a turn; empty for users who cannot be told from others."""
+    histories = {one.user_id: one for one in _histories(space)}
+    builder = _builder(space, params, histories.values())
+
+    @cache
+    def known(user_id: str, conversation_id: str, turn_index: int) -> str:
+        if user_id not in histories:
+            return ""
+        history = histories[user_id]
+        return building.persona_for(history, conversation_id, turn_index, params.personas, builder=builder).text
+
+    return lambda talk, at: known(talk.user_id, talk.conversation_id, at)
 
 
 def _histories(space: Workspace) -> list[History]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,9 +24,9 @@ class SampleStore:
                 sample = from_record(Sample, record)
                 self.samples[sample.request] = sample
 
-    def taken(self, cycle: int) -> int:
-        """How many requests this cycle has sampled."""
-        return sum(sample.cycle == cycle for sample in self.samples.values())
+    def taken(self, cycle: int, requests: Iterable[str]) -> int:
+        """How many of these requests this cycle has sampled."""
+        return sum(self.samples[name].cycle == cycle for name in requests if name in self.samples)
 
     def keep(self, block: list[Sample]) -> None:
         """Store a block of samples for good."""

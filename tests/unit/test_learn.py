@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rlhi.config import CandidatesConfig, PairsConfig, RewardConfig, RewritesConfig
-from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Turn, content_key
+from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Signal, Turn, content_key
 from rlhi.learn.candidates import requests
+from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.learn.pairs import Dropped, lesson, pairs, training_set
-from rlhi.learn.reward import Comparison, RewardError, RewardHead, accuracy, comparisons, train
+from rlhi.learn.pairs import PairMaker, lesson, training_set
+from rlhi.learn.reward import RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import complaints, observed_revisions
-from rlhi.models.base import Scored
+from rlhi.models.base import Scored, Scorer
+from rlhi.stages.personas import told
 
 LIST, PROSE = "- Water it\n- Give it sun\n- Cut the tips", "You should water it and give it sun and cut the tips."
 BULLETS, NO_LISTS = "Use bullet points.", "Write in prose, without lists."
@@ -38,7 +40,7 @@ class WordEmbedder:
 
 def compared(user: str, persona: str, better: str, worse: str) -> Comparison:
     """A comparison of two answers to one request."""
-    return Comparison(user, persona, Scored(persona, (), better), Scored(persona, (), worse))
+    return Comparison(user, Scored(persona, (), better), Scored(persona, (), worse))
 
 
 def opposed(users: int) -> list[Comparison]:
@@ -86,7 +88,7 @@ def test_a_revision_counts_when_its_user_goes_on() -> None:
     (revision,) = observed_revisions([row], labels)
     assert (revision.turn_index, revision.original, revision.text) == (1, PROSE, LIST)
     assert not list(observed_revisions([row], [labels[0], label(4, "reattempt_without_feedback")]))
-    (first, *_) = comparisons([row], labels, [revision], {})
+    (first, *_) = comparisons([row], labels, [revision], lambda *_: "")
     assert (first.better.response, first.worse.response) == (LIST, PROSE)
 
 
@@ -111,33 +113,121 @@ def sampled(*texts: str) -> list[Candidate]:
     return [Candidate(f"k{at}", "t", "u", 1, at, text, "m", 0) for at, text in enumerate(texts)]
 
 
+def maker(
+    row: Conversation, persona: str = "", scorer: Scorer | None = None, config: PairsConfig | None = None
+) -> PairMaker:
+    """A maker of pairs from one conversation of the user ``u``."""
+    personas = {"u": Persona("k", "u", "v1", persona, (), 1)} if persona else {}
+    return PairMaker({"t": row}, personas, personas, scorer or Longer(), config or PairsConfig())
+
+
+def rewritten(original: str, *tries: str) -> list[Rewrite]:
+    """Rewrites of the first answer of the conversation ``t``."""
+    return [Rewrite(f"r{at}", "t", "u", 1, "rewrite", original, text, "m") for at, text in enumerate(tries)]
+
+
 def test_pairs_are_best_against_worst_and_drops_have_reasons() -> None:
-    row, dropped = talk("How?", PROSE), Dropped()
-    persona = {"u": Persona("k", "u", "v1", BULLETS, (), 1)}
-    config = PairsConfig(min_margin=0.5)
-    (made,) = pairs(
-        [], sampled("Just water it now.", PROSE, "ha " * 60), {"t": row}, persona, Longer(), config, dropped
-    )
+    row = talk("How?", PROSE)
+    making = maker(row, BULLETS)
+    (made,) = making.pairs([], sampled("Just water it now.", PROSE, "ha " * 60))
     assert (made.chosen, made.rejected) == (PROSE, "Just water it now."), "a loop is never chosen"
     assert made.prompt[0].content.endswith(BULLETS) and made.persona_version == "v1"
     assert made.margin == pytest.approx(0.8)
-    copy = Rewrite("r", "t", "u", 1, "rewrite", PROSE, PROSE, "m")
-    assert not list(pairs([copy], [], {"t": row}, persona, Longer(), config, dropped))
-    assert not list(pairs([], sampled("One two three.", "Two three four."), {"t": row}, {}, Longer(), config, dropped))
-    assert dropped.reasons["copy or empty"] == 1 and dropped.reasons["margin too small"] == 1
+    assert making.spread.best_to_worst == pytest.approx(0.8) and making.spread.deviation == pytest.approx(0.4)
+    assert not list(making.pairs(rewritten(PROSE, PROSE), sampled("One two three.", "Two three four.")))
+    assert making.dropped.reasons["copy or empty"] == 1 and making.dropped.reasons["margin too small"] == 1
 
 
 def test_no_pair_without_a_difference_whatever_the_margin() -> None:
     head = RewardHead.neutral().attach(WordEmbedder())
-    made = pairs([], sampled(PROSE, LIST), {"t": talk("How?", PROSE)}, {}, head, PairsConfig(min_margin=0.0), Dropped())
-    assert not list(made)
+    making = maker(talk("How?", PROSE), scorer=head, config=PairsConfig(min_margin=0.0))
+    assert not list(making.pairs([], sampled(PROSE, LIST)))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Here is a shorter version: basil wants sun and a little water each day.", "chosen speaks of the feedback"),
+        ("Sorry for the confusion, basil wants sun and a little water each day.", "chosen speaks of the feedback"),
+        ("You said tell me again in far fewer words, so basil wants sun.", "chosen speaks of the feedback"),
+        ("I'm sorry, but I cannot help with the growing of basil.", "chosen is a refusal"),
+        ("I cannot help with the growing of basil, as I am a program.", "chosen is a refusal"),
+        ("basil basil basil basil basil basil basil basil basil basil basil", "chosen is no language"),
+        (" ".join(f"word{at} is told here." for at in range(12)), "chosen is far longer"),
+    ],
+)
+def test_a_rewrite_that_must_not_be_learned_from_is_dropped_with_its_reason(text: str, reason: str) -> None:
+    row = talk("How?", "Basil likes sun.", "tell me again in far fewer words")
+    making = maker(row)
+    assert not list(making.pairs(rewritten("Basil likes sun.", text), []))
+    assert making.dropped.reasons == {reason: 1}
+    good = "Basil wants sun and a little water each day."
+    (made,) = making.pairs(rewritten("Basil likes sun.", text, good), [])
+    assert made.chosen == good, "another try may still be learned from"
+
+
+def test_what_a_user_chose_or_edited_is_a_pair_whatever_the_model_thinks() -> None:
+    signals = (Signal("choice", -1, PROSE), Signal("choice", 0, "a tie"), Signal("thumbs", 1))
+    row = talk("How?", LIST, "Why?", "Because it rains so much.")
+    marked = replace(row.turns[1], signals=signals), replace(row.turns[3], signals=(Signal("edit", -1, "It rains."),))
+    row = replace(row, turns=(row.turns[0], marked[0], row.turns[2], marked[1]))
+    chosen, edited = maker(row, config=PairsConfig(min_margin=50.0)).pairs([], [])
+    found = {(one.turn_index, one.chosen, one.rejected, one.source) for one in (chosen, edited)}
+    assert found == {(1, PROSE, LIST, "explicit_choice"), (3, "It rains.", row.turns[3].content, "explicit_choice")}
+
+
+def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() -> None:
+    row, loud = talk("How?", PROSE), "One two three four five."
+    unfiltered = maker(row, config=PairsConfig(filter=False, min_margin=5.0))
+    (made,) = unfiltered.pairs([], sampled("ha " * 60, loud))
+    assert made.chosen == "ha " * 60, "a control learns from whatever is ranked first"
+    none = replace(maker(row), config=PairsConfig(max_users=1), talks={"t": row, "s": replace(row, user_id="v")})
+    both = [*sampled(loud, PROSE), *(replace(one, conversation_id="s", user_id="v") for one in sampled(loud, PROSE))]
+    assert len({pair.user_id for pair in none.pairs([], both)}) == 1
+    assert none.dropped.reasons["of a user who was not drawn"] == 1
+    people = [Persona(user, user, user, text, (), 1) for user, text in zip("abc", (BULLETS, NO_LISTS, ""), strict=True)]
+    shuffled = told(people, "shuffled")
+    assert (shuffled["a"].text, shuffled["b"].text, shuffled["c"].text) == (NO_LISTS, BULLETS, "")
+    assert told(people, "none") == {} and told(people, "own")["a"].text == BULLETS
+    labels = [label(2, "reattempt_with_feedback")]
+    asked = {
+        guidance: next(
+            complaints([talk("How?", PROSE, "as a list")], labels, {"u": people[0]}, RewritesConfig(guidance=guidance))
+        )
+        for guidance in ("words", "persona", "none")
+    }
+    assert "as a list" in asked["words"].messages[-1].content
+    assert asked["persona"].messages[-1].content == asked["none"].messages[-1].content == "How?"
+    assert asked["persona"].messages[0].content.endswith(BULLETS) and BULLETS not in asked["none"].messages[0].content
+    assert len({one.key for one in asked.values()}) == 3 and len({one.key.split("/")[0] for one in asked.values()}) == 1
+
+
+def test_choices_edits_and_marks_are_comparisons_and_come_before_what_is_only_implied() -> None:
+    signals = (Signal("choice", 1, "Worse."), Signal("stars", 1.0)), (Signal("edit", -1, "Mine."), Signal("stars", 0.0))
+    texts = ("How?", PROSE, "Why?", LIST, "As prose.", "It rains, you see.")
+    row = talk(*texts)
+    turns = list(row.turns)
+    for at, marks in zip((1, 3), signals, strict=True):
+        turns[at] = replace(turns[at], signals=marks)
+    row = replace(row, turns=tuple(turns))
+    labels = [label(2, "continuation"), label(4, "reattempt_with_feedback")]
+    seen: list[int] = []
+
+    def persona_at(_: Conversation, at: int) -> str:
+        seen.append(at)
+        return f"at {at}"
+
+    found = comparisons([row], labels, [], persona_at)
+    assert [(one.source, one.better.response, one.worse.response) for one in found] == [
+        ("explicit_choice", PROSE, "Worse."), ("edit", "Mine.", LIST), ("rating", PROSE, LIST),
+        ("feedback", PROSE, LIST),
+    ]  # fmt: skip
+    assert (found[2].better.persona, found[2].worse.persona) == ("at 1", "at 3"), "each side has its own persona"
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.floats(0, 1), st.integers(1, 40))
 def test_training_takes_the_new_first_and_replays_a_share(new: int, old: int, share: float, most: int) -> None:
-    (one,) = pairs(
-        [], sampled("One two three.", PROSE), {"t": talk("How?", PROSE)}, {}, Longer(), PairsConfig(), Dropped()
-    )
+    (one,) = maker(talk("How?", PROSE)).pairs([], sampled("One two three.", PROSE))
     made = [replace(one, conversation_id=f"t{at}") for at in range(new + old)]
     learned = frozenset(lesson(pair) for pair in made[new:])
     fresh, replayed = training_set(made, learned, share, most, 0)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -28,7 +29,7 @@ from rlhi.simulate import (
 )
 from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, Phrasings
-from rlhi.simulate.reactions import fill
+from rlhi.simulate.reactions import fill, react
 from rlhi.simulate.wishes import WISHES
 
 CONFIG = SimulatorConfig(users=80, seed=3)
@@ -263,3 +264,24 @@ def test_wish_and_truth_rows_are_contracts() -> None:
     assert "turn_index" in schema_of(TruthRow).names
     assert [from_record(TruthRow, to_record(row)) for row in truth] == truth
     assert all(Check(row.kind, row.argument) for row in rows)
+
+
+def test_colluders_praise_what_is_bad_talk_more_and_are_never_measured() -> None:
+    config = SimulatorConfig(users=200, colluders=0.1, noise=0.0)
+    people = make_users(config, lambda name: int(name[-1]) < 4)
+    colluding = [user for user in people if user.colludes]
+    assert 4 <= len(colluding) <= 24 and not any(user.held_out for user in colluding)
+    honest = make_users(SimulatorConfig(users=200), lambda name: int(name[-1]) < 4)
+    assert [user for user in people if not user.colludes] == [
+        one for one, other in zip(honest, people, strict=True) if not other.colludes
+    ], "everybody else stays who they are"
+    assert config.held_by(colluding[0]) == 4 * config.held_by(honest[0])
+    long, short = "Many words are told here. " * 20, "Few words."
+    said = [
+        react(colluding[0], answer, "Why?", "How?", 0, config, Random(at))
+        for answer in (long, short)
+        for at in range(60)
+    ]
+    labels = [one.label if one else "left" for one in said]
+    assert not any(name.startswith("reattempt") for name in labels[:60]) and "positive_feedback" in labels[:60]
+    assert labels[60:].count("reattempt_with_feedback") > 30

@@ -1,0 +1,99 @@
+"""The experiments: each a question and its arms. The first arm is what the others are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rlhi.bench.experiments.world import Overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of doing it: what differs in params.yaml, and in the users who talk."""
+
+    name: str
+    overrides: Overrides = field(default_factory=dict)
+    simulator: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """``measured``: held-out users' satisfaction before and after learning, or the wishes that rewrites meet."""
+
+    question: str
+    arms: tuple[Arm, ...]
+    measured: Literal["satisfaction", "rewrites"] = "satisfaction"
+    cycles: int = 1
+
+
+# So many pairs come from a dozen users of a world: the number at which few and many users are compared.
+FEW_PAIRS = 28
+
+CATALOGUE: dict[str, Experiment] = {
+    "rewrites": Experiment(
+        "Do rewrites meet more of their users' wishes than the answers complained of, and do the users' words help?",
+        (
+            Arm("from scratch, no persona", {"rewrites": {"guidance": "none"}}),
+            Arm("from scratch, with the persona", {"rewrites": {"guidance": "persona"}}),
+            Arm("guided by the user's words"),
+        ),
+        measured="rewrites",
+    ),
+    "persona-reward": Experiment(
+        "Does a reward model that is told the persona choose better pairs than one told another's, or none?",
+        (
+            Arm("no persona", {"pairs": {"persona": "none"}}),
+            Arm("another user's persona", {"pairs": {"persona": "shuffled"}}),
+            Arm("the user's persona"),
+        ),
+    ),
+    "filter": Experiment(
+        "Do filtered pairs teach more than all of them?",
+        (Arm("unfiltered", {"pairs": {"filter": False}}), Arm("filtered")),
+    ),
+    "users": Experiment(
+        "Do many users teach more than few, at equal pairs?",
+        (
+            Arm("12 users", {"pairs": {"max_users": 12}, "dpo": {"max_pairs": FEW_PAIRS}}),
+            Arm("all users", {"dpo": {"max_pairs": FEW_PAIRS}}),
+        ),
+    ),
+    "persona-inference": Experiment(
+        "How much of what was learned needs the persona at inference?",
+        (
+            Arm("no persona", {"evaluate": {"persona": "none"}}),
+            Arm("another user's persona", {"evaluate": {"persona": "shuffled"}}),
+            Arm("the user's persona"),
+        ),
+    ),
+    "noise": Experiment(
+        "How much noise in users' reactions does learning stand?",
+        (
+            Arm("no noise", simulator={"noise": 0.0}),
+            Arm("10% of reactions turned round", simulator={"noise": 0.1}),
+            Arm("30% of reactions turned round", simulator={"noise": 0.3}),
+        ),
+    ),
+    "collusion": Experiment(
+        "How much harm do colluding users do, with a user's share of the pairs capped and not?",
+        (
+            Arm("nobody colludes"),
+            *(
+                Arm(
+                    f"{share:.0%} collude, {'8 pairs a user at most' if capped else 'no cap'}",
+                    {} if capped else {"pairs": {"max_per_user": 1000}},
+                    {"colluders": share},
+                )
+                for share in (0.01, 0.05, 0.1)
+                for capped in (True, False)
+            ),
+        ),
+    ),
+    "replay": Experiment(
+        "Do three cycles in a row keep what they learned, with and without replay of earlier pairs?",
+        (Arm("no replay", {"pairs": {"replay": 0.0}}), Arm("replay of 30%")),
+        cycles=3,
+    ),
+}

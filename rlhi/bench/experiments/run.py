@@ -1,0 +1,205 @@
+"""Run an experiment and tell it as a table: arms, what they gained, and how they differ from the first.
+
+    rlhi experiment NAME [--quick] [--seeds N] [--dir DIR] [--json]
+
+A result is on disk as soon as its arm is done; the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rlhi.bench.experiments import world as worlds
+from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
+from rlhi.bench.experiments.world import FULL, QUICK, Size
+from rlhi.contracts import Interval, content_key
+from rlhi.evaluate.statistics import GAINS, VALUES, clustered
+from rlhi.learn.dpo import TrainingError
+from rlhi.ledger import champion
+from rlhi.models.local import quiet
+from rlhi.models.prepare import policy_path
+from rlhi.stages import StageError
+from rlhi.stages.conclude import conclude
+from rlhi.stages.learn import TRAINING
+from rlhi.store import Workspace, read_json, write_json
+
+Before = Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """One arm over all seeds. ``against_first`` is None for the first; pairs are the mean over seeds."""
+
+    name: str
+    pairs: float
+    before: Interval
+    after: Interval
+    gain: Interval
+    against_first: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An experiment's table; ``minutes`` are of the arms run now, those read from disk cost nothing."""
+
+    name: str
+    question: str
+    measured: str
+    quick: bool
+    seeds: int
+    minutes: float
+    arms: tuple[ArmResult, ...]
+
+
+class ExperimentError(StageError):
+    """There is no such experiment; the message names those there are."""
+
+
+def run(name: str, quick: bool, seeds: int, folder: Path, as_json: bool, policy: Path | None = None) -> str:
+    """Run what has not been run, and tell all of it. ``policy`` is the folder of the base model, else the embedded.
+
+    Raises:
+        ExperimentError: no experiment is called so.
+    """
+    if name not in CATALOGUE:
+        raise ExperimentError(f"no experiment {name!r}: one of {', '.join(CATALOGUE)}")
+    quiet()
+    began = time.perf_counter()
+    size, experiment = (QUICK if quick else FULL), CATALOGUE[name]
+    bench = Bench(folder, size, policy or policy_path())
+    found: dict[str, dict[str, tuple[float, float]]] = {arm.name: {} for arm in experiment.arms}
+    pairs: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
+    for seed in range(seeds):
+        for arm in experiment.arms:
+            record = bench.arm(experiment, arm, seed)
+            users = record["users"]
+            assert isinstance(users, dict)
+            found[arm.name] |= {f"{seed}:{user}": (float(pair[0]), float(pair[1])) for user, pair in users.items()}
+            pairs[arm.name].append(float(str(record["pairs"])))
+    minutes = (time.perf_counter() - began) / 60
+    first = found[experiment.arms[0].name]
+    arms = tuple(
+        _result(arm.name, sum(pairs[arm.name]) / seeds, found[arm.name], first if at else None)
+        for at, arm in enumerate(experiment.arms)
+    )
+    told = Told(name, experiment.question, experiment.measured, quick, seeds, minutes, arms)
+    return json.dumps(asdict(told)) if as_json else table(told)
+
+
+def table(told: Told) -> str:
+    """As markdown, for a terminal and for the docs."""
+    what = "held-out users' satisfaction" if told.measured == "satisfaction" else "wishes met by answers"
+    lines = [
+        f"**{told.name}**: {told.question}",
+        "",
+        f"{what}, {'quick size, ' if told.quick else ''}{told.seeds} seeds, {told.arms[0].gain.clusters} users; "
+        "brackets are 95% intervals by user",
+        "",
+        "| arm | pairs | before | after | gain, points | against the first arm, points |",
+        "|---|---|---|---|---|---|",
+    ]
+    for arm in told.arms:
+        against = "" if arm.against_first is None else _points(arm.against_first)
+        lines.append(
+            f"| {arm.name} | {arm.pairs:.0f} | {arm.before.mean:.1%} | {arm.after.mean:.1%} | {_points(arm.gain)} "
+            f"| {against} |"
+        )
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where worlds, arms and results lie, and what everybody starts from."""
+
+    folder: Path
+    size: Size
+    policy: Path
+
+    def arm(self, experiment: Experiment, arm: Arm, seed: int) -> dict[str, object]:
+        """What an arm came to in one seed, from disk where it was run before."""
+        world = content_key(asdict(self.size), dict(arm.simulator), seed, str(self.policy))[:12]
+        key = content_key(world, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles)[:12]
+        file = self.folder / "results" / f"{key}.json"
+        if not (held := read_json(file)):
+            _say(f"seed {seed}, {arm.name}")
+            began = time.perf_counter()
+            made = worlds.make_world(self.folder / world, seed, self.size, arm.simulator, self.policy)
+            root = self.folder / f"arm-{key}"
+            users, pairs = self._run(experiment, arm, seed, made, worlds.fork(made, root, arm.overrides))
+            shutil.rmtree(root)
+            seconds = round(time.perf_counter() - began, 1)
+            held = {"arm": arm.name, "seed": seed, "seconds": seconds, "pairs": pairs}
+            write_json(file, {**held, "users": {user: list(values) for user, values in users.items()}})
+        return read_json(file)
+
+    def _run(
+        self, experiment: Experiment, arm: Arm, seed: int, made: Workspace, space: Workspace
+    ) -> tuple[dict[str, tuple[float, float]], int]:
+        if experiment.measured == "rewrites":
+            worlds.learn(space, ("rewrites",))
+            worlds.share(space, made)
+            return worlds.rewritten(space), 0
+        base: dict[str, float] = {}
+        last: dict[str, tuple[float, float]] = {}
+        pairs = 0
+        for number in range(experiment.cycles):
+            if number:
+                worlds.talked(space, seed, self.size, arm.simulator)
+            worlds.learn(space, worlds.LEARN)
+            pairs += _learned_from(space, f"{arm.name}, seed {seed}")
+            last = worlds.satisfaction(space)
+            base = base or {user: before for user, (before, _) in last.items()}
+            if number == 0:
+                worlds.share(space, made)
+            if experiment.cycles > 1:
+                last = _concluded(space, number, last)
+        return {user: (base[user], after) for user, (_, after) in last.items() if user in base}, pairs
+
+
+def _learned_from(space: Workspace, where: str) -> int:
+    training = read_json(space.path("models/challenger") / TRAINING)
+    if "skipped" in training:
+        raise TrainingError(f"{where}: {training['skipped']}")
+    return int(str(training["new_pairs"])) + int(str(training["replayed_pairs"]))
+
+
+def _concluded(space: Workspace, number: int, measured: Before) -> dict[str, tuple[float, float]]:
+    """Let the gate decide; what users are left with is the challenger when it is promoted, else the champion."""
+    before = champion(space.root)
+    worlds.learn(space, ("drift", "gate"))
+    conclude(space.root)
+    promoted = champion(space.root) != before
+    _say(f"  cycle {number + 1}: {'promoted' if promoted else 'refused'}")
+    return {user: (first, after if promoted else first) for user, (first, after) in measured.items()}
+
+
+def _result(name: str, pairs: float, users: Before, first: Before | None) -> ArmResult:
+    names = sorted(users)
+
+    def interval(values: Sequence[float], of: Sequence[str], bounds: tuple[float, float]) -> Interval:
+        return clustered(values, of, bounds=bounds)
+
+    shared = [user for user in names if first is not None and user in first]
+    apart = [(users[user][1] - first[user][1]) for user in shared] if first is not None else []
+    return ArmResult(
+        name,
+        pairs,
+        interval([users[user][0] for user in names], names, VALUES),
+        interval([users[user][1] for user in names], names, VALUES),
+        interval([users[user][1] - users[user][0] for user in names], names, GAINS),
+        interval(apart, shared, GAINS) if apart else None,
+    )
+
+
+def _points(value: Interval) -> str:
+    return f"{100 * value.mean:+.1f} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,177 @@
+"""Worlds and their forks: workspaces in which simulated users have talked, and the arms that learn from them.
+
+Everything an arm does is the loop's own stages with other parameters. A fork links the large files of its world: every
+stage writes new files and renames them, so nothing that is linked is ever changed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import yaml
+
+from rlhi import demo, ledger, stages
+from rlhi.checks import Check, satisfies
+from rlhi.contracts import EvalResult, Rewrite, content_key
+from rlhi.simulate import SimulatorConfig
+from rlhi.simulate.users import WishRow
+from rlhi.stages.evaluate import WISHES
+from rlhi.stages.simulation import talk
+from rlhi.store import Workspace, read_table, write_atomic
+
+Overrides = Mapping[str, Mapping[str, object]]
+"""Sections of params.yaml with the values that differ."""
+
+LEARN = ("rewrites", "candidates", "reward", "pairs", "dpo", "evaluate")
+LARGE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much an experiment does. ``users`` talk; ``held_out`` of them are measured."""
+
+    users: int
+    held_out: float
+    rewrites: int
+    candidates: int
+    pairs: int
+    requests: int
+    samples: int
+
+    @property
+    def params(self) -> dict[str, dict[str, object]]:
+        """As sections of params.yaml."""
+        return {
+            "ingest": {"hash_users": False},
+            "split": {"held_out": self.held_out},
+            "rewrites": {"turns": self.rewrites, "tries": 4},
+            "candidates": {"prompts": self.candidates, "n": 8, "persona_only": True},
+            "dpo": {"max_pairs": self.pairs, "max_length": 256, "min_new_pairs": 8},
+            "evaluate": {"users": self.users, "requests": self.requests, "samples": self.samples},
+        }
+
+
+FULL = Size(users=128, held_out=0.45, rewrites=40, candidates=56, pairs=112, requests=2, samples=2)
+QUICK = Size(users=40, held_out=0.45, rewrites=12, candidates=16, pairs=32, requests=1, samples=1)
+
+
+def make_world(root: Path, seed: int, size: Size, simulator: Mapping[str, object], policy: Path) -> Workspace:
+    """Users talk to ``policy``, the first champion, and their log is collected; nothing when that was done."""
+    space = Workspace(root)
+    if not (root / ".dvc").is_dir():
+        ledger.init(root, policy)
+        _set(space, _sampling(space), seed)
+        _set(space, size.params)
+    talked(space, seed, size, simulator)
+    return space
+
+
+def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, object]) -> None:
+    """One cycle begins: everybody talks to the champion, and what they said is collected."""
+    cycle = ledger.upcoming(space.root)
+    if not space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz").exists():
+        settings = {"weights": tuple(demo.WEIGHTS.items()), **simulator}
+        talk(space.root, SimulatorConfig(users=size.users, seed=seed, **settings), demo.TALK)  # type: ignore[arg-type]
+    for name in ledger.COLLECT:
+        stages.run(name, space.root)
+    ledger.begin(space.root)
+
+
+def fork(world: Workspace, root: Path, overrides: Overrides) -> Workspace:
+    """The same workspace with other parameters; what was forked before is kept as it is."""
+    if not (root / "params.yaml").exists():
+        shutil.rmtree(root, ignore_errors=True)
+        partial = root.with_name(f".{root.name}.new")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(
+            world.root, partial, copy_function=_take, ignore=shutil.ignore_patterns("*.lock", "prefect", "tmp")
+        )
+        partial.rename(root)
+    space = Workspace(root)
+    _set(space, overrides)
+    return space
+
+
+def learn(space: Workspace, names: tuple[str, ...] = LEARN) -> None:
+    """Run the stages of an arm; what is up to date is not run again."""
+    for name in names:
+        stages.run(name, space.root)
+
+
+def satisfaction(space: Workspace) -> dict[str, tuple[float, float]]:
+    """By held-out user: the share of wishes that the champion's replies meet, and the challenger's."""
+    rows = [row for row in read_table(space.path("data/evaluation"), EvalResult) if row.suite == "satisfaction"]
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        found.setdefault(row.user_id, {"champion": [], "challenger": []})[row.model].append(row.value)
+    return {
+        user: (_mean(sides["champion"]), _mean(sides["challenger"]))
+        for user, sides in found.items()
+        if sides["champion"] and sides["challenger"]
+    }
+
+
+def rewritten(space: Workspace) -> dict[str, tuple[float, float]]:
+    """By user who is learned from: the share of wishes that complained-about answers meet, and that rewrites meet."""
+    hidden = sorted(read_table(space.path(WISHES), WishRow), key=lambda row: row.user_id)
+    wishes = {
+        user: [Check(row.kind, row.argument) for row in group]
+        for user, group in groupby(hidden, key=lambda row: row.user_id)
+    }
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for row in read_table(space.path("data/rewrites"), Rewrite):
+        if row.source == "rewrite" and row.user_id in wishes:
+            before, after = found.setdefault(row.user_id, ([], []))
+            for texts, text in ((before, row.original), (after, row.text)):
+                texts.append(_mean([float(satisfies(wish, text)) for wish in wishes[row.user_id]]))
+    return {user: (_mean(before), _mean(after)) for user, (before, after) in found.items()}
+
+
+def arm_name(overrides: Overrides) -> str:
+    """A folder's name for these parameters."""
+    return content_key({section: dict(values) for section, values in overrides.items()})[:12]
+
+
+def share(arm: Workspace, world: Workspace) -> None:
+    """Give the world the text that an arm has sampled, so that the next arm need not ask the champion again."""
+    for file in arm.path("data/samples").rglob("*.parquet"):
+        target = world.path("data/samples") / file.relative_to(arm.path("data/samples"))
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, target)
+
+
+def _take(source: str, target: str) -> str:
+    """Link what is large (weights, tables: written once and renamed), copy the rest."""
+    if os.stat(source).st_size > LARGE:
+        os.link(source, target)
+        return target
+    return str(shutil.copy2(source, target))
+
+
+def _set(space: Workspace, overrides: Overrides, seed: int | None = None) -> None:
+    file = space.root / "params.yaml"
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for section, values in overrides.items():
+        params[section] = {**params.get(section, {}), **values}
+    if seed is not None:
+        params["seed"] = seed
+    write_atomic(file, yaml.safe_dump(params, sort_keys=False).encode())
+
+
+def _sampling(space: Workspace) -> dict[str, dict[str, object]]:
+    """The demo's lengths of text."""
+    params = yaml.safe_load((space.root / "params.yaml").read_text(encoding="utf-8"))
+    return {
+        name: {"sampling": {**params.get(name, {}).get("sampling", {}), **demo.TEXT}}
+        for name in ("rewrites", "candidates", "evaluate")
+    }
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

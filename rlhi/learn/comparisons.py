@@ -1,0 +1,131 @@
+"""What a log itself says of better and worse answers: the comparisons that a reward model learns from and is tested on.
+
+- ``explicit_choice``: the user chose between two answers. ``edit``: the user changed the answer.
+- ``observed_revision``: the assistant's next try, which its user accepted, beats the answer complained of.
+- ``rating``: of two answers in one conversation, the one with the better mark (stars, thumbs).
+- ``feedback``: an answer that a user went on from beats one that the same user complained of, whatever was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Literal, get_args
+
+from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Rewrite, Turn, content_key
+from rlhi.models.base import Scored
+
+ComparisonSource = Literal["explicit_choice", "edit", "observed_revision", "rating", "feedback"]
+COMPARISON_SOURCES: tuple[ComparisonSource, ...] = get_args(ComparisonSource)
+
+PersonaAt = Callable[[Conversation, int], str]
+"""The text of a user's persona as it may be used for the answer at a turn of a conversation."""
+
+# A user who talks all day must not be the only one the head listens to.
+COMPARISONS_PER_USER = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """This user prefers ``better`` to ``worse``. The two may answer different requests, each with its own persona."""
+
+    user_id: str
+    better: Scored
+    worse: Scored
+    source: ComparisonSource = "explicit_choice"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A comparison before its personas are looked up: an answer's text and its place, on either side."""
+
+    source: ComparisonSource
+    better: tuple[Conversation, int, str]
+    worse: tuple[Conversation, int, str]
+
+
+def comparisons(
+    conversations: Iterable[Conversation],
+    feedback: Iterable[FeedbackTurn],
+    rewrites: Iterable[Rewrite],
+    persona_at: PersonaAt,
+) -> list[Comparison]:
+    """At most ``COMPARISONS_PER_USER`` a user, drawn by hash; what was said outright of one request comes first."""
+    talks = {talk.conversation_id: talk for talk in conversations}
+    by_user: dict[str, list[_Found]] = {}
+    for one in (*_marked(talks.values()), *_revised(talks, rewrites), *_crossed(talks, feedback)):
+        by_user.setdefault(one.better[0].user_id, []).append(one)
+
+    def scored(talk: Conversation, at: int, text: str) -> Scored:
+        return Scored(persona_at(talk, at), prompt_before(talk, at), text)
+
+    return [
+        Comparison(user_id, scored(*one.better), scored(*one.worse), one.source)
+        for user_id in sorted(by_user)
+        for one in sorted(by_user[user_id], key=_place)[:COMPARISONS_PER_USER]
+    ]
+
+
+def prompt_before(talk: Conversation, turn_index: int) -> tuple[Message, ...]:
+    """The conversation up to the request whose answer stands at ``turn_index``."""
+    return tuple(Message(turn.role, turn.content) for turn in talk.turns[:turn_index])
+
+
+def preferred(turn: Turn) -> Iterator[tuple[Literal["explicit_choice", "edit"], str, str]]:
+    """(how, the answer preferred, the other one) for each choice between answers and each edit marked on a turn."""
+    for signal in turn.signals:
+        if not signal.text or signal.text == turn.content:
+            continue
+        if signal.kind == "edit":
+            yield "edit", signal.text, turn.content
+        elif signal.kind == "choice" and signal.value:
+            both = (turn.content, signal.text) if signal.value > 0 else (signal.text, turn.content)
+            yield "explicit_choice", *both
+
+
+def mark(turn: Turn) -> float | None:
+    """The mean of the thumbs and stars on a turn, in [-1, 1]; None without any."""
+    values = [signal.value for signal in turn.signals if signal.kind in ("thumbs", "stars")]
+    return sum(values) / len(values) if values else None
+
+
+def _place(one: _Found) -> tuple[int, str]:
+    sides = [(talk.conversation_id, at, text) for talk, at, text in (one.better, one.worse)]
+    return COMPARISON_SOURCES.index(one.source), content_key(sides)
+
+
+def _marked(talks: Iterable[Conversation]) -> Iterator[_Found]:
+    for talk in talks:
+        rated: list[tuple[float, int]] = []
+        for at, turn in enumerate(talk.turns):
+            value = mark(turn)
+            rated += [] if value is None else [(value, at)]
+            for source, better, worse in preferred(turn):
+                yield _Found(source, (talk, at, better), (talk, at, worse))
+        for (one, at), (other, then) in combinations(rated, 2):
+            if one != other:
+                high, low = (at, then) if one > other else (then, at)
+                yield _Found("rating", _answer(talk, high), _answer(talk, low))
+
+
+def _revised(talks: Mapping[str, Conversation], rewrites: Iterable[Rewrite]) -> Iterator[_Found]:
+    for row in rewrites:
+        if row.source == "observed_revision" and row.conversation_id in talks:
+            talk, at = talks[row.conversation_id], row.turn_index
+            yield _Found("observed_revision", (talk, at, row.text), (talk, at, row.original))
+
+
+def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[_Found]:
+    sides: dict[str, tuple[list[FeedbackTurn], list[FeedbackTurn]]] = {}
+    for row in feedback:
+        if row.conversation_id in talks and row.label != "other":
+            sides.setdefault(row.user_id, ([], []))[row.label in REATTEMPTS].append(row)
+    for liked, disliked in sides.values():
+        for one, other in product(liked, disliked):
+            better, worse = (_answer(talks[row.conversation_id], row.turn_index - 1) for row in (one, other))
+            yield _Found("feedback", better, worse)
+
+
+def _answer(talk: Conversation, at: int) -> tuple[Conversation, int, str]:
+    return talk, at, talk.turns[at].content

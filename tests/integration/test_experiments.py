@@ -1,0 +1,64 @@
+"""Experiments on a tiny model: worlds, forks, arms, results that are kept, and the table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlhi.bench.experiments import world as worlds
+from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
+from rlhi.bench.experiments.run import Bench, ExperimentError, run
+from rlhi.bench.experiments.world import QUICK
+from rlhi.config import Params, SplitConfig
+from tests.support.cycles import digest
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("experiments")
+
+
+def test_every_arm_asks_for_parameters_that_there_are() -> None:
+    for experiment in CATALOGUE.values():
+        assert len({arm.name for arm in experiment.arms}) == len(experiment.arms) > 1
+        for arm in experiment.arms:
+            Params.model_validate({**QUICK.params, **arm.overrides})
+
+
+def test_an_unknown_experiment_is_named_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="no experiment 'rewrite': one of rewrites, persona-reward"):
+        run("rewrite", True, 1, tmp_path, False)
+
+
+def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tiny_policy: Path) -> None:
+    told = json.loads(run("rewrites", True, 1, folder, True, tiny_policy))
+    assert [arm["name"] for arm in told["arms"]] == [arm.name for arm in CATALOGUE["rewrites"].arms]
+    assert told["arms"][0]["against_first"] is None and told["arms"][1]["against_first"]["clusters"] > 3
+    before = {arm["before"]["mean"] for arm in told["arms"]}
+    assert len(before) == 1, "all arms rewrite the same answers"
+    table = run("rewrites", True, 1, folder, False, tiny_policy)
+    assert "| guided by the user's words | 0 |" in table and "95% intervals by user" in table
+    results = sorted((folder / "results").iterdir())
+    assert len(results) == 3 and not list(folder.glob("arm-*"))
+
+
+def test_a_fork_changes_nothing_of_its_world(folder: Path, tiny_policy: Path) -> None:
+    world = worlds.make_world(folder / "world", 1, QUICK, {}, tiny_policy)
+    before = digest(world.root, "data", "models", "params.yaml")
+    arm = worlds.fork(world, folder / "arm", {"rewrites": {"guidance": "none"}})
+    assert arm.params.rewrites.guidance == "none" and world.params.rewrites.guidance == "words"
+    worlds.learn(arm, ("rewrites", "candidates", "reward"))
+    assert digest(world.root, "data", "models", "params.yaml") == before
+    worlds.share(arm, world)
+    assert list(world.path("data/samples/candidates").iterdir()), "the next arm need not sample them again"
+
+
+def test_cycles_follow_one_another_and_are_measured_against_the_base(folder: Path, tiny_policy: Path) -> None:
+    arm = Arm("everything", {"pairs": {"filter": False}, "dpo": {"lora_rank": 4, "batch": 4}})
+    held = Bench(folder, QUICK, tiny_policy).arm(Experiment("Does it run on?", (arm,), cycles=2), arm, 1)
+    users = held["users"]
+    assert isinstance(users, dict) and all(0 <= value <= 1 for both in users.values() for value in both)
+    assert all(SplitConfig(held_out=QUICK.held_out).holds_out(user) for user in users)
+    assert int(str(held["pairs"])) > 16, "both cycles learned"
