@@ -14,11 +14,26 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 @bench_app.command("feedback")
 def bench_feedback(
+    context: typer.Context,
     quick: Annotated[bool, typer.Option("--quick", help="One split, smaller ensembles.")] = False,
-    train: Annotated[bool, typer.Option("--train", help="Instead, train on every row and write the head.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Instead, train on every row and write the heads.")] = False,
+    agreement: Annotated[int, typer.Option(help="Instead, compare with a language model on so many follow-ups.")] = 0,
+    model: Annotated[str, typer.Option(help="That model: openai:http://HOST:PORT/v1#NAME.")] = "",
+    labels: Annotated[
+        Path | None, typer.Option(help="Labelled follow-ups to sample from, not the workspace's conversations.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """The follow-up labeller, 5-fold by conversation, beside tf-idf with logistic regression; needs RLHI_DATA."""
+    """The follow-up labeller, 5-fold by conversation, beside tf-idf with logistic regression.
+
+    Measuring and training need RLHI_DATA: its followup_labels.jsonl.gz, and its conversations.jsonl.gz for the texts
+    of the reader's labels, of which only ids are shipped.
+    """
+    if agreement:
+        from rlhi.bench.agreement import run as compare
+
+        print(compare(context.obj.resolve(), agreement, model, labels, as_json))
+        return
     from rlhi.bench.feedback import retrain
     from rlhi.bench.feedback import run as bench
 

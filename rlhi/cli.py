@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -161,11 +161,14 @@ def quarantine(
 def label(
     rows: Annotated[Path, typer.Argument(help="jsonl: `context` (request, answer, follow-up) or a conversation.")],
     out: Annotated[Path, typer.Argument(help="The same rows with `label` and `probability`.")],
+    labeller: Annotated[
+        Literal["local", "accurate"], typer.Option(help="`accurate`: embeddings decide what is unclear; slower.")
+    ] = "local",
 ) -> None:
     """Label follow-up messages: what do they say of the answer before them?"""
     from rlhi.stages.files import label_file
 
-    done = label_file(rows, out)
+    done = label_file(rows, out, labeller)
     print(f"{done} rows labelled: {out}")
 
 

@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from rlhi.bench.feedback import data_folder, embedder_folder
+from rlhi.bench.feedback_data import data_folder, embedder_folder
 from rlhi.bench.persona_real import RealPersonas, real, verdict
 from rlhi.checks import LANGUAGES, Check
 from rlhi.collect.persona import History, personas, said_claims
@@ -100,7 +100,7 @@ def measure(embedder: Embedder, quick: bool) -> PersonaBench:
     runs = tuple(round(one.f1, 4) for one in found)
     if not quick:
         people, talks = worlds[0]
-        found.append(recovery(people, talks, _labelled(talks, embedder), "the labeller's labels"))
+        found.append(recovery(people, talks, _labelled(talks), "the labeller's labels"))
     ours, base = found[0].f1, _f1(*found[0].baseline)
     kept = (found[0], *found[len(worlds) :])
     seen = real(data_folder(), embedder, quick)
@@ -237,10 +237,10 @@ def _true_labels(talks: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
     ]
 
 
-def _labelled(talks: Sequence[SimulatedConversation], embedder: Embedder) -> list[FeedbackTurn]:
+def _labelled(talks: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
     from rlhi.collect.feedback import Labeller, label_conversations
 
-    return list(label_conversations(conversations(talks), Labeller.load(), embedder, FeedbackConfig()))
+    return list(label_conversations(conversations(talks), Labeller.load(), FeedbackConfig()))
 
 
 def _interval(rows: Sequence[Row]) -> Interval:

@@ -15,7 +15,7 @@ from rlhi.collect.claims import wishes_in
 from rlhi.collect.persona_history import History
 from rlhi.config import FeedbackConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Turn
-from rlhi.models.base import Embedder, Scored
+from rlhi.models.base import Scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ def histories_of(rows: Sequence[Conversation], labelled: Sequence[FeedbackTurn])
     return {user: History(user, tuple(own), tuple(feedback[user])) for user, own in talks.items()}
 
 
-def labels(rows: Sequence[Conversation], embedder: Embedder) -> list[FeedbackTurn]:
+def labels(rows: Sequence[Conversation]) -> list[FeedbackTurn]:
     """The labeller's labels of all follow-ups."""
     from rlhi.collect.feedback import Labeller, label_conversations
 
-    return list(label_conversations(rows, Labeller.load(), embedder, FeedbackConfig()))
+    return list(label_conversations(rows, Labeller.load(), FeedbackConfig()))
 
 
 def read_labels(rows: Sequence[Conversation]) -> list[FeedbackTurn]:

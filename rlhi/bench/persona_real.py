@@ -80,7 +80,7 @@ def real(data: Path, embedder: Embedder, quick: bool) -> RealPersonas:
         FileNotFoundError: a file of the data is missing.
     """
     rows = people(data)
-    histories = histories_of(rows, read_labels(rows) if quick else labels(rows, embedder))
+    histories = histories_of(rows, read_labels(rows) if quick else labels(rows))
     others = population((one.user_id, requests(said(one))) for one in histories.values())
     builder = LocalBuilder(CONFIG, others)
     texts: dict[tuple[str, str], str] = {}

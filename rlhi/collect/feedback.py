@@ -9,17 +9,17 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from rlhi.collect.complaint import RULES, about_refusal, instruction, unsafe, weight
-from rlhi.collect.labeller import Context, Labeller
-from rlhi.collect.labeller_training import LabelledFollowUp, train
+from rlhi.collect.labeller import AccurateLabeller, Context, Labeller
+from rlhi.collect.labeller_training import LabelledFollowUp
 from rlhi.config import FeedbackConfig
 from rlhi.contracts import FEEDBACK_LABELS, REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, content_key
-from rlhi.models.base import Embedder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
+    "AccurateLabeller",
     "Context",
     "FollowUp",
     "FollowUpLabeller",
@@ -28,19 +28,18 @@ __all__ = [
     "decide",
     "follow_ups",
     "label_conversations",
-    "train",
 ]
 
 
 class FollowUpLabeller(Protocol):
-    """What labels follow-ups: the local head, or a language model."""
+    """What labels follow-ups: the local head, the slower one with embeddings, or a language model."""
 
     @property
     def version(self) -> str:
         """Names all that its labels hang on; part of their keys."""
         ...
 
-    def label_probabilities(self, contexts: Sequence[Context], embedder: Embedder) -> NDArray[np.float64]:
+    def label_probabilities(self, contexts: Sequence[Context]) -> NDArray[np.float64]:
         """Rows over ``FEEDBACK_LABELS``, ``[len(contexts), 6]``; NaN where it has no answer."""
         ...
 
@@ -80,7 +79,6 @@ def follow_ups(conversation: Conversation, labeller: FollowUpLabeller, config: F
 def label_conversations(
     conversations: Iterable[Conversation],
     labeller: FollowUpLabeller,
-    embedder: Embedder,
     config: FeedbackConfig,
     seen: Callable[[str], bool] = never,
 ) -> Iterator[FeedbackTurn]:
@@ -91,7 +89,7 @@ def label_conversations(
     every = (item for conversation in conversations for item in follow_ups(conversation, labeller, config))
     new = (item for item in every if not seen(item.key))
     while batch := list(islice(new, config.batch)):
-        found = labeller.label_probabilities([item.context for item in batch], embedder)
+        found = labeller.label_probabilities([item.context for item in batch])
         for item, row in zip(batch, found.tolist(), strict=True):
             if not math.isnan(row[0]):
                 yield _feedback(item, row, config)

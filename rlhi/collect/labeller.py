@@ -1,85 +1,96 @@
-"""The follow-up labeller: a frozen head over three sentence embeddings and cheap features.
+"""The follow-up labeller: a frozen head that reads cheap features, and a slower tier that also reads embeddings.
 
-A small ensemble of one-hidden-layer networks. At use it is plain numpy; its file is an .npz without pickle. It is
-trained by ``rlhi bench feedback --train`` (labeller_training.py says on what and how).
+At use a head is plain numpy; its file is an .npz without pickle. `rlhi bench feedback --train` trains both
+(labeller_training.py says on what and how).
 """
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rlhi.collect.features import feature_matrix
-from rlhi.contracts import FEEDBACK_LABELS, content_key
+from rlhi.collect.features import READ, feature_matrix
+from rlhi.collect.labeller_parts import NETWORKS, networks, shifted
+from rlhi.contracts import content_key
 from rlhi.models.base import Embedder, ModelError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    from rlhi.collect.labeller_parts import Floats, Matrix
+
+    EmbeddedRows = Callable[[list[int]], Floats]
 
 Context = tuple[str, str, str]  # request, answer, follow-up
 
 SHIPPED = "labeller_head.npz"
-COMPONENTS = {"follow_up": 32, "answer": 16, "request": 16}  # principal components of each embedding
-ARRAYS = (
-    "plain_mean", "plain_scale", *(f"{name}_{part}" for name in COMPONENTS for part in ("mean", "axes")),
-    "weights1", "bias1", "weights2", "bias2", "operating_point",
-)  # fmt: skip
-CLIP = 4.0  # standard deviations: one odd feature must not decide alone
+SHIPPED_ACCURATE = "labeller_accurate.npz"
+CALIBRATION = ("calibration", "operating_point")
+COMPONENTS = {"follow_up": 64, "request": 32}  # principal components of each embedding; the answer's said little
+AXES = tuple(f"{name}_{part}" for name in COMPONENTS for part in ("center", "axes"))
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What is computed once for a context, whatever the head: plain numbers ``[n, k]``, embeddings ``[n, d]``."""
+class _Head:
+    """Arrays by name, with a file and a hash. ``version`` is the hash: two heads with one version label alike."""
 
-    plain: Floats
-    follow_up: Floats
-    answer: Floats
-    request: Floats
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> Signals:
-        return Signals(self.plain[rows], self.follow_up[rows], self.answer[rows], self.request[rows])
-
-    def joined(self, other: Signals) -> Signals:
-        """These rows, then the other's."""
-        import numpy as np
-
-        mine = (self.plain, self.follow_up, self.answer, self.request)
-        theirs = (other.plain, other.follow_up, other.answer, other.request)
-        return Signals(*(np.concatenate(pair) for pair in zip(mine, theirs, strict=True)))
-
-
-def signals(contexts: Sequence[Context], embedder: Embedder) -> Signals:
-    """Embeddings, their similarities and the cheap features of each context."""
-    import numpy as np
-
-    vectors = embedder.embed([text for context in contexts for text in context])
-    request, answer, follow_up = (vectors[at::3] for at in range(3))
-    pairs = ((follow_up, request), (follow_up, answer), (request, answer))
-    similar = np.stack([(one * other).sum(axis=1) for one, other in pairs], axis=1)
-    plain = np.hstack([feature_matrix(contexts), similar, similar**2, similar[:, :1] > 0.9]).astype(np.float32)
-    return Signals(plain, follow_up, answer, request)
-
-
-class Labeller:
-    """A frozen head. ``weights1`` is ``[members, inputs, hidden]``, ``weights2`` is ``[members, hidden, 6]``.
-
-    ``version`` is the hash of its arrays: two heads with one version label alike.
-    """
+    names: tuple[str, ...]
+    shipped: str
 
     def __init__(self, arrays: Mapping[str, Floats]) -> None:
         import numpy as np
 
-        self._arrays = {name: np.asarray(arrays[name], dtype=np.float32) for name in ARRAYS}
-        shapes = [(name, array.shape, array.astype("<f4").tobytes().hex()) for name, array in self._arrays.items()]
-        self.version = content_key(*shapes)
+        # Rounded as the file is: a head labels alike before and after it was saved.
+        halves = {name: np.asarray(arrays[name]).astype(np.float16) for name in self.names}
+        self.arrays: dict[str, Floats] = {name: half.astype(np.float32) for name, half in halves.items()}
+        shapes = [(name, array.shape, array.astype("<f4").tobytes().hex()) for name, array in self.arrays.items()]
+        self.version = content_key(READ, *shapes)
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> dict[str, Floats]:
+        """The arrays of a file; ``None`` reads the shipped one.
+
+        Raises:
+            ModelError: there is no such file, or it is no head.
+        """
+        import numpy as np
+
+        try:
+            raw = (files("rlhi.collect") / cls.shipped).read_bytes() if path is None else path.read_bytes()
+            with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
+                return {name: archive[name] for name in cls.names}
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            where = path or cls.shipped
+            raise ModelError(
+                f"no labeller head at {where} ({error}): `rlhi bench feedback --train` makes one"
+            ) from None
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as an .npz of half floats, without pickle."""
+        import numpy as np
+
+        with path.open("wb") as file:
+            halves = {name: array.astype(np.float16) for name, array in self.arrays.items()}
+            np.savez_compressed(file, allow_pickle=False, **halves)
+
+    def decided(self, rows: Matrix) -> Matrix:
+        """Calibrated probabilities, then shifted so that the operating point becomes 0.5."""
+        import numpy as np
+
+        slope, offset = self.arrays["calibration"].tolist()
+        point = float(self.arrays["operating_point"][0])
+        return shifted(rows, slope, offset - float(np.log(point / (1 - point))))
+
+
+class Labeller(_Head):
+    """The default: networks over the cheap features. It needs no embedder."""
+
+    names = (*NETWORKS, *CALIBRATION)
+    shipped = SHIPPED
 
     @classmethod
     def load(cls, path: Path | None = None) -> Labeller:
@@ -88,68 +99,93 @@ class Labeller:
         Raises:
             ModelError: there is no such file, or it is no head.
         """
-        import numpy as np
+        return cls(cls.read(path))
 
-        try:
-            raw = (files("rlhi.collect") / SHIPPED).read_bytes() if path is None else path.read_bytes()
-            with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
-                return cls(archive)
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            where = path or SHIPPED
-            raise ModelError(
-                f"no labeller head at {where} ({error}): `rlhi bench feedback --train` makes one"
-            ) from None
-
-    def save(self, path: Path) -> None:
-        """Write the head as an .npz (about 200 kB), without pickle."""
-        import numpy as np
-
-        with path.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **self._arrays)
-
-    def label_probabilities(self, contexts: Sequence[Context], embedder: Embedder) -> NDArray[np.float64]:
+    def label_probabilities(self, contexts: Sequence[Context]) -> Matrix:
         """Rows over ``FEEDBACK_LABELS``, shape ``[len(contexts), 6]``.
 
         0.5 for the two re-attempts together is the operating point that was chosen when the head was trained.
         """
-        import numpy as np
+        return self.probabilities(feature_matrix(contexts))
 
-        if not contexts:
-            return np.zeros((0, len(FEEDBACK_LABELS)))
-        return self.probabilities(signals(contexts, embedder))
+    def probabilities(self, plain: Floats) -> Matrix:
+        """As ``label_probabilities``, from features that are already there."""
+        return self.decided(self.raw(plain))
 
-    def probabilities(self, given: Signals) -> NDArray[np.float64]:
-        """As ``label_probabilities``, from signals that are already there."""
-        import numpy as np
-
-        rows = inputs(given, self._arrays).astype(np.float64)
-        mean = np.mean([self._member(rows, member) for member in range(len(self._arrays["weights1"]))], axis=0)
-        # The odds of a re-attempt are divided by those of the operating point; each side keeps its inner shares.
-        point = float(self._arrays["operating_point"][0])
-        mean[:, :2] *= 1 - point
-        mean[:, 2:] *= point
-        return cast("NDArray[np.float64]", mean / mean.sum(axis=1, keepdims=True))
+    def raw(self, plain: Floats) -> Matrix:
+        """The networks' mean, neither calibrated nor shifted."""
+        return networks(plain, self.arrays)
 
     def at(self, operating_point: float) -> Labeller:
-        """The same head, shifted so that this (unshifted) probability of a re-attempt becomes 0.5."""
+        """The same head, shifted so that this calibrated probability of a re-attempt becomes 0.5."""
         import numpy as np
 
-        return Labeller({**self._arrays, "operating_point": np.array([operating_point], dtype=np.float32)})
+        return Labeller({**self.arrays, "operating_point": np.array([operating_point], dtype=np.float32)})
 
-    def _member(self, rows: NDArray[np.float64], member: int) -> NDArray[np.float64]:
+
+class AccurateLabeller(_Head):
+    """The slower tier: where the default is unsure, networks that also read sentence embeddings decide.
+
+    ``band`` holds the least and the greatest probability of a re-attempt, by the default, between which they are
+    asked; elsewhere the default's word stands.
+    """
+
+    names = (*NETWORKS, *AXES, "band", *CALIBRATION)
+    shipped = SHIPPED_ACCURATE
+
+    def __init__(self, arrays: Mapping[str, Floats], default: Labeller, embedder: Embedder | None = None) -> None:
+        super().__init__(arrays)
+        self.version = content_key(self.version, default.version)
+        self._default = default
+        self._embedder = embedder
+
+    @classmethod
+    def load(cls, embedder: Embedder) -> AccurateLabeller:
+        """The shipped pair of heads.
+
+        Raises:
+            ModelError: one of them is not there.
+        """
+        return cls(cls.read(), Labeller.load(), embedder)
+
+    def label_probabilities(self, contexts: Sequence[Context]) -> Matrix:
+        """Rows over ``FEEDBACK_LABELS``, shape ``[len(contexts), 6]``; embeds the unclear contexts only."""
+        if self._embedder is None:
+            raise ModelError("this labeller reads embeddings: give it an embedder")
+        plain = feature_matrix(contexts)
+        embedder = self._embedder
+        return self.probabilities(plain, lambda rows: embeddings([contexts[at] for at in rows], embedder))
+
+    def probabilities(self, plain: Floats, embedded: EmbeddedRows) -> Matrix:
+        """As ``label_probabilities``, from features that are already there; ``embedded`` gives the rows asked for."""
         import numpy as np
 
-        arrays = self._arrays
-        hidden = np.maximum(rows @ arrays["weights1"][member] + arrays["bias1"][member], 0)
-        logits = hidden @ arrays["weights2"][member] + arrays["bias2"][member]
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return cast("NDArray[np.float64]", odds / odds.sum(axis=1, keepdims=True))
+        found = self._default.probabilities(plain)
+        unclear = np.flatnonzero(self.unclear(found))
+        if len(unclear):
+            read = joined(plain[unclear], embedded(unclear.tolist()), self.arrays)
+            found[unclear] = self.decided(networks(read, self.arrays))
+        return found
+
+    def unclear(self, found: Matrix) -> NDArray[np.bool_]:
+        """Which of the default's rows the embeddings are asked about."""
+        low, high = self.arrays["band"].tolist()
+        reattempt = found[:, :2].sum(axis=1)
+        return cast("NDArray[np.bool_]", (reattempt >= low) & (reattempt <= high))
 
 
-def inputs(given: Signals, arrays: Mapping[str, Floats]) -> Floats:
-    """What the networks read: standardised plain numbers and the embeddings' components, ``[n, inputs]``."""
+def embeddings(contexts: Sequence[Context], embedder: Embedder) -> Floats:
+    """Unit vectors of follow-up and request, ``[len(contexts), 2, dimensions]``."""
     import numpy as np
 
-    plain = np.clip((given.plain - arrays["plain_mean"]) / arrays["plain_scale"], -CLIP, CLIP)
-    blocks = [(getattr(given, name) - arrays[f"{name}_mean"]) @ arrays[f"{name}_axes"] for name in COMPONENTS]
-    return np.hstack([plain, *blocks]).astype(np.float32)
+    texts = [text for request, _, follow_up in contexts for text in (follow_up, request)]
+    return np.asarray(embedder.embed(texts), dtype=np.float32).reshape(len(contexts), len(COMPONENTS), -1)
+
+
+def joined(plain: Floats, embedded: Floats, axes: Mapping[str, Floats]) -> Floats:
+    """Features, then the components of both embeddings and their similarity: what the slower networks read."""
+    import numpy as np
+
+    parts = [(embedded[:, at] - axes[f"{name}_center"]) @ axes[f"{name}_axes"] for at, name in enumerate(COMPONENTS)]
+    similar = 2 * (embedded[:, 0] * embedded[:, 1]).sum(axis=1, keepdims=True)
+    return np.hstack([plain, *parts, similar]).astype(np.float32)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rlhi.collect.labeller import Context
 from rlhi.contracts import FEEDBACK_LABELS, FeedbackLabel, Message, content_key
-from rlhi.models.base import Embedder, StructuredModel
+from rlhi.models.base import StructuredModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,11 +57,10 @@ class LlmLabeller:
         self.model = model
         self.version = content_key("llm", model.name, GUIDELINE, MOST)
 
-    def label_probabilities(self, contexts: Sequence[Context], embedder: Embedder | None = None) -> NDArray[np.float64]:
+    def label_probabilities(self, contexts: Sequence[Context]) -> NDArray[np.float64]:
         """Rows over ``FEEDBACK_LABELS``, shape ``[len(contexts), 6]``; NaN where the model gave no valid answer.
 
-        The label has at least 0.5, so that it stands at the usual threshold; the rest is spread evenly. It needs no
-        embedder.
+        The label has at least 0.5, so that it stands at the usual threshold; the rest is spread evenly.
         """
         import numpy as np
 

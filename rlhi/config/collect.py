@@ -38,7 +38,7 @@ class FeedbackLlmConfig(Section):
 class FeedbackConfig(Section):
     """The follow-up labeller; ``threshold`` is the least probability of the two re-attempt classes together."""
 
-    labeller: Literal["local", "llm"] = "local"
+    labeller: Literal["local", "accurate", "llm"] = "local"
     head: str = "shipped"
     threshold: float = Field(default=0.5, gt=0, lt=1)
     implicit_weight: float = Field(default=0.3, ge=0, le=1)

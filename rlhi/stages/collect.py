@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from rlhi.collect.feedback import FollowUpLabeller
-from rlhi.collect.labeller import Labeller
+from rlhi.collect.labeller import AccurateLabeller, Labeller
 from rlhi.collect.labeller_llm import LlmLabeller
 from rlhi.config import Params
 from rlhi.contracts import FeedbackTurn
@@ -24,15 +24,13 @@ def feedback(space: Workspace, params: Params) -> Outcome:
     from rlhi.collect.feedback import follow_ups, label_conversations
 
     talks = conversations(space)
-    labeller = _labeller(params)
+    labeller = follow_up_labeller(params)
     before = {row.key: row for row in read_table(space.path("data/feedback"), FeedbackTurn)}
     wanted = {item.key for talk in talks for item in follow_ups(talk, labeller, params.feedback)}
     kept = {key: row for key, row in before.items() if key in wanted}
     made: list[FeedbackTurn] = []
     with progress("labelling follow-ups", len(wanted) - len(kept)) as advance:
-        for row in label_conversations(
-            talks, labeller, backends.embedder(params), params.feedback, seen=kept.__contains__
-        ):
+        for row in label_conversations(talks, labeller, params.feedback, seen=kept.__contains__):
             made.append(row)
             advance(1, "")
     rows = [*kept.values(), *made]
@@ -48,8 +46,11 @@ def feedback(space: Workspace, params: Params) -> Outcome:
     return Outcome(len(made), len(kept), counts, text)
 
 
-def _labeller(params: Params) -> FollowUpLabeller:
+def follow_up_labeller(params: Params) -> FollowUpLabeller:
+    """The labeller that ``feedback.labeller`` names."""
     config = params.feedback
     if config.labeller == "llm":
         return LlmLabeller(backends.structured_model(config.llm.model, config.llm.tries, config.llm.max_new_tokens))
+    if config.labeller == "accurate":
+        return AccurateLabeller.load(backends.embedder(params))
     return Labeller.load(None if config.head == "shipped" else Path(config.head))

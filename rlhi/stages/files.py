@@ -6,17 +6,19 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-from rlhi.config import Params
+from rlhi.config import FeedbackConfig, Params
 from rlhi.contracts import Message
 from rlhi.models.base import Scored
-from rlhi.stages import StageError, backends
+from rlhi.stages import StageError
 from rlhi.store import Workspace, write_atomic
 
 Record = dict[str, object]
+LocalLabeller = Literal["local", "accurate"]
 
 
-def label_file(rows: Path, out: Path) -> int:
+def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
     """Add ``label`` and ``probability`` to rows with a ``context`` (request, answer, follow-up) or a conversation.
 
     A conversation (``turns``, ``messages`` or ``conversation``) is labelled by its last follow-up. Returns the rows.
@@ -24,13 +26,13 @@ def label_file(rows: Path, out: Path) -> int:
     Raises:
         StageError: a row has neither; the message names its line.
     """
-    from rlhi.collect.feedback import Labeller, decide
+    from rlhi.collect.feedback import decide
+    from rlhi.stages.collect import follow_up_labeller
 
-    params = Params()
+    params = Params(feedback=FeedbackConfig(labeller=labeller))
     records = list(_read(rows))
     contexts = [_context(record, rows, at + 1) for at, record in enumerate(records)]
-    labeller = Labeller.load()
-    found = labeller.label_probabilities(contexts, backends.embedder(params)).tolist() if contexts else []
+    found = follow_up_labeller(params).label_probabilities(contexts).tolist()
     for record, row in zip(records, found, strict=True):
         record["label"], record["probability"] = decide(row, params.feedback.threshold)
     _write(out, records)

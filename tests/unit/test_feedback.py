@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.collect.features import NAMES, feature_matrix, features
+from rlhi.collect.features import NAMES, WISH, feature_matrix, features
 from rlhi.collect.feedback import LabelledFollowUp, Labeller, decide, follow_ups, label_conversations
-from rlhi.collect.labeller import signals
-from rlhi.collect.labeller_training import TrainingConfig, fit, own_rows
-from rlhi.config import FeedbackConfig
+from rlhi.collect.labeller import AccurateLabeller, embeddings
+from rlhi.collect.labeller_fitting import NetworkConfig, calibrated
+from rlhi.collect.labeller_parts import shifted
+from rlhi.collect.labeller_training import (
+    SCENE_LABELS,
+    TrainingConfig,
+    calibrate_and_fit,
+    fit,
+    fit_accurate,
+    own_rows,
+    training_rows,
+)
+from rlhi.config import FeedbackConfig, Params
 from rlhi.contracts import FEEDBACK_LABELS, Conversation, Role, Turn
 from rlhi.models.base import ModelError
 from rlhi.models.embedder import LocalEmbedder
@@ -46,12 +59,13 @@ def _seed(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
+SMALL = TrainingConfig(NetworkConfig(members=2, hidden=6, epochs=3))
+
+
 @pytest.fixture(scope="module")
 def small() -> Labeller:
-    rows = own_rows()[::3]
-    given_signals = signals([row.context for row in rows], HashEmbedder())
-    real = [LabelledFollowUp(row.context, row.label, row.group) for row in rows]
-    return fit(real, given_signals, TrainingConfig(members=2, hidden=6, epochs=2), seed=1)
+    rows = [LabelledFollowUp(row.context, row.label, row.group) for row in own_rows()[::3]]
+    return fit(rows, feature_matrix([row.context for row in rows]), SMALL, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +133,7 @@ def test_a_higher_threshold_never_gives_more_reattempts(small: Labeller) -> None
     counts = []
     for threshold in (0.1, 0.5, 0.9):
         config = FeedbackConfig(threshold=threshold)
-        labels = [row.label for row in label_conversations(TALKS, small, HashEmbedder(), config)]
+        labels = [row.label for row in label_conversations(TALKS, small, config)]
         counts.append(sum(label.startswith("reattempt") for label in labels))
     assert counts == sorted(counts, reverse=True)
 
@@ -141,18 +155,16 @@ def test_keys_change_with_head_threshold_and_text_alone(small: Labeller) -> None
     assert key != follow_ups(talk("b", "What is rain?", "Water that falls.", "longer please"), small, CONFIG)[0].key
 
 
-def test_what_was_seen_is_neither_labelled_nor_embedded(small: Labeller) -> None:
-    rows = list(label_conversations(TALKS, small, HashEmbedder(), CONFIG))
-    counting = HashEmbedder()
-    done = {row.key for row in rows[:3]}
-    assert list(label_conversations(TALKS, small, counting, CONFIG, done.__contains__)) == rows[3:]
-    assert counting.texts == 3 * len(rows[3:])
+def test_what_was_seen_is_not_labelled_again(small: Labeller) -> None:
+    rows = list(label_conversations(TALKS, small, CONFIG))
+    done = {row.key: row for row in rows[:3]}
+    assert list(label_conversations(TALKS, small, CONFIG, done.__contains__)) == rows[3:]
 
 
 def test_labels_do_not_depend_on_order_or_batch(small: Labeller) -> None:
-    rows = {row.key: row for row in label_conversations(TALKS, small, HashEmbedder(), CONFIG)}
+    rows = {row.key: row for row in label_conversations(TALKS, small, CONFIG)}
     for batch in (1, 2, 64):
-        found = label_conversations(TALKS[::-1], small, HashEmbedder(), FeedbackConfig(batch=batch))
+        found = label_conversations(TALKS[::-1], small, FeedbackConfig(batch=batch))
         assert {row.key: row for row in found} == rows
 
 
@@ -161,26 +173,109 @@ def test_a_head_survives_its_file(small: Labeller, tmp_path: Path) -> None:
     again = Labeller.load(tmp_path / "head.npz")
     contexts = [item.context for talk in TALKS for item in follow_ups(talk, small, CONFIG)]
     assert again.version == small.version
-    np.testing.assert_array_equal(
-        again.label_probabilities(contexts, HashEmbedder()), small.label_probabilities(contexts, HashEmbedder())
-    )
+    np.testing.assert_array_equal(again.label_probabilities(contexts), small.label_probabilities(contexts))
 
 
 def test_probabilities_sum_to_one_and_the_operating_point_moves_them(small: Labeller) -> None:
     contexts = [row.context for row in own_rows()[:20]]
-    plain, eager = (head.label_probabilities(contexts, HashEmbedder()) for head in (small, small.at(0.3)))
+    plain, eager = (head.label_probabilities(contexts) for head in (small, small.at(0.3)))
     assert plain.shape == (20, len(FEEDBACK_LABELS))
     np.testing.assert_allclose(eager.sum(axis=1), 1)
     np.testing.assert_array_equal(eager[:, :2].sum(axis=1) >= 0.5, plain[:, :2].sum(axis=1) >= 0.3)
-    assert small.label_probabilities([], HashEmbedder()).shape == (0, len(FEEDBACK_LABELS))
+    assert small.label_probabilities([]).shape == (0, len(FEEDBACK_LABELS))
 
 
 def test_training_twice_gives_the_same_head() -> None:
     rows = [LabelledFollowUp(row.context, row.label, row.group) for row in own_rows()[::12]]
-    known = signals([row.context for row in rows], HashEmbedder())
-    config = TrainingConfig(members=1, hidden=4, epochs=2)
-    first, again, other = (fit(rows, known, config, seed) for seed in (3, 3, 4))
+    plain = feature_matrix([row.context for row in rows])
+    first, again, other = (fit(rows, plain, SMALL, seed) for seed in (3, 3, 4))
     assert first.version == again.version != other.version
+
+
+def test_calibration_makes_boasting_probabilities_true() -> None:
+    draw = np.random.default_rng(0)
+    real = draw.uniform(0.05, 0.95, size=4000)
+    truth = draw.uniform(size=4000) < real
+    boast = 1 / (1 + np.exp(-2 * np.log(real / (1 - real)) - 1))  # odds squared and shifted
+    raw = np.stack([boast, np.zeros(4000), 1 - boast, *np.zeros((3, 4000))], axis=1)
+    slope, offset = calibrated(raw, truth)
+    assert (slope, offset) == (pytest.approx(0.5, abs=0.06), pytest.approx(-0.5, abs=0.1))
+    found = shifted(raw, slope, offset)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert np.abs(found[:, 0] - real).mean() < 0.03 < np.abs(boast - real).mean()
+
+
+def _mixed() -> list[LabelledFollowUp]:
+    own = own_rows()[::6]
+    people = [LabelledFollowUp(row.context, row.label, f"talk {at // 2}") for at, row in enumerate(own)]
+    reader = [LabelledFollowUp(("Q", "A", f"said {at}"), "other", f"talk {at}", kind="reader") for at in range(20)]
+    return [*people, *reader, *own[:20]]
+
+
+def test_nothing_of_a_held_out_conversation_is_trained_on_whoever_labelled_it() -> None:
+    rows = _mixed()
+    rows.append(LabelledFollowUp(rows[0].context, "other", "another talk", kind="reader"))
+    held, kept = np.arange(4), np.arange(4, 100)
+    chosen = training_rows(rows, kept, held)
+    assert {rows[at].group for at in chosen if rows[at].kind != "own"}.isdisjoint({rows[at].group for at in held})
+    assert len(rows) - 1 not in chosen, "a copy under another conversation's name"
+    assert sum(rows[at].kind == "reader" for at in chosen) == 18 and sum(rows[at].kind == "own" for at in chosen) == 20
+
+
+def test_a_head_is_calibrated_inside_its_rows() -> None:
+    rows = _mixed()
+    plain = feature_matrix([row.context for row in rows])
+    heads = calibrate_and_fit(rows, plain, None, SMALL, seed=0)
+    assert heads.accurate is None
+    assert heads.default.arrays["calibration"].tolist() != [1, 0]
+
+
+def test_the_slower_tier_embeds_what_is_unclear_and_nothing_else(small: Labeller) -> None:
+    rows = [replace(row, kind="people") for row in own_rows()[::9]]
+    contexts = [row.context for row in rows]
+    counting = HashEmbedder()
+    plain, embedded = feature_matrix(contexts), embeddings(contexts, HashEmbedder())
+    arrays = fit_accurate(rows, plain, embedded, SMALL, seed=0)
+    arrays |= {"calibration": np.array([1, 0]), "operating_point": np.array([0.5]), "band": np.array([0.3, 0.6])}
+    slower = AccurateLabeller(arrays, small, counting)
+    found, default = slower.label_probabilities(contexts), small.label_probabilities(contexts)
+    unclear = slower.unclear(default)
+    assert 0 < unclear.sum() < len(rows) and counting.texts == 2 * unclear.sum()
+    np.testing.assert_array_equal(found[~unclear], default[~unclear])
+    assert (found[unclear] != default[unclear]).any() and slower.version != small.version
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    with pytest.raises(ModelError, match="embedder"):
+        AccurateLabeller(arrays, small).label_probabilities(contexts)
+
+
+def test_a_wish_about_form_is_read_in_short_messages_that_have_a_cue() -> None:
+    def told(follow_up: str) -> float:
+        return dict(zip(NAMES, features("Name a bird.", "A wren.", follow_up), strict=True))["tells_a_wish"]
+
+    assert told("Please answer in at most 30 words.") == 1
+    assert told("What does a wren eat?") == told("Please answer in at most 30 words. " + "x" * WISH) == 0
+
+
+def test_no_own_sentence_is_one_of_the_simulators() -> None:
+    import rlhi.simulate
+
+    folder = Path(rlhi.simulate.__file__).parent
+    said = {_words(text) for file in folder.glob("*.py") for text in re.findall(r'"([^"\n]{6,})"', file.read_text())}
+    assert len(said) > 200
+    longer = [
+        row.context[2] for row in own_rows() if len(row.context[2].split()) > 3
+    ]  # "no commas please" is anybody's
+    assert not [text for text in longer if _words(text) in said]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[a-z0-9']+", text.lower()))
+
+
+def test_scenes_bring_their_own_complaints_and_thanks() -> None:
+    labels = {row.label for row in own_rows()}
+    assert set(SCENE_LABELS.values()) <= labels
+    assert all(row.kind == "own" for row in own_rows())
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not an archive", b"\x00\x01binary"])
@@ -223,26 +318,81 @@ REQUEST = ("Explain how bread is made.", "Bread is made from flour, water, yeast
         ("Why does the dough have to rest?", None),
     ],
 )
-def test_the_shipped_head_knows_the_obvious(embedder: LocalEmbedder, follow_up: str, label: str | None) -> None:
-    row = Labeller.load().label_probabilities([(*REQUEST, follow_up)], embedder)[0]
+def test_the_shipped_head_knows_the_obvious(follow_up: str, label: str | None) -> None:
+    row = Labeller.load().label_probabilities([(*REQUEST, follow_up)])[0]
     found = decide(row, FeedbackConfig().threshold)[0]
     assert found == label if label else not found.startswith("reattempt")
 
 
-def test_the_shipped_head_labels_alike_in_any_order(embedder: LocalEmbedder) -> None:
+def test_the_shipped_head_labels_alike_in_any_order() -> None:
     head = Labeller.load()
-    rows = {row.key: row for row in label_conversations(TALKS, head, embedder, CONFIG)}
-    found = label_conversations(TALKS[::-1], head, embedder, FeedbackConfig(batch=1))
+    rows = {row.key: row for row in label_conversations(TALKS, head, CONFIG)}
+    found = label_conversations(TALKS[::-1], head, FeedbackConfig(batch=1))
     assert {row.key: row for row in found} == rows
 
 
-def test_real_follow_ups_are_read_as_the_benchmark_reads_them() -> None:
-    from rlhi.bench.feedback import classes_of, load_rows, quality
+@pytest.mark.parametrize(
+    "follow_up", ["gracias", "merci !", "Danke!", "\u8c22\u8c22", "\u0441\u043f\u0430\u0441\u0438\u0431\u043e"]
+)
+def test_thanks_in_other_languages_are_a_cue(follow_up: str) -> None:
+    assert dict(zip(NAMES, features("Name a bird.", "A wren.", follow_up), strict=True))["thanks"] == 1
 
+
+@pytest.mark.parametrize("follow_up", ["plus court", "k\u00fcrzer bitte", "\u4e0d\u5bf9", "m\u00e1s corto"])
+def test_wishes_in_other_languages_are_a_cue(follow_up: str) -> None:
+    row = dict(zip(NAMES, features("Name a bird.", "A wren.", follow_up), strict=True))
+    assert row["other_tongue_changes"] == 1 and row["other_tongue_again"] == 0
+
+
+def test_the_slower_labeller_is_shipped_too(embedder: LocalEmbedder) -> None:
+    labeller = AccurateLabeller.load(embedder)
+    contexts = [(*REQUEST, "make it shorter"), (*REQUEST, "Thanks, that worked!"), (*REQUEST, "And what of rye?")]
+    found = [decide(row, 0.5)[0] for row in labeller.label_probabilities(contexts)]
+    assert found[:2] == ["reattempt_with_feedback", "positive_feedback"] and not found[2].startswith("reattempt")
+
+
+def test_the_default_labels_a_file_without_any_model_and_accurate_asks_for_the_embedder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rlhi.stages import backends
+    from rlhi.stages.files import label_file
+
+    def missing(params: object) -> object:
+        raise ModelError("no embedder here")
+
+    monkeypatch.setattr(backends, "embedder", missing)
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    rows.write_text(json.dumps({"context": [*REQUEST, "make it shorter"]}) + "\n", encoding="utf-8")
+    assert label_file(rows, out) == 1
+    assert json.loads(out.read_text(encoding="utf-8"))["label"] == "reattempt_with_feedback"
+    with pytest.raises(ModelError, match="no embedder here"):
+        label_file(rows, out, "accurate")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("local", Labeller), ("accurate", AccurateLabeller)])
+def test_the_stage_takes_the_labeller_that_the_parameters_name(
+    name: Literal["local", "accurate"], kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rlhi.stages import backends
+    from rlhi.stages.collect import follow_up_labeller
+
+    monkeypatch.setattr(backends, "embedder", lambda params: HashEmbedder())
+    assert type(follow_up_labeller(Params(feedback=FeedbackConfig(labeller=name)))) is kind
+
+
+def _data() -> Path:
     data = Path(os.environ.get("RLHI_DATA", "../shared/data"))
     if not (data / "followup_labels.jsonl.gz").is_file():
         pytest.skip(f"no labelled follow-ups at {data}: set RLHI_DATA")
-    rows = load_rows(data)
+    return data
+
+
+def test_real_follow_ups_are_read_as_the_benchmark_reads_them() -> None:
+    from rlhi.bench.feedback_data import classes_of, people_rows
+    from rlhi.bench.label_quality import quality
+
+    data = _data()
+    rows = people_rows(data)
     with gzip.open(data / "followup_labels.jsonl.gz") as file:
         assert len(rows) == sum(1 for _ in file)
     truth = classes_of(rows)
@@ -250,3 +400,15 @@ def test_real_follow_ups_are_read_as_the_benchmark_reads_them() -> None:
     assert (perfect.f1, perfect.macro, perfect.f1_interval) == (1, 1, (1, 1))
     never = quality(truth, np.full_like(truth, 3), [row.group for row in rows], resamples=20)
     assert never.f1 == 0 and never.macro < 0.25
+
+
+def test_the_reader_labelled_real_follow_ups_and_none_of_the_measured_ones() -> None:
+    from rlhi.bench.feedback_data import people_rows, reader_keys, reader_rows
+
+    data = _data()
+    with gzip.open(data / "followup_labels.jsonl.gz", "rt", encoding="utf-8") as file:
+        measured = {(row["conversation_id"], row["turn_index"]) for row in map(json.loads, file)}
+    rows = reader_rows(data)
+    assert len(measured) == len(people_rows(data)) and len(rows) == len(reader_keys()) > 2000
+    assert measured.isdisjoint(reader_keys())
+    assert all(row.kind == "reader" and row.context[2] is not None for row in rows)

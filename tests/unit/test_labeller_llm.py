@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from typer.testing import CliRunner
 
+from rlhi.bench.agreement import run as agree
+from rlhi.cli import app
 from rlhi.collect.feedback import decide, label_conversations
 from rlhi.collect.labeller_llm import MOST, LlmLabeller, messages
 from rlhi.config import FeedbackConfig
 from rlhi.contracts import Conversation, Turn
 from rlhi.models.base import ModelError
 from rlhi.models.openai_structured import OpenAIStructuredModel
+from rlhi.stages import StageError
+from rlhi.store import Workspace, write_table
 
 CONTEXT = ("Name a bird.", "A wren.", "shorter please")
 GOOD = '{"label": "reattempt_with_feedback", "confidence": 0.9}'
-
-
-class NoEmbedder:
-    """The language model needs none."""
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Never asked."""
-        raise AssertionError
 
 
 class Endpoint:
@@ -125,8 +122,9 @@ def test_the_cost_counts_every_reply(endpoint: Endpoint) -> None:
 def test_an_endpoint_without_schemas_is_asked_without(endpoint: Endpoint) -> None:
     endpoint.status = [400]
     labeller = LlmLabeller(endpoint.model())
-    assert labeller.label_probabilities([CONTEXT, CONTEXT])[0].argmax() == 0
-    assert "response_format" not in endpoint.asked[-1]
+    for _ in range(2):  # one after the other: two at a time may both be asked before the refusal is read
+        assert labeller.label_probabilities([CONTEXT])[0].argmax() == 0
+    assert ["response_format" in one for one in endpoint.asked] == [True, False, False]
 
 
 def test_an_endpoint_that_is_not_there_is_one_clear_line() -> None:
@@ -158,7 +156,65 @@ def test_the_loop_takes_its_labels_and_asks_again_where_it_gave_none(endpoint: E
     talk = Conversation("c", "ann", "real", None, None, None, turns, "test")
     labeller, config = LlmLabeller(endpoint.model(1)), FeedbackConfig(labeller="llm")
     endpoint.replies = ["no idea", GOOD]
-    assert list(label_conversations([talk], labeller, NoEmbedder(), config)) == []
-    (row,) = label_conversations([talk], labeller, NoEmbedder(), config)
+    assert list(label_conversations([talk], labeller, config)) == []
+    (row,) = label_conversations([talk], labeller, config)
     assert (row.label, row.probability, row.instruction) == ("reattempt_with_feedback", 0.92, "make it shorter")
     assert (row.about_refusal, row.unsafe, row.weight) == (False, "", 1.0)
+
+
+COMPLAINTS = ("make it shorter", "no, in French please")
+OTHERS = ("Thanks, that worked!", "What does a wren eat?")
+
+
+def label_file(folder: Path) -> Path:
+    turns = ("Name a bird and say what it looks like.", "A wren. It is small, brown and round, and it sings loudly.")
+    labels = ("reattempt_with_feedback", "reattempt_with_feedback", "positive_feedback", "continuation")
+    rows = [
+        {"conversation_id": f"c{at}", "label": label, "context": [{"content": text} for text in (*turns, said)]}
+        for at, (said, label) in enumerate(zip((*COMPLAINTS, *OTHERS), labels, strict=True))
+    ]
+    file = folder / "labels.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def test_agreement_is_reported_with_chance_classes_and_cost(endpoint: Endpoint, tmp_path: Path) -> None:
+    report = json.loads(agree(tmp_path, 9, f"openai:{endpoint.url}#judge", label_file(tmp_path), as_json=True))
+    assert (report["sampled"], report["answered"], report["raw"], report["kappa"]) == (4, 4, 0.5, 0)
+    assert report["classes"]["reattempt_with_feedback"][:2] == [2, 4], "the model called all four complaints"
+    assert report["right"] == [1, pytest.approx(2 / 3)]
+    assert (report["requests"], report["prompt_tokens"], report["completion_tokens"]) == (4, 400, 40)
+    text = agree(tmp_path, 2, f"openai:{endpoint.url}#judge", label_file(tmp_path), as_json=False)
+    assert "2 of 2 follow-ups" in text and "Cohen's kappa" in text and "200 prompt" in text
+
+
+def test_what_the_model_never_answers_is_counted_and_left_out(endpoint: Endpoint, tmp_path: Path) -> None:
+    endpoint.replies = ["no idea"]
+    report = json.loads(agree(tmp_path, 9, f"openai:{endpoint.url}#judge", label_file(tmp_path), as_json=True))
+    assert (report["sampled"], report["answered"]) == (4, 0) and report["failed"] == report["requests"] > 0
+
+
+def test_a_sample_comes_from_the_workspaces_conversations(endpoint: Endpoint, tmp_path: Path) -> None:
+    turns = tuple(Turn(role, text) for role, text in zip(("user", "assistant", "user"), CONTEXT, strict=True))
+    talks = [Conversation(f"c{at}", "ann", "real", None, None, None, turns, "test") for at in range(5)]
+    space = Workspace(tmp_path)
+    write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
+    report = json.loads(agree(tmp_path, 3, f"openai:{endpoint.url}#judge", None, as_json=True))
+    assert (report["sampled"], report["raw"], report["right"]) == (3, 1, None)
+
+
+def test_agreement_without_a_model_or_without_follow_ups_is_one_clear_line(endpoint: Endpoint, tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="--model"):
+        agree(tmp_path, 5, "", label_file(tmp_path), as_json=False)
+    with pytest.raises(StageError, match="no follow-ups"):
+        agree(tmp_path, 5, f"openai:{endpoint.url}#judge", None, as_json=False)
+    (tmp_path / "bad.jsonl").write_text('{"label": "other"}\n', encoding="utf-8")
+    with pytest.raises(StageError, match="bad.jsonl:1"):
+        agree(tmp_path, 5, f"openai:{endpoint.url}#judge", tmp_path / "bad.jsonl", as_json=False)
+
+
+def test_the_command_compares_and_says_what_it_cost(endpoint: Endpoint, tmp_path: Path) -> None:
+    words = ["-w", str(tmp_path), "bench", "feedback", "--agreement", "3", "--model", f"openai:{endpoint.url}#judge"]
+    done = CliRunner().invoke(app, [*words, "--labels", str(label_file(tmp_path))])
+    assert done.exit_code == 0, done.output
+    assert "3 of 3 follow-ups answered by" in done.output and "cost: 3 requests" in done.output
