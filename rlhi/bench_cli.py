@@ -51,6 +51,17 @@ def bench_persona(
     print(bench(quick, as_json))
 
 
+@bench_app.command("reward")
+def bench_reward(
+    quick: Annotated[bool, typer.Option("--quick", help="One split, 150 pairs of each source.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The reward head on real choices and ratings, beside "the longer wins"; needs RLHI_DATA."""
+    from rlhi.bench.reward import run as bench
+
+    print(bench(quick, as_json))
+
+
 @bench_app.command("dpo")
 def bench_dpo(
     quick: Annotated[bool, typer.Option("--quick", help="Half the pairs, one round.")] = False,

@@ -42,7 +42,8 @@ FILES = 8  # datatrove spreads files over its workers
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One way of taking a log in: seconds on the clock and of all cores, peak memory of all its processes in GB."""
+    """One way of taking a log in: seconds on the clock and of all cores, peak memory of all its processes in GB,
+    shared pages once."""
 
     way: str
     rows: int
@@ -218,23 +219,36 @@ class _Use:
     cpu: dict[tuple[int, float], float] = field(default_factory=dict)
 
 
+def _memory(pid: int) -> int:
+    """Bytes of one process, its share of shared pages; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
 @contextmanager
 def _watched(pid: int) -> Iterator[_Use]:
-    """Look at a process tree ten times a second: servers that fork workers do not tell what those used."""
+    """Look at a process tree ten times a second: servers that fork workers do not tell what those used.
+
+    Memory is looked at twice a second. A page that several processes share counts once (its proportional set size).
+    """
     import psutil
 
     use, done = _Use(), threading.Event()
 
     def watch() -> None:
+        looks = 0
         while not done.wait(0.1):
-            memory = 0
+            memory, looks = 0, looks + 1
             try:
                 root = psutil.Process(pid)
                 for one in [root, *root.children(recursive=True)]:
                     with suppress(psutil.Error):  # it ended meanwhile
                         times = one.cpu_times()
                         use.cpu[one.pid, one.create_time()] = times.user + times.system
-                        memory += one.memory_info().rss
+                        memory += _memory(one.pid) if looks % 5 == 1 else 0
             except psutil.Error:
                 continue
             use.memory = max(use.memory, memory)

@@ -36,7 +36,7 @@ def people(data: Path) -> list[Conversation]:
             tuple(Turn(turn["role"], turn["content"], turn.get("created_at")) for turn in row["turns"]),
             row["source"],
         )
-        for row in _records(data / "conversations.jsonl.gz")
+        for row in records(data / "conversations.jsonl.gz")
         if row["user_id_kind"] == "real"
     ]  # fmt: skip
 
@@ -71,7 +71,7 @@ def read_labels(rows: Sequence[Conversation]) -> list[FeedbackTurn]:
 
 def choices(data: Path) -> Iterator[Pair]:
     """Choices that people made for themselves between two answers; the two sides may have different histories."""
-    for row in _records(data / "preferences.jsonl.gz"):
+    for row in records(data / "preferences.jsonl.gz"):
         if row["kind"] == "same_user_pairwise":
             chosen = _messages(row["prompt_turns"])
             rejected = _messages(row["prompt_turns_rejected"] or row["prompt_turns"])
@@ -84,7 +84,7 @@ def ratings(data: Path, rows: Sequence[Conversation]) -> Iterator[Pair]:
     talks = {(row.user_id, row.conversation_id): row for row in rows}
     marks = [
         (row["user_id"], row["conversation_id"], row["turn_index"], row["score"])
-        for row in _records(data / "response_ratings.jsonl.gz")
+        for row in records(data / "response_ratings.jsonl.gz")
         if row["label"].startswith(("likert", "thumbs")) and (row["user_id"], row["conversation_id"]) in talks
     ]
     for name, group in groupby(sorted(marks), key=lambda mark: mark[:2]):
@@ -103,6 +103,7 @@ def _messages(turns: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
     return tuple(Message("assistant" if turn["role"] == "assistant" else "user", turn["content"]) for turn in turns)
 
 
-def _records(path: Path) -> list[Any]:
+def records(path: Path) -> list[Any]:
+    """The rows of a gzipped jsonl file."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]

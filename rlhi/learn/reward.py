@@ -10,7 +10,6 @@ claims' sentence embeddings.
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -120,7 +119,9 @@ class RewardHead:
 
 
 def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardConfig) -> RewardHead:
-    """Fit the head on comparisons, each user weighing the same in sum.
+    """Fit the head on comparisons, each weighing the same: how many a user has is capped where they are collected.
+
+    A weight by user instead made users with one comparison decide (docs/log.md, "A reward model of real choices").
 
     Raises:
         RewardError: fewer than ``config.min_pairs`` comparisons.
@@ -138,12 +139,9 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     form = ((both - mean) / scale).reshape(len(comparisons), 2, -1)
     sides = np.einsum("nsd,nsf->nsdf", who, form)
     rows = (sides[:, 0] - sides[:, 1]).reshape(len(comparisons), -1)
-    shares = Counter(one.user_id for one in comparisons)
-    weight = np.array([1 / shares[one.user_id] for one in comparisons])
-    weight *= len(comparisons) / weight.sum()
     model = LogisticRegression(C=1 / (config.l2 * len(comparisons)), fit_intercept=False, max_iter=2000)
     # A comparison and its mirror image: the head has no side that it likes.
-    model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)), np.tile(weight, 2))
+    model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)))
     head.weights = model.coef_.reshape(len(directions) + 1, len(FEATURES)).astype(np.float64)
     return head
 
