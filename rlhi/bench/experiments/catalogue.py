@@ -60,6 +60,10 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("all users", {"dpo": {"max_pairs": FEW_PAIRS}}),
         ),
     ),
+    "method": Experiment(
+        "Does DPO teach more than SFT on the chosen side of the same pairs?",
+        (Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}), Arm("DPO")),
+    ),
     "persona-inference": Experiment(
         "How much of what was learned needs the persona at inference?",
         (
