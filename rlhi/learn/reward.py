@@ -121,7 +121,8 @@ class RewardHead:
 def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardConfig) -> RewardHead:
     """Fit the head on comparisons, each weighing the same: how many a user has is capped where they are collected.
 
-    A weight by user instead made users with one comparison decide (docs/log.md, "A reward model of real choices, 2026-11-24").
+    A weight by user instead made users with one comparison decide
+    (docs/log.md, "A reward model of real choices, 2026-11-24").
 
     Raises:
         RewardError: fewer than ``config.min_pairs`` comparisons.
