@@ -28,6 +28,7 @@ check: $(DEVELOPED) model
 
 lint: $(DEVELOPED) ## style, types, layers
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
