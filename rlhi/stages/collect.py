@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from rlhi import ledger
 from rlhi.collect.feedback import FollowUpLabeller
 from rlhi.collect.labeller import AccurateLabeller, Labeller
 from rlhi.collect.labeller_llm import LlmLabeller
@@ -14,6 +15,7 @@ from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.ingest import conversations, ingest
 from rlhi.stages.personas import personas
+from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.store import Workspace, read_table, write_table
 
 __all__ = ["feedback", "ingest", "personas"]
@@ -24,7 +26,7 @@ def feedback(space: Workspace, params: Params) -> Outcome:
     from rlhi.collect.feedback import follow_ups, label_conversations
 
     talks = conversations(space)
-    labeller = follow_up_labeller(params)
+    labeller = follow_up_labeller(params, space)
     before = {row.key: row for row in read_table(space.path("data/feedback"), FeedbackTurn)}
     wanted = {item.key for talk in talks for item in follow_ups(talk, labeller, params.feedback)}
     kept = {key: row for key, row in before.items() if key in wanted}
@@ -46,11 +48,14 @@ def feedback(space: Workspace, params: Params) -> Outcome:
     return Outcome(len(made), len(kept), counts, text)
 
 
-def follow_up_labeller(params: Params) -> FollowUpLabeller:
-    """The labeller that ``feedback.labeller`` names."""
+def follow_up_labeller(params: Params, space: Workspace | None = None) -> FollowUpLabeller:
+    """The labeller that ``feedback.labeller`` names. In a workspace a language model's replies are kept as samples."""
     config = params.feedback
     if config.labeller == "llm":
-        return LlmLabeller(backends.structured_model(config.llm.model, config.llm.tries, config.llm.max_new_tokens))
+        model = backends.structured_model(config.llm.model, config.llm.tries, config.llm.max_new_tokens)
+        if space is None:
+            return LlmLabeller(model)
+        return LlmLabeller(RecordedModel(model, SampleStore(space, "feedback"), ledger.upcoming(space.root)))
     if config.labeller == "accurate":
         return AccurateLabeller.load(backends.embedder(params))
     return Labeller.load(None if config.head == "shipped" else Path(config.head))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlhi.contracts import Sample, from_record, schema_of, to_record
+from rlhi.contracts import Message, Sample, content_key, from_record, schema_of, to_record
+from rlhi.models.base import Answer, StructuredModel, Usage
 from rlhi.store import Workspace, write_atomic
 
 
@@ -36,3 +37,28 @@ class SampleStore:
         data = bytes(sink.getvalue())
         write_atomic(self.folder / f"{hashlib.sha256(data).hexdigest()[:16]}.parquet", data)
         self.samples.update({sample.request: sample for sample in block})
+
+
+class RecordedModel:
+    """A ``StructuredModel`` that asks nothing twice: a reply that fitted is kept as a sample, and read from there."""
+
+    def __init__(self, model: StructuredModel, store: SampleStore, cycle: int) -> None:
+        self._model, self._store, self._cycle = model, store, cycle
+        self.name: str = model.name
+        self.usage: Usage = model.usage
+
+    def structured(self, batch: Sequence[Sequence[Message]], shape: type[Answer]) -> list[Answer | None]:
+        """As the model's; only conversations without a kept reply are sent to it."""
+        schema = shape.model_json_schema()
+        keys = [content_key(self.name, schema, [to_record(one) for one in messages]) for messages in batch]
+        fresh = {key: messages for key, messages in zip(keys, batch, strict=True) if key not in self._store.samples}
+        replies = self._model.structured(list(fresh.values()), shape) if fresh else []
+        kept = [
+            Sample(key, (reply.model_dump_json(),), self.name, 0, self._cycle)
+            for key, reply in zip(fresh, replies, strict=True)
+            if reply is not None
+        ]
+        if kept:
+            self._store.keep(kept)
+        held = (self._store.samples.get(key) for key in keys)
+        return [shape.model_validate_json(one.texts[0]) if one else None for one in held]

@@ -21,6 +21,7 @@ from rlhi.contracts import Conversation, Turn
 from rlhi.models.base import ModelError
 from rlhi.models.openai_structured import OpenAIStructuredModel
 from rlhi.stages import StageError
+from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.store import Workspace, write_table
 
 CONTEXT = ("Name a bird.", "A wren.", "shorter please")
@@ -218,3 +219,19 @@ def test_the_command_compares_and_says_what_it_cost(endpoint: Endpoint, tmp_path
     done = CliRunner().invoke(app, [*words, "--labels", str(label_file(tmp_path))])
     assert done.exit_code == 0, done.output
     assert "3 of 3 follow-ups answered by" in done.output and "cost: 3 requests" in done.output
+
+
+def test_a_reply_that_was_kept_is_not_asked_for_again(endpoint: Endpoint, tmp_path: Path) -> None:
+    """So that a rebuilt table of labels is equal, and paid for once."""
+    space = Workspace(tmp_path)
+    other = ("Why?", "Because.", "thanks")
+
+    def labeller() -> LlmLabeller:
+        return LlmLabeller(RecordedModel(endpoint.model(), SampleStore(space, "feedback"), 1))
+
+    first = labeller().label_probabilities([CONTEXT])
+    asked = len(endpoint.asked)
+    again = labeller().label_probabilities([CONTEXT, other, CONTEXT])
+    assert (again[0] == first[0]).all() and (again[2] == first[0]).all()
+    assert len(endpoint.asked) == asked + 1, "only the new follow-up was asked about"
+    assert labeller().version == LlmLabeller(endpoint.model()).version
