@@ -22,18 +22,24 @@ COMPARISON_SOURCES: tuple[ComparisonSource, ...] = get_args(ComparisonSource)
 PersonaAt = Callable[[Conversation, int], str]
 """The text of a user's persona as it may be used for the answer at a turn of a conversation."""
 
+# Weight of an answer that its user asked something else after: they may have liked it, or given up.
+MOVED_ON = 0.3
 # A user who talks all day must not be the only one the head listens to.
 COMPARISONS_PER_USER = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """This user prefers ``better`` to ``worse``. The two may answer different requests, each with its own persona."""
+    """This user prefers ``better`` to ``worse``. The two may answer different requests, each with its own persona.
+
+    ``weight`` is 1 for what was said outright, less where a user only went on.
+    """
 
     user_id: str
     better: Scored
     worse: Scored
     source: ComparisonSource = "explicit_choice"
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class _Found:
     source: ComparisonSource
     better: tuple[Conversation, int, str]
     worse: tuple[Conversation, int, str]
+    weight: float = 1.0
 
 
 def comparisons(
@@ -61,7 +68,7 @@ def comparisons(
         return Scored(persona_at(talk, at), prompt_before(talk, at), text)
 
     return [
-        Comparison(user_id, scored(*one.better), scored(*one.worse), one.source)
+        Comparison(user_id, scored(*one.better), scored(*one.worse), one.source, one.weight)
         for user_id in sorted(by_user)
         for one in sorted(by_user[user_id], key=_place)[:COMPARISONS_PER_USER]
     ]
@@ -124,7 +131,7 @@ def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]
     for liked, disliked in sides.values():
         for one, other in product(liked, disliked):
             better, worse = (_answer(talks[row.conversation_id], row.turn_index - 1) for row in (one, other))
-            yield _Found("feedback", better, worse)
+            yield _Found("feedback", better, worse, max(one.weight, MOVED_ON))
 
 
 def _answer(talk: Conversation, at: int) -> tuple[Conversation, int, str]:

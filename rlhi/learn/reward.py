@@ -119,7 +119,7 @@ class RewardHead:
 
 
 def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardConfig) -> RewardHead:
-    """Fit the head on comparisons, each weighing the same: how many a user has is capped where they are collected.
+    """Fit the head on comparisons by their weights; how many a user has is capped where they are collected.
 
     A weight by user instead made users with one comparison decide
     (docs/log.md, "A reward model of real choices, 2026-11-24").
@@ -140,9 +140,10 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     form = ((both - mean) / scale).reshape(len(comparisons), 2, -1)
     sides = np.einsum("nsd,nsf->nsdf", who, form)
     rows = (sides[:, 0] - sides[:, 1]).reshape(len(comparisons), -1)
-    model = LogisticRegression(C=1 / (config.l2 * len(comparisons)), fit_intercept=False, max_iter=2000)
+    weight = np.array([one.weight for one in comparisons])
+    model = LogisticRegression(C=1 / (config.l2 * weight.sum()), fit_intercept=False, max_iter=2000)
     # A comparison and its mirror image: the head has no side that it likes.
-    model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)))
+    model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)), np.tile(weight, 2))
     head.weights = model.coef_.reshape(len(directions) + 1, len(FEATURES)).astype(np.float64)
     return head
 

@@ -218,6 +218,19 @@ def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() 
     assert len({one.key for one in asked.values()}) == 3 and len({one.key.split("/")[0] for one in asked.values()}) == 1
 
 
+def test_what_was_said_outright_weighs_more_than_moving_on() -> None:
+    row = talk("How?", PROSE, "as a list", LIST, "thanks", "ok", "Why?", "x")
+    labels = [label(2, "reattempt_with_feedback"), label(4, "positive_feedback")]
+    labels.append(replace(label(6, "new_request"), weight=0.0))
+    weights = {one.better.response: one.weight for one in comparisons([row], labels, [], lambda *_: "")}
+    assert weights == {LIST: 1.0, "ok": 0.3}
+    sure = compared("u", "", LIST, PROSE)
+    against = [replace(compared("u", "", PROSE, LIST), weight=0.3)] * 2
+    head = train([sure, *against] * 4, WordEmbedder(), RewardConfig())
+    high, low = head.score([Scored("", (), LIST), Scored("", (), PROSE)])
+    assert high > low, "one word of praise beats two who moved on"
+
+
 def test_choices_edits_and_marks_are_comparisons_and_come_before_what_is_only_implied() -> None:
     signals = (Signal("choice", 1, "Worse."), Signal("stars", 1.0)), (Signal("edit", -1, "Mine."), Signal("stars", 0.0))
     texts = ("How?", PROSE, "Why?", LIST, "As prose.", "It rains, you see.")
