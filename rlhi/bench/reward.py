@@ -28,6 +28,7 @@ from rlhi.learn.comparisons import Comparison
 from rlhi.learn.reward import RewardHead, train
 from rlhi.models.base import Embedder, Scored
 from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
+from rlhi.stages import StageError
 
 FOLDS = 5
 QUICK_PAIRS = 150  # of each source
@@ -86,6 +87,8 @@ class RewardBench:
 
 def run(quick: bool, as_json: bool) -> str:
     """The tables, or JSON."""
+    if not (data_folder() / "preferences.jsonl.gz").is_file():
+        raise StageError(f"{data_folder()} holds no preferences.jsonl.gz: set RLHI_DATA to the folder with the data")
     found = measure(data_folder(), RememberingEmbedder(LocalEmbedder(embedder_folder())), quick)
     return json.dumps(asdict(found)) if as_json else _told(found)
 

@@ -33,7 +33,7 @@ class CandidatesConfig(Section):
 class RewardConfig(Section):
     """The persona-conditioned reward head on frozen features."""
 
-    l2: float = Field(default=2.0, gt=0, description="of each comparison")
+    penalty: float = Field(default=2.0, gt=0, description="of each comparison")
     persona_dimensions: int = Field(default=16, ge=1)
     min_pairs: int = Field(default=8, ge=1)
 

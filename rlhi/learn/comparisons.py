@@ -126,9 +126,14 @@ def _revised(talks: Mapping[str, Conversation], rewrites: Iterable[Rewrite]) -> 
 def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[_Found]:
     sides: dict[str, tuple[list[FeedbackTurn], list[FeedbackTurn]]] = {}
     for row in feedback:
-        if row.conversation_id in talks and row.label != "other":
+        # What a jailbreak or abuse says of an answer is not that it was bad.
+        if row.conversation_id in talks and row.label != "other" and not row.unsafe:
             sides.setdefault(row.user_id, ([], []))[row.label in REATTEMPTS].append(row)
-    for liked, disliked in sides.values():
+    for both in sides.values():
+        # Drawn before they are crossed: a user of a thousand turns has a million crossings.
+        liked, disliked = (
+            sorted(side, key=lambda row: content_key(row.key))[: 2 * COMPARISONS_PER_USER] for side in both
+        )
         for one, other in product(liked, disliked):
             better, worse = (_answer(talks[row.conversation_id], row.turn_index - 1) for row in (one, other))
             yield _Found("feedback", better, worse, max(one.weight, MOVED_ON))

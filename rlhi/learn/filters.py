@@ -26,17 +26,28 @@ _OF_REWRITING = re.compile(
     r"|(?:based on|following|per) your (?:feedback|request|instruction|suggestion)"
     r"|(?:here(?:['’]s| is| are)|below is|this is) (?:the|a|an|my|your)?\s*(?:\w+ )?"
     r"(?:rewrit\w+|revised|revision|updated|improved|corrected|new|shorter|longer|simpler|simplified|reworked|modified"
-    r"|rephrased|edited|better)\b"
+    r"|rephrased|edited|better)(?: (?:\w+ )?(?:answer|version|response|reply|text|explanation|one)\b|\s*:)"
     r"|(?:rewritten|revised|updated|improved|corrected|new|shorter) (?:answer|version|response|reply|text)\b"
     r"|i(?:['’]ve| have)? (?:rewritten|revised|updated|shortened|rephrased|changed|corrected)\b)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+
+def length(text: str) -> int:
+    """Words; where a script sets none apart (Chinese, Japanese, Thai, ...), two characters are about one.
+
+    >>> length("Basil wants sun."), length("罗勒喜欢阳光和水。")
+    (3, 5)
+    """
+    unspaced = len(_UNSPACED.findall(text))
+    return len(_UNSPACED.sub(" ", text).split()) + unspaced // 2
 
 
 def speaks(text: str) -> bool:
     """False for the loops and scraps that a reward of form alone could favour."""
-    return len(text.split()) >= FEWEST_WORDS and fluency(text) >= LEAST_FLUENCY
+    return length(text) >= FEWEST_WORDS and fluency(text) >= LEAST_FLUENCY
 
 
 def speaks_of_feedback(text: str, said: str) -> bool:
@@ -66,6 +77,6 @@ def unfit(chosen: str, rejected: str, said: str, config: PairsConfig) -> str:
         return REFUSAL
     if said and speaks_of_feedback(chosen, said):
         return SPEAKS_OF_FEEDBACK
-    if len(chosen.split()) > config.max_longer * max(1, len(rejected.split())):
+    if length(chosen) > config.max_longer * max(1, length(rejected)):
         return TOO_LONG
     return ""

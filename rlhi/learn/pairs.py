@@ -187,6 +187,9 @@ def training_set(
         (new pairs, replayed pairs); together at most ``most``, drawn by seed, new ones first.
     """
     ordered = sorted(made, key=lambda pair: content_key(seed, lesson(pair)))
-    new = [pair for pair in ordered if lesson(pair) not in learned][:most]
     old = [pair for pair in ordered if lesson(pair) in learned]
+    new = [pair for pair in ordered if lesson(pair) not in learned]
+    # Room is left for replay, or it would vanish when there is most to learn.
+    room = min(len(old), most - int(most / (1 + replay)))
+    new = new[: most - room]
     return new, old[: min(int(replay * len(new)), most - len(new))]

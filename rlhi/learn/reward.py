@@ -10,6 +10,7 @@ claims' sentence embeddings.
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 FEATURES = (*NAMES, "nearness", "copies", "nearness_squared")
+PROBE = "Which embedder is this?"
 COPY = 0.9  # an answer as near to its request as this repeats it
 
 
@@ -51,6 +53,7 @@ class RewardHead:
     def __init__(self, mean: Matrix, scale: Matrix, center: Matrix, directions: Matrix, weights: Matrix) -> None:
         self.mean, self.scale = mean, scale
         self.center, self.directions, self.weights = center, directions, weights
+        self.probe: Matrix = np.zeros(0)
         self._embedder: Embedder | None = None
         self._claims: dict[str, Matrix] = {}
 
@@ -66,7 +69,16 @@ class RewardHead:
         return not self.weights.any()
 
     def attach(self, embedder: Embedder) -> RewardHead:
-        """Give the head the sentence embedder that its directions were found with."""
+        """Give the head the sentence embedder that its directions were found with.
+
+        Raises:
+            RewardError: it is another one.
+        """
+        if not self.is_neutral:
+            probe: Matrix = np.asarray(embedder.embed([PROBE])[0], dtype=np.float64)
+            if self.probe.size and (probe.shape != self.probe.shape or not np.allclose(probe, self.probe, atol=0.01)):
+                raise RewardError("this reward head was trained with another sentence embedder: run `rlhi run reward`")
+            self.probe = probe
         self._embedder = embedder
         return self
 
@@ -74,7 +86,7 @@ class RewardHead:
         """One reward an answer; differences are log-odds."""
         if not batch:
             return []
-        if not self.weights.any():
+        if self.is_neutral:
             return [0.0] * len(batch)
         form = (features(batch, self._reader) - self.mean) / self.scale
         who = np.stack([self._persona(item.persona) for item in batch])
@@ -105,17 +117,24 @@ class RewardHead:
         sink = io.BytesIO()
         np.savez(
             sink, mean=self.mean, scale=self.scale, center=self.center, directions=self.directions,
-            weights=self.weights, features=np.array(FEATURES),
+            weights=self.weights, probe=self.probe,
+            features=np.array(FEATURES),
         )  # fmt: skip
         return sink.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RewardHead:
         """The inverse of :meth:`to_bytes`; no code is loaded with it."""
-        with np.load(io.BytesIO(data), allow_pickle=False) as held:
-            if tuple(held["features"]) != FEATURES:
-                raise RewardError("this reward head was trained on other features: run `rlhi run reward`")
-            return cls(*(held[name] for name in ("mean", "scale", "center", "directions", "weights")))
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                held = {name: file[name] for name in file.files}
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+            raise RewardError("the reward head cannot be read: delete models/reward, then `rlhi run reward`") from None
+        if tuple(held.get("features", ())) != FEATURES or "probe" not in held:
+            raise RewardError("this reward head was trained on other features: run `rlhi run reward`")
+        head = cls(*(held[name] for name in ("mean", "scale", "center", "directions", "weights")))
+        head.probe = held["probe"]
+        return head
 
 
 def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardConfig) -> RewardHead:
@@ -141,11 +160,11 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     sides = np.einsum("nsd,nsf->nsdf", who, form)
     rows = (sides[:, 0] - sides[:, 1]).reshape(len(comparisons), -1)
     weight = np.array([one.weight for one in comparisons])
-    model = LogisticRegression(C=1 / (config.l2 * weight.sum()), fit_intercept=False, max_iter=2000)
+    model = LogisticRegression(C=1 / (config.penalty * weight.sum()), fit_intercept=False, max_iter=2000)
     # A comparison and its mirror image: the head has no side that it likes.
     model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)), np.tile(weight, 2))
     head.weights = model.coef_.reshape(len(directions) + 1, len(FEATURES)).astype(np.float64)
-    return head
+    return head.attach(embedder)
 
 
 def accuracy(head: RewardHead, comparisons: Sequence[Comparison]) -> RewardAccuracy:

@@ -73,12 +73,15 @@ def rewrites(
 
 def observed_revisions(conversations: Iterable[Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[Rewrite]:
     """The revisions that the assistant gave itself after a complaint, where the user then went on or said thanks."""
-    labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
+    rows = {(row.conversation_id, row.turn_index): row for row in feedback}
+    labels = {place: row.label for place, row in rows.items()}
     for talk in conversations:
         for at in range(2, len(talk.turns) - 2):
             after = labels.get((talk.conversation_id, at + 2))
             if labels.get((talk.conversation_id, at)) != "reattempt_with_feedback" or after is None:
                 continue
+            if rows[talk.conversation_id, at].unsafe:
+                continue  # an answer that a jailbreak got out of the model is no revision
             if after in REATTEMPTS or after == "other" or talk.turns[at + 1].role != "assistant":
                 continue
             original, text = talk.turns[at - 1].content, talk.turns[at + 1].content

@@ -55,7 +55,8 @@ class StageFunction(Protocol):
 class Stage:
     """One row of the table. ``params`` are sections of params.yaml; paths are relative to the workspace.
 
-    ``keeps`` tells DVC to leave the outputs in place before a run: the stage adds to them.
+    ``keeps`` tells DVC to leave the outputs in place before a run: the stage adds to them. ``version`` is raised when
+    the stage makes something else of the same inputs: what an older one made is then out of date.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Stage:
     pool: Literal["cpu", "gpu"] = "cpu"
     keeps: bool = False
     metrics: tuple[str, ...] = ()
+    version: int = 1
 
     @property
     def function(self) -> StageFunction:
@@ -95,11 +97,11 @@ STAGES: dict[str, Stage] = {
             ("data/candidates",), pool="gpu", keeps=True,
         ),
         Stage(
-            "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True,
+            "reward", "learn", ("reward", "personas", "split", "models"),
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=2,
         ),
         Stage(
-            "pairs", "learn", ("pairs", "split", "models"),
+            "pairs", "learn", ("pairs", "split", "models", "seed"),
             ("data/conversations", "data/personas", "data/rewrites", "data/candidates", "models/reward"),
             ("data/pairs",),
         ),
@@ -190,7 +192,9 @@ def _exists(space: Workspace, name: str) -> bool:
 
 def _asked(stage: Stage, space: Workspace, params: Params) -> str:
     sections = [params.model_dump(mode="json")[name] for name in stage.params]
-    return content_key(stage.name, [[name, _fingerprint(space.path(name))] for name in stage.inputs], sections)
+    return content_key(
+        stage.name, stage.version, [[name, _fingerprint(space.path(name))] for name in stage.inputs], sections
+    )
 
 
 def _made(stage: Stage, space: Workspace) -> str:

@@ -123,12 +123,15 @@ def _answers(
     store = SampleStore(space, "evaluate")
     settings = config.sampling.model_dump()
     keys = [content_key(identity, [to_record(said) for said in one.prompt], settings, one.item) for one in asked]
-    todo = [(key, one) for key, one in zip(keys, asked, strict=True) if key not in store.samples]
     size = max(1, config.sampling.batch // config.samples)
     cycle = ledger.pinned(space.root).cycle
-    for start in range(0, len(todo), size):
-        block = todo[start : start + size]
-        # Both models are asked with the same seed.
+    for start in range(0, len(asked), size):
+        # Blocks are cut from all that is asked, so that a killed run goes on with the seeds of an undisturbed one, and
+        # both models have the same.
+        both = list(zip(keys, asked, strict=True))[start : start + size]
+        block = [(key, one) for key, one in both if key not in store.samples]
+        if not block:
+            continue
         seed = params.seed * 1000 + start
         sampling = Sampling(
             config.samples, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, seed

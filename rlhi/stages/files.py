@@ -30,8 +30,9 @@ def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
     from rlhi.stages.collect import follow_up_labeller
 
     params = Params(feedback=FeedbackConfig(labeller=labeller))
-    records = list(_read(rows))
-    contexts = [_context(record, rows, at + 1) for at, record in enumerate(records)]
+    read = list(_read(rows))
+    records = [record for _, record in read]
+    contexts = [_context(record, rows, line) for line, record in read]
     found = follow_up_labeller(params).label_probabilities(contexts).tolist()
     for record, row in zip(records, found, strict=True):
         record["label"], record["probability"] = decide(row, params.feedback.threshold)
@@ -51,8 +52,9 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
     params = space.params
     if not space.path("models/reward/head.npz").is_file():
         raise StageError(f"{root} has no reward model yet: run `rlhi cycle` first")
-    records = list(_read(rows))
-    scored = [_scored(record, rows, at + 1) for at, record in enumerate(records)]
+    read = list(_read(rows))
+    records = [record for _, record in read]
+    scored = [_scored(record, rows, line) for line, record in read]
     for record, reward in zip(records, scorer(space, params).score(scored), strict=True):
         record["reward"] = reward
     _write(out, records)
@@ -64,13 +66,21 @@ def _context(record: Record, file: Path, line: int) -> tuple[str, str, str]:
     texts = [_content(turn) for turn in turns if _role(turn) != "system"] if isinstance(turns, list) else []
     if not isinstance(turns, list) or len(texts) < 3:
         raise StageError(f"{file}:{line}: needs `context` with request, answer and follow-up, or a conversation")
-    if _role(turns[-1]) == "assistant" and len(texts) > 3:
-        texts = texts[:-1]
+    roles = [_role(turn) for turn in turns if _role(turn) != "system"]
+    if roles[-1] == "assistant" and len(texts) > 3:
+        texts, roles = texts[:-1], roles[:-1]
+    told = [role for role in roles[-3:] if role]
+    if told and told != ["user", "assistant", "user"]:
+        raise StageError(f"{file}:{line}: its last turns are {', '.join(told)}: a follow-up is user, assistant, user")
     return texts[-3], texts[-2], texts[-1]
 
 
 def _content(turn: object) -> str:
-    return str(turn.get("content") or "") if isinstance(turn, dict) else str(turn)
+    """The text of a turn: a string, or the text parts of a list of them."""
+    said = turn.get("content") if isinstance(turn, dict) else turn
+    if isinstance(said, list):
+        return "\n".join(str(part.get("text") or "") for part in said if isinstance(part, dict))
+    return str(said or "")
 
 
 def _role(turn: object) -> str:
@@ -90,7 +100,8 @@ def _scored(record: Record, file: Path, line: int) -> Scored:
     return Scored(str(record.get("persona") or ""), messages, response)
 
 
-def _read(file: Path) -> Iterator[Record]:
+def _read(file: Path) -> Iterator[tuple[int, Record]]:
+    """(line, record) of every line that is not empty."""
     try:
         data = file.read_bytes()
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
@@ -105,8 +116,10 @@ def _read(file: Path) -> Iterator[Record]:
             raise StageError(f"{file}:{at}: no JSON ({error})") from None
         if not isinstance(record, dict):
             raise StageError(f"{file}:{at}: should be a JSON object")
-        yield record
+        yield at, record
 
 
 def _write(out: Path, records: list[Record]) -> None:
-    write_atomic(out, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode())
+    # Half a surrogate pair is no UTF-8 and comes out as the escape that it came in as.
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    write_atomic(out, text.encode("utf-8", "backslashreplace"))

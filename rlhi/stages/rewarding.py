@@ -54,7 +54,9 @@ def reward(space: Workspace, params: Params) -> Outcome:
         **{f"accuracy, {source} ({one.comparisons})": one.accuracy for source, one in by_source.items()},
     }  # fmt: skip
     note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
-    return Outcome(0 if kept else len(learned), 0, counts, lacking or note)
+    if not unseen:
+        note = "no comparison of a held-out user: how well it ranks is not known"
+    return Outcome(0 if kept or head.is_neutral else len(learned), 0, counts, lacking or note)
 
 
 def scorer(space: Workspace, params: Params) -> rewarding.RewardHead:
@@ -89,4 +91,4 @@ def _former(space: Workspace, cycle: int, embedder: Embedder) -> rewarding.Rewar
         head = rewarding.RewardHead.from_bytes(files[-1].read_bytes()).attach(embedder)
     except rewarding.RewardError:
         return None
-    return head if head.weights.any() else None
+    return None if head.is_neutral else head

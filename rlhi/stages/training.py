@@ -90,6 +90,7 @@ def exported(space: Workspace, method: Method) -> Iterator[str]:
     Raises:
         StageError: there are no pairs yet.
     """
+    _ = space.params  # says so where this is no workspace
     if not space.path("data/pairs").is_dir():
         raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
     made = sorted(read_table(space.path("data/pairs"), PreferencePair), key=lambda pair: pair.key)
@@ -103,6 +104,7 @@ def join(space: Workspace, rank: int, patience: float) -> Path:
     Raises:
         TrainingError: none began within ``patience`` seconds, or it failed.
     """
+    _ = space.params
     until = time.monotonic() + patience
     while not (waiting := sorted(space.path(RUNS).glob(f"*/{launch.OPEN}"))):
         if time.monotonic() > until:

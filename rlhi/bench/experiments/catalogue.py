@@ -87,7 +87,7 @@ CATALOGUE: dict[str, Experiment] = {
             *(
                 Arm(
                     f"{share:.0%} collude, {'8 pairs a user at most' if capped else 'no cap'}",
-                    {} if capped else {"pairs": {"max_per_user": 1000}},
+                    {} if capped else {"pairs": {"max_per_user": 1000}, "dpo": {"user_cap": 1000}},
                     {"colluders": share},
                 )
                 for share in (0.01, 0.05, 0.1)

@@ -18,12 +18,13 @@ from pathlib import Path
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.world import FULL, QUICK, Size
+from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
-from rlhi.learn.resolved import TrainingError
+from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.ledger import champion
 from rlhi.models.local import quiet
-from rlhi.models.prepare import policy_path
+from rlhi.models.prepare import checked_policy
 from rlhi.stages import StageError
 from rlhi.stages.conclude import conclude
 from rlhi.stages.training import TRAINING
@@ -72,7 +73,7 @@ def run(name: str, quick: bool, seeds: int, folder: Path, as_json: bool, policy:
     quiet()
     began = time.perf_counter()
     size, experiment = (QUICK if quick else FULL), CATALOGUE[name]
-    bench = Bench(folder, size, policy or policy_path())
+    bench = Bench(folder, size, checked_policy(str(policy or "embedded")))
     found: dict[str, dict[str, tuple[float, float]]] = {arm.name: {} for arm in experiment.arms}
     pairs: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
     for seed in range(seeds):
@@ -123,7 +124,8 @@ class Bench:
 
     def arm(self, experiment: Experiment, arm: Arm, seed: int) -> dict[str, object]:
         """What an arm came to in one seed, from disk where it was run before."""
-        world = content_key(asdict(self.size), dict(arm.simulator), seed, str(self.policy))[:12]
+        defaults = Params().model_dump(mode="json")
+        world = content_key(asdict(self.size), dict(arm.simulator), seed, weights_hash(self.policy), defaults)[:12]
         key = content_key(world, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles)[:12]
         file = self.folder / "results" / f"{key}.json"
         if not (held := read_json(file)):
@@ -131,12 +133,16 @@ class Bench:
             began = time.perf_counter()
             made = worlds.make_world(self.folder / world, seed, self.size, arm.simulator, self.policy)
             root = self.folder / f"arm-{key}"
+            if experiment.cycles > 1:
+                # Its ledger is in the middle of things: begin again.
+                shutil.rmtree(root, ignore_errors=True)
             users, pairs = self._run(experiment, arm, seed, made, worlds.fork(made, root, arm.overrides))
-            shutil.rmtree(root)
             seconds = round(time.perf_counter() - began, 1)
-            held = {"arm": arm.name, "seed": seed, "seconds": seconds, "pairs": pairs}
-            write_json(file, {**held, "users": {user: list(values) for user, values in users.items()}})
-        return read_json(file)
+            told = {user: list(values) for user, values in users.items()}
+            held = {"arm": arm.name, "seed": seed, "seconds": seconds, "pairs": pairs, "users": told}
+            write_json(file, held)
+            shutil.rmtree(root)
+        return held
 
     def _run(
         self, experiment: Experiment, arm: Arm, seed: int, made: Workspace, space: Workspace

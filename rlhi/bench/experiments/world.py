@@ -20,6 +20,7 @@ from rlhi.checks import Check, satisfies
 from rlhi.contracts import EvalResult, Rewrite, content_key
 from rlhi.simulate import SimulatorConfig
 from rlhi.simulate.users import WishRow
+from rlhi.stages import incoming
 from rlhi.stages.evaluate import WISHES
 from rlhi.stages.simulation import talk
 from rlhi.store import Workspace, read_table, write_atomic
@@ -63,10 +64,9 @@ QUICK = Size(users=40, held_out=0.45, rewrites=12, candidates=16, pairs=32, requ
 def make_world(root: Path, seed: int, size: Size, simulator: Mapping[str, object], policy: Path) -> Workspace:
     """Users talk to ``policy``, the first champion, and their log is collected; nothing when that was done."""
     space = Workspace(root)
-    if not (root / ".dvc").is_dir():
-        ledger.init(root, policy)
-        _set(space, _sampling(space), seed)
-        _set(space, size.params)
+    ledger.init(root, policy)
+    _set(space, _sampling(space), seed)
+    _set(space, size.params)
     talked(space, seed, size, simulator)
     return space
 
@@ -74,7 +74,7 @@ def make_world(root: Path, seed: int, size: Size, simulator: Mapping[str, object
 def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, object]) -> None:
     """One cycle begins: everybody talks to the champion, and what they said is collected."""
     cycle = ledger.upcoming(space.root)
-    if not space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz").exists():
+    if not any(batch.cycle == cycle for batch in incoming.batches(space)):
         settings = {"weights": tuple(demo.WEIGHTS.items()), **simulator}
         talk(space.root, SimulatorConfig(users=size.users, seed=seed, **settings), demo.TALK)  # type: ignore[arg-type]
     for name in ledger.COLLECT:

@@ -1,0 +1,43 @@
+"""A killed evaluation goes on with the seeds of an undisturbed one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rlhi import ledger
+from rlhi.contracts import Message
+from rlhi.evaluate.suites import Reply
+from rlhi.models.base import Sampling
+from rlhi.models.local import LocalChatModel
+from rlhi.stages.evaluate import _answers
+from rlhi.store import Workspace
+from tests.support.spaces import make_space
+
+
+class Dying(LocalChatModel):
+    """A model that is gone after so many blocks."""
+
+    left = 1
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return super().chat(batch, sampling)
+
+
+def texts(space: Workspace, model: LocalChatModel, identity: str) -> list[str]:
+    asked = [Reply(f"q{at}", f"u{at}", "", (Message("user", f"Tell me of plant {at}."),), "") for at in range(40)]
+    return [reply.text for reply in _answers(space, space.params, model, asked, identity)]
+
+
+def test_a_killed_evaluation_ends_with_the_replies_of_an_undisturbed_one(tmp_path: Path, tiny_policy: Path) -> None:
+    space = make_space(tmp_path / "w", tiny_policy)
+    ledger.begin(space.root)
+    undisturbed = texts(space, LocalChatModel(tiny_policy), "one")
+    with pytest.raises(KeyboardInterrupt):
+        texts(space, Dying(tiny_policy), "two")
+    assert texts(space, LocalChatModel(tiny_policy), "two") == undisturbed, "and another model has the same seeds"

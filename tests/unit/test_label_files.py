@@ -1,0 +1,33 @@
+"""`rlhi label` on rows as people have them: odd ones are labelled or named, with their line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rlhi.stages import StageError
+from rlhi.stages.files import label_file
+
+
+def test_half_a_surrogate_pair_and_text_in_parts_are_labelled(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "Because it rains."}, {"type": "image_url", "image_url": {"url": "x"}}]
+    turns = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": parts}]
+    rows = [
+        r'{"context": ["Why?", "Because it rains.", "no \ud83d, shorter please"]}', "",
+        json.dumps({"messages": [*turns, {"role": "user", "content": "shorter please"}]}),
+    ]  # fmt: skip
+    (tmp_path / "in.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    assert label_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 2
+    first, second = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
+    assert first["context"][2] == "no \ud83d, shorter please"
+    assert first["label"] == second["label"] == "reattempt_with_feedback"
+
+
+def test_a_row_that_does_not_end_with_a_follow_up_is_named_by_its_own_line(tmp_path: Path) -> None:
+    turns = [{"role": role, "content": "x"} for role in ("assistant", "user", "assistant")]
+    (tmp_path / "in.jsonl").write_text("\n\n" + json.dumps({"turns": turns}), encoding="utf-8")
+    with pytest.raises(StageError, match=r"in\.jsonl:3: its last turns are assistant, user, assistant"):
+        label_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
