@@ -73,7 +73,11 @@ def load_params(path: Path) -> Params:
     except FileNotFoundError:
         raise ConfigError(f"{path} is missing: run `rlhi init` here, or name a workspace with --workspace") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise ConfigError(f"{path} is not valid YAML{line}: {str(error).splitlines()[0]}") from None
+    if loaded is not None and not isinstance(loaded, dict):
+        raise ConfigError(f"{path} should hold sections by name, and not a {type(loaded).__name__}")
     try:
         return Params.model_validate(loaded or {})
     except ValidationError as error:
@@ -81,4 +85,10 @@ def load_params(path: Path) -> Params:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{path}: unknown parameter {name!r}; remove it or correct its spelling") from None
-        raise ConfigError(f"{path}: {name}: {first['msg']} (it is {first['input']!r})") from None
+        if first["type"] == "model_type":
+            raise ConfigError(
+                f"{path}: {name}: should hold parameters by name; remove it to have the defaults"
+            ) from None
+        told = first["msg"].removeprefix("Value error, ")
+        held = "" if isinstance(first["input"], dict) else f" (it is {first['input']!r})"
+        raise ConfigError(f"{path}: {name}: {told}{held}") from None

@@ -114,7 +114,9 @@ def _teller() -> TrainerCallback:
     return Teller()
 
 
-def _save(run: Resolved, trainer: Trainer, tokenizer: PreTrainedTokenizerBase, too_long: int, resumed: int) -> None:
+def _save(
+    run: Resolved, trainer: Trainer, tokenizer: PreTrainedTokenizerBase, too_long: list[int], resumed: int
+) -> None:
     output = Path(run.output)
     trained = output / "trained"
     trainer.save_model(str(trained))

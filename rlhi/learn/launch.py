@@ -30,7 +30,8 @@ OPEN = "open"
 class Trained:
     """What a training run left: the model's folder, who trained it, and the loss of every step.
 
-    ``resumed_from`` is the step of the checkpoint that it went on from, 0 for none.
+    ``too_long`` are the places of the pairs that were left out; ``resumed_from`` is the step of the checkpoint that it
+    went on from, 0 for none.
     """
 
     model: Path
@@ -40,7 +41,7 @@ class Trained:
     trainer: str
     world_size: int
     pairs: int
-    too_long: int
+    too_long: tuple[int, ...]
     resumed_from: int
     history: tuple[dict[str, float], ...]
 
@@ -108,7 +109,9 @@ def train(
             finally:
                 (output / OPEN).unlink()
         result = json.loads((output / "result.json").read_text(encoding="utf-8"))
-    return Trained(model=output / "model", **{**result, "history": tuple(result["history"])})
+    return Trained(
+        model=output / "model", **{**result, "too_long": tuple(result["too_long"]), "history": tuple(result["history"])}
+    )
 
 
 def join(config: Path, rank: int) -> None:
@@ -159,6 +162,16 @@ def _run(dpo: DpoConfig, config: Path, rank: int, tell: Callable[[str], None], h
                 process.wait()
     if code != 0:
         raise TrainingError(f"training ended with code {code}: {_last_line(log)} (whole log: {log})")
+
+
+def is_running(run: Path) -> bool:
+    """Whether somebody holds a run's folder: one that was killed has let go of it."""
+    with (run / "lock").open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 @contextmanager

@@ -101,8 +101,8 @@ def trl_arguments(run: Resolved) -> TrainingArguments:
     return KTOConfig(**common | {"per_device_train_batch_size": rows}, precompute_ref_batch_size=rows)
 
 
-def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, int]:
-    """TRL's trainer for this run, its tokenizer, and the number of pairs that were too long.
+def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, list[int]]:
+    """TRL's trainer for this run, its tokenizer, and the places of the pairs that were too long.
 
     Raises:
         TrainingError: the pairs teach nothing, do not fit, or the reference is not the champion.
@@ -155,7 +155,7 @@ def _kind(dpo: DpoConfig, config: PreTrainedConfig) -> type[Trainer]:
     return keeping_reference(SharedPromptDPOTrainer if dpo.share_prompt and can_share(config) else DPOTrainer)
 
 
-def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, int]:
+def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, list[int]]:
     """The pairs cut to ``max_length``: prompts lose their oldest exchanges, answers are never cut.
 
     A truncated answer would teach its truncation: a pair whose request and answer alone are too long is left out.
@@ -168,16 +168,20 @@ def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset
     def size(messages: Sequence[Message]) -> int:
         return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
 
-    kept = []
-    weights = user_weights([row.get("user_id", str(at)) for at, row in enumerate(rows)], run.dpo.user_cap)
-    for row, weight in zip(rows, weights, strict=True):
+    kept: list[dict[str, object]] = []
+    too_long = []
+    for at, row in enumerate(rows):
         prompt = [Message(**one) for one in row["prompt"]]
         answers = [len(tokenizer.encode(row[side][0]["content"])) + MARGIN_TOKENS for side in ("chosen", "rejected")]
         fitted = fit_context(prompt, run.dpo.max_length - max(answers), size)
-        if fitted is not None:
-            kept.append({**row, "prompt": [to_record(one) for one in fitted], WEIGHT: weight})
-    check_left_out(len(rows) - len(kept), len(rows), run.dpo.max_length, run.dpo.limits)
-    return Dataset.from_list(rows_for(run.dpo.method, kept)), len(rows) - len(kept)
+        if fitted is None:
+            too_long.append(at)
+        else:
+            kept.append({**row, "prompt": [to_record(one) for one in fitted]})
+    check_left_out(len(too_long), len(rows), run.dpo.max_length, run.dpo.limits)
+    weights = user_weights([str(row.get("user_id", at)) for at, row in enumerate(kept)], run.dpo.user_cap)
+    weighed = [{**row, WEIGHT: weight} for row, weight in zip(kept, weights, strict=True)]
+    return Dataset.from_list(rows_for(run.dpo.method, weighed)), too_long
 
 
 def _lora(dpo: DpoConfig) -> LoraConfig | None:

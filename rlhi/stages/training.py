@@ -46,7 +46,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     keys = [pair.key for pair in (*new, *replayed)]
     work = space.path(f"{RUNS}/{content_key(keys, version, weights, config, params.seed)}")
     _keep_only(work)
-    with progress("training (DPO), percent", 100) as advance:
+    with progress(f"training ({params.dpo.method.upper()}), percent", 100) as advance:
         shown = 0
 
         def on_step(step: int, of: int, loss: float) -> None:
@@ -58,9 +58,11 @@ def dpo(space: Workspace, params: Params) -> Outcome:
             [*new, *replayed], champion, work, params.dpo, _deepspeed(params.dpo.deepspeed), params.seed, on_step,
             weights,
         )  # fmt: skip
+    left_out = set(trained.too_long)
+    learned_now = {lesson(pair) for at, pair in enumerate((*new, *replayed)) if at not in left_out}
     record = {
-        "champion": version, "lessons": sorted(known | {lesson(pair) for pair in (*new, *replayed)}),
-        "new_pairs": len(new), "replayed_pairs": len(replayed), "too_long": trained.too_long,
+        "champion": version, "lessons": sorted(known | learned_now),
+        "new_pairs": len(new), "replayed_pairs": len(replayed), "too_long": len(left_out),
         "method": params.dpo.method, "engine": trained.engine, "zero_stage": trained.zero_stage,
         "trainer": trained.trainer, "world_size": trained.world_size,
         "reference": weights, "weights": weights_hash(trained.model), "history": list(trained.history),
@@ -77,7 +79,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     shutil.rmtree(work, ignore_errors=True)
     losses = [step["loss"] for step in trained.history]
     counts: dict[str, int | float | str] = {
-        "new pairs": len(new), "replayed pairs": len(replayed), "too long": trained.too_long,
+        "new pairs": len(new), "replayed pairs": len(replayed), "too long": len(left_out),
         "first loss": losses[0], "last loss": losses[-1], "engine": trained.engine, "processes": trained.world_size,
         "resumed from step": trained.resumed_from,
     }  # fmt: skip
@@ -106,12 +108,17 @@ def join(space: Workspace, rank: int, patience: float) -> Path:
     """
     _ = space.params
     until = time.monotonic() + patience
-    while not (waiting := sorted(space.path(RUNS).glob(f"*/{launch.OPEN}"))):
+    while not (waiting := _waiting(space)):
         if time.monotonic() > until:
             raise TrainingError(f"no training began in {space.root} within {patience:g} s: start `rlhi cycle` there")
         time.sleep(_POLL_SECONDS)
-    launch.join(waiting[0].with_name("resolved.json"), rank)
-    return waiting[0].parent
+    launch.join(waiting[0] / "resolved.json", rank)
+    return waiting[0]
+
+
+def _waiting(space: Workspace) -> list[Path]:
+    """The folders of runs that wait for other nodes, or train with them; not those that a killed one left."""
+    return [file.parent for file in sorted(space.path(RUNS).glob(f"*/{launch.OPEN}")) if launch.is_running(file.parent)]
 
 
 def _keep_only(work: Path) -> None:

@@ -16,6 +16,8 @@ import yaml
 from rlhi import ledger, stages
 from rlhi.contracts import PreferencePair
 from rlhi.errors import explain
+from rlhi.learn.launch import OPEN
+from rlhi.learn.pairs import lesson
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
 from rlhi.stages.training import RUNS, TRAINING, join
@@ -121,6 +123,20 @@ def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(spa
     assert not any(space.path(RUNS).iterdir())
 
 
+def test_a_pair_that_was_left_out_is_no_lesson_learned(space: Workspace) -> None:
+    long = make_pair(90, "Water it. " * 120, "Leave it. " * 120)
+    write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), long], user=lambda row: row.user_id)
+    configure(space, max_pairs=64)
+    stages.run("dpo", space.root)
+    record = read_json(space.path("models/challenger") / TRAINING)
+    assert record["too_long"] == 1
+    lessons = record["lessons"]
+    assert isinstance(lessons, list) and lesson(long) not in lessons and len(lessons) == len(made_pairs())
+
+
 def test_a_node_that_finds_no_training_says_so(space: Workspace) -> None:
+    dead = space.path(RUNS) / "killed"
+    dead.mkdir(parents=True)
+    (dead / OPEN).touch()  # what a killed run leaves: nobody holds its lock
     with pytest.raises(TrainingError, match="no training began in .* within 0.1 s"):
         join(space, 1, 0.1)

@@ -46,6 +46,20 @@ def refused(folder: Path, text: str) -> str:
     return said.removeprefix(str(file))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1, 2]", " should hold sections by name, and not a list"),
+        ("dpo:\n", ": dpo: should hold parameters by name; remove it to have the defaults"),
+        ("seed: 1\nmodels: [x\n", " is not valid YAML, line 3: while parsing a flow sequence"),
+        ("dpo: {nodes: 2}", ": dpo: dpo.nodes"),
+    ],
+)
+def test_a_broken_shape_is_told_in_words(tmp_path: Path, text: str, said: str) -> None:
+    told = refused(tmp_path, text)
+    assert told.startswith(said) and "instance of" not in told and "{" not in told
+
+
 def test_params_yaml_holds_every_default_and_nothing_else() -> None:
     assert yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) == DEFAULTS
     assert load_params(ROOT / "params.yaml") == Params()
