@@ -12,14 +12,14 @@ import pytest
 
 from rlhi.contracts import PreferencePair
 from rlhi.store import Workspace, write_table
+from tests.support.spaces import make_space
 from tests.support.training import made_pairs
 
 
 @pytest.fixture(scope="module")
-def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """As much of a workspace as an export reads."""
-    space = Workspace(tmp_path_factory.mktemp("space"))
-    space.path("params.yaml").write_text("{}\n")
+def space(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Workspace:
+    """A workspace with pairs."""
+    space = make_space(tmp_path_factory.mktemp("space") / "w", tiny_policy)
     write_table(space.path("data/pairs"), PreferencePair, made_pairs(8), user=lambda row: row.user_id)
     return space
 
@@ -58,10 +58,16 @@ def test_trl_reads_the_file_that_was_exported_for_it(
     assert loss == pytest.approx(first, abs=0.01) if first else 0 < loss < 10
 
 
-def test_standard_output_has_the_same_rows_and_no_pairs_are_one_line(space: Workspace, tmp_path: Path) -> None:
+def test_standard_output_has_the_same_rows_and_no_pairs_are_one_line(
+    space: Workspace, tmp_path: Path, tiny_policy: Path
+) -> None:
     rows = [json.loads(line) for line in export(space).stdout.splitlines()]
     assert {row["key"]: row["chosen"][0]["content"] for row in rows} == {p.key: p.chosen for p in made_pairs(8)}
     assert rows[0]["prompt"][-1]["role"] == "user"
-    (tmp_path / "params.yaml").write_text("{}\n")
+    empty = make_space(tmp_path / "empty", tiny_policy)
+    done = export(empty)
+    assert done.returncode == 1 and done.stderr == f"rlhi: {empty.root} has no data/pairs yet: run `rlhi cycle`\n"
     done = export(Workspace(tmp_path))
-    assert done.returncode == 1 and done.stderr == f"rlhi: {tmp_path} has no data/pairs yet: run `rlhi cycle`\n"
+    assert (
+        done.returncode == 1 and done.stderr == f"rlhi: {tmp_path} is not a workspace: make one with `rlhi init DIR`\n"
+    )
