@@ -14,6 +14,7 @@ import pytest
 from rlhi.config import DpoConfig
 from rlhi.learn.card import Provenance, model_card
 from rlhi.learn.launch import Trained, command
+from tests.support.spaces import make_space
 from tests.support.training import made_pairs, run
 
 FAST = {"batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0}
@@ -84,7 +85,7 @@ def free_port() -> int:
 def test_two_nodes_of_one_process_meet_and_train_one_model(tmp_path: Path, tiny_policy: Path) -> None:
     config = DpoConfig(nodes=2, rendezvous=f"127.0.0.1:{free_port()}", deepspeed=2, lora_rank=0, **FAST)
     # The second node is there first: it waits until the stage's own begins.
-    (tmp_path / "w" / ".rlhi" / "training").mkdir(parents=True)
+    make_space(tmp_path / "w", tiny_policy)
     other = subprocess.Popen(
         [sys.executable, "-c", "from rlhi.cli import main; main()", "--workspace", str(tmp_path / "w"), "join",
          "--rank", "1", "--patience", "120"],
