@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from rlhi.contracts import Message, Turn
+from rlhi.contracts import Message, Turn, to_record
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 BASE_SYSTEM = "You are a helpful assistant."
 
@@ -31,6 +35,29 @@ def rewrite_request(turns: Sequence[Turn], feedback: str, persona: str) -> tuple
     """
     ask = f"{feedback}\n\nRewrite your answer to my request so that it does this. Reply with the new answer only."
     return (*with_persona(turns, persona), Message("user", ask))
+
+
+def judged(
+    persona: str, prompt: Sequence[Turn | Message], answer: str, limit: int, tokenizer: PreTrainedTokenizerBase
+) -> list[int]:
+    """The tokens of the conversation that ends with the answer to be judged: what a reward model reads.
+
+    The prompt loses its oldest exchanges to come down to ``limit`` tokens, then its request loses its beginning. The
+    answer is never cut, so there are more tokens where the answer alone has more.
+    """
+    messages, end = with_persona(prompt, persona), Message("assistant", answer)
+
+    def encode(part: Sequence[Message]) -> list[int]:
+        text = tokenizer.apply_chat_template([to_record(one) for one in (*part, end)], tokenize=False)
+        return list(tokenizer.encode(str(text), add_special_tokens=False))
+
+    fitted = fit_context(messages, limit, lambda part: len(encode(part)))
+    if fitted is not None:
+        return encode(fitted)
+    rest = messages[-1].content if len(messages) > 1 else ""
+    while len(ids := encode([messages[0], *([Message("user", rest)] if rest else [])])) > limit and rest:
+        rest = rest[len(rest) // 4 + 1 :]
+    return ids
 
 
 def fit_context(

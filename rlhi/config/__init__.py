@@ -27,15 +27,19 @@ from rlhi.config.learn import (
     Method,
     PairsConfig,
     RewardConfig,
+    RewardKind,
     RewritesConfig,
+    StepLimits,
     TrainingLimits,
+    TunedRewardConfig,
 )
 
 __all__ = [
     "CandidatesConfig", "ClaimGroup", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",
     "FeedbackConfig", "FeedbackLlmConfig", "GainConfig", "GateConfig", "GuardConfig", "IngestConfig", "Method",
     "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "RewardConfig",
-    "RewritesConfig", "SamplingConfig", "Section", "SplitConfig", "Told", "TrainingLimits", "load_params",
+    "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "SplitConfig", "StepLimits", "Told", "TrainingLimits",
+    "TunedRewardConfig", "load_params",
 ]  # fmt: skip
 
 

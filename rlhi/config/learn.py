@@ -30,12 +30,58 @@ class CandidatesConfig(Section):
     sampling: SamplingConfig = SamplingConfig()
 
 
-class RewardConfig(Section):
-    """The persona-conditioned reward head on frozen features."""
+class StepLimits(Section):
+    """Where any training stops with a named reason (:mod:`rlhi.learn.guards`)."""
 
+    too_long: float = Field(default=0.5, gt=0, le=1, description="share of the rows left out for their length")
+    loss: float = Field(default=20.0, gt=0)
+    patience: int = Field(default=3, ge=1, description="steps in a row that may break a bound")
+
+
+Zero = Literal[0, 1, 2, 3]
+Precision = Literal["bf16", "fp32"]
+RewardKind = Literal["head", "lora", "full"]
+
+
+class TunedRewardConfig(Section):
+    """A language model fine-tuned as the reward model through TRL; ``deepspeed`` is a ZeRO stage, 0 for none."""
+
+    base: str = Field(default="champion", pattern="^(champion|local:.+)$")
+    epochs: float = Field(default=1, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    batch: int = Field(default=8, ge=1, description="comparisons in a step of one process")
+    max_length: int = Field(default=512, ge=32, description="tokens of prompt and answer together")
+    lora_rank: int = Field(default=16, ge=1)
+    precision: Precision = "bf16"
+    length_debias: bool = False
+    processes: int = Field(default=1, ge=1)
+    deepspeed: Zero = 0
+    limits: StepLimits = StepLimits()
+
+    @property
+    def nodes(self) -> int:
+        """One: a reward model is trained on the machine of its stage."""
+        return 1
+
+    @property
+    def rendezvous(self) -> str:
+        """None is needed by one node."""
+        return ""
+
+    @property
+    def world_size(self) -> int:
+        """Processes on all nodes together."""
+        return self.processes
+
+
+class RewardConfig(Section):
+    """The persona-conditioned reward model: a head on frozen features, or a fine-tuned language model."""
+
+    kind: RewardKind = "head"
     penalty: float = Field(default=2.0, gt=0, description="of each comparison")
     persona_dimensions: int = Field(default=16, ge=1)
     min_pairs: int = Field(default=8, ge=1)
+    tuned: TunedRewardConfig = TunedRewardConfig()
 
 
 class PairsConfig(Section):
@@ -53,14 +99,11 @@ class PairsConfig(Section):
 Method = Literal["dpo", "sft", "kto"]
 
 
-class TrainingLimits(Section):
-    """Where training stops with a named reason (:mod:`rlhi.learn.guards`)."""
+class TrainingLimits(StepLimits):
+    """What else stops the training of a policy."""
 
     same_answer: float = Field(default=0.9, gt=0, le=1, description="share of the pairs with one and the same answer")
-    too_long: float = Field(default=0.5, gt=0, le=1, description="share of the pairs left out for their length")
-    loss: float = Field(default=20.0, gt=0)
     chosen_reward: float = Field(default=-10.0, lt=0, description="beta times the chosen answer's log-ratio, in nats")
-    patience: int = Field(default=3, ge=1, description="steps in a row that may break a bound")
 
 
 class DpoConfig(Section):
@@ -80,11 +123,11 @@ class DpoConfig(Section):
     accumulation: int = Field(default=4, ge=1)
     max_length: int = Field(default=384, ge=32)
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Precision = "bf16"
     processes: int = Field(default=1, ge=1)
     nodes: int = Field(default=1, ge=1)
     rendezvous: str = Field(default="", pattern=r"^(|.+:[0-9]+)$")
-    deepspeed: Literal[0, 1, 2, 3] = 0
+    deepspeed: Zero = 0
     gradient_checkpointing: bool = False
     share_prompt: bool = Field(default=True, description="compute the prompt of a pair once where the model allows it")
     save_steps: int = Field(default=20, ge=0, description="0 writes no checkpoints")

@@ -1,154 +1,31 @@
-"""Persona-conditioned DPO, the part that runs in a process of its own.
+"""Persona-conditioned DPO, the part that runs in a process of its own (:mod:`rlhi.learn.process`).
 
 ``python -m rlhi.learn.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes) trains a
 challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.methods`) and writes a folder that
 ``from_pretrained`` and vLLM read. The champion is where training starts and the reference at once (paper, section
-3.3). Lines of JSON on standard output tell the loss of every step; :mod:`rlhi.learn.launch` is the other end.
+3.3).
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import shutil
-import sys
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.learn.guards import check_reference, guard
+from rlhi.learn import process
+from rlhi.learn.guards import check_reference
 from rlhi.learn.methods import make_trainer, trl_arguments
-from rlhi.learn.resolved import Resolved, TrainingError, TrainingStopped, weights_hash
-from rlhi.learn.resume import drop_unfinished, last_checkpoint, marker, step_of
+from rlhi.learn.resolved import Resolved, weights_hash
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
-
-TOLD = ("step", "loss", "rewards/accuracies", "rewards/margins", "rewards/chosen")
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def main() -> None:
-    """Entry point of the subprocess; a rank that fails says why on its last line and exits with 1."""
-    parser = argparse.ArgumentParser(prog="python -m rlhi.learn.dpo")
-    parser.add_argument("--config", type=Path, required=True)
-    _end_with(int(os.environ.get("RLHI_PARENT", "0")))
-    resolved = Resolved.model_validate_json(parser.parse_args().config.read_text(encoding="utf-8"))
-    try:
-        _train(resolved)
-    except TrainingError as error:
-        print(f"rlhi: training stopped: {error}", file=sys.stderr, flush=True)
-        if isinstance(error, TrainingStopped):
-            shutil.rmtree(resolved.checkpoints, ignore_errors=True)
-        sys.exit(1)
-
-
-def _end_with(parent: int) -> None:
-    """End when the process that asked for this training is gone, so that no orphan writes into the next run."""
-
-    def watch() -> None:
-        while True:
-            time.sleep(1)
-            try:
-                os.kill(parent, 0)
-            except ProcessLookupError:
-                os._exit(1)
-
-    if parent:
-        threading.Thread(target=watch, daemon=True).start()
-
-
-def _train(run: Resolved) -> None:
-    _start_processes(run)
+def _make(run: Resolved) -> process.Job:
     if run.reference:
         check_reference(weights_hash(Path(run.base)), run.reference, f"the weights in {run.base}")
-    checkpoint = last_checkpoint(run.checkpoints)
     trainer, tokenizer, too_long = make_trainer(run, trl_arguments(run))
-    trainer.accelerator.wait_for_everyone()
-    if trainer.is_world_process_zero():
-        drop_unfinished(run.checkpoints)
-    for callback in (guard(run, trainer), marker(trainer), _teller()):
-        trainer.add_callback(callback)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    _save(run, trainer, tokenizer, too_long, step_of(checkpoint))
-
-
-def _start_processes(run: Resolved) -> None:
-    """Join the process group and check that it is the one that was asked for."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world != run.dpo.world_size:
-        asked = "dpo.processes asks for" if run.dpo.nodes == 1 else "dpo.processes and dpo.nodes ask for"
-        raise TrainingError(f"{world} processes joined, {asked} {run.dpo.world_size}: look at the launcher")
-    import torch
-
-    if run.deepspeed is not None and not torch.cuda.is_available():
-        import deepspeed
-
-        # Before from_pretrained: ZeRO-3 over two processes fails to load otherwise.
-        deepspeed.init_distributed(dist_backend="gloo")
-
-
-def _teller() -> TrainerCallback:
-    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-    class Teller(TrainerCallback):  # type: ignore[misc]
-        """One JSON line a step, for whoever started this process; those before a resumption are told again."""
-
-        def on_train_begin(
-            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-        ) -> None:
-            for row in state.log_history:
-                self.tell(state, row)
-
-        def on_log(
-            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float],
-            **_: object,
-        ) -> None:  # fmt: skip
-            self.tell(state, {"step": state.global_step, **logs})
-
-        def tell(self, state: TrainerState, row: dict[str, float]) -> None:
-            if "loss" in row and state.is_world_process_zero:
-                print(json.dumps({"step": row["step"], "of": state.max_steps, **row}), flush=True)
-
-    return Teller()
-
-
-def _save(
-    run: Resolved, trainer: Trainer, tokenizer: PreTrainedTokenizerBase, too_long: list[int], resumed: int
-) -> None:
-    output = Path(run.output)
-    trained = output / "trained"
-    trainer.save_model(str(trained))
-    if not trainer.is_world_process_zero():
-        return
-    engine = trainer.model_wrapped
-    _export(run, trained, tokenizer, output / "model")
-    result = {
-        "engine": type(engine).__name__,
-        "zero_stage": int(engine.zero_optimization_stage()) if run.deepspeed is not None else 0,
-        "master_weights": _master_weights(trainer),
-        "trainer": type(trainer).__name__,
-        "world_size": int(trainer.accelerator.num_processes),
-        "pairs": len(trainer.train_dataset) // (2 if run.dpo.method == "kto" else 1),
-        "too_long": too_long,
-        "resumed_from": resumed,
-        "history": [
-            {key: row[key] for key in TOLD if key in row} for row in trainer.state.log_history if "loss" in row
-        ],
-    }
-    (output / "result.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _master_weights(trainer: Trainer) -> str:
-    """The type of the numbers that the optimizer changes, ``float32`` also when the model computes in bf16."""
-    optimizer = getattr(trainer.model_wrapped, "optimizer", None) or trainer.optimizer
-    flat = [
-        getattr(optimizer, name, []) for name in ("single_partition_of_fp32_groups", "fp32_partitioned_groups_flat")
-    ]
-    inner = getattr(optimizer, "optimizer", optimizer)
-    weights = [*flat[0], *flat[1]] or [one for group in inner.param_groups for one in group["params"]]
-    return ", ".join(sorted({str(one.dtype).removeprefix("torch.") for one in weights}))
+    rows = len(trainer.train_dataset)
+    return process.Job(trainer, tokenizer, rows // 2 if run.dpo.method == "kto" else rows, too_long)
 
 
 def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
@@ -165,25 +42,19 @@ def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, ta
     else:
         model = _whole(trained)
     model.to(torch.bfloat16)
-    broken = [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
-    if broken:
-        # The last step's loss is told before its weights are changed.
-        raise TrainingStopped(f"{len(broken)} weights hold no numbers, {broken[0]} among them: lower dpo.learning_rate")
+    process.check_numbers(model, run)
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
 
 
 def _whole(folder: Path) -> PreTrainedModel:
-    """A model in fp32; transformers would fill weights that are not there with random numbers."""
     import torch
     from transformers import AutoModelForCausalLM
 
     model, told = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-    wrong = sorted(map(str, (*told["missing_keys"], *told["mismatched_keys"])))
-    if wrong:
-        raise TrainingError(f"{len(wrong)} weights are missing in {folder}, {wrong[0]} among them: train again")
+    process.check_whole(told, folder)
     return model
 
 
 if __name__ == "__main__":
-    main()
+    process.main(Resolved, _make, _export)

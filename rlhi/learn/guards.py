@@ -1,7 +1,7 @@
 """Training fails loudly: every check ends it with one line that says what, which figure, and the remedy.
 
 Rows are checked before anything is computed, tokens when TRL has made them, the reference before the first step, and
-losses after every step. The bounds are ``dpo.limits`` in params.yaml.
+losses after every step. The bounds are ``limits`` in a training's section of params.yaml, which remedies name.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from rlhi.config import TrainingLimits
-from rlhi.learn.resolved import Resolved, TrainingError, TrainingStopped
+from rlhi.config import StepLimits, TrainingLimits
+from rlhi.learn.resolved import Run, TrainingError, TrainingStopped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,18 +52,18 @@ def check_answers(answers: Sequence[tuple[str, str]], limits: TrainingLimits) ->
             )
 
 
-def check_left_out(left_out: int, pairs: int, max_length: int, limits: TrainingLimits) -> None:
+def check_left_out(left_out: int, pairs: int, max_length: int, limits: StepLimits, section: str = "dpo") -> None:
     """Refuse to train on the few short pairs of a set of long ones.
 
     Raises:
         TrainingError: no pair fits, or more were left out than ``limits.too_long`` of them.
     """
     if left_out == pairs:
-        raise TrainingError(f"none of {pairs} pairs fits dpo.max_length={max_length} tokens: raise it")
+        raise TrainingError(f"none of {pairs} pairs fits {section}.max_length={max_length} tokens: raise it")
     if left_out > limits.too_long * pairs:
         raise TrainingError(
-            f"{left_out} of {pairs} pairs do not fit dpo.max_length={max_length} tokens, more than "
-            f"dpo.limits.too_long={limits.too_long:g} of them: raise dpo.max_length"
+            f"{left_out} of {pairs} pairs do not fit {section}.max_length={max_length} tokens, more than "
+            f"{section}.limits.too_long={limits.too_long:g} of them: raise {section}.max_length"
         )
 
 
@@ -91,8 +91,8 @@ def check_tokens(columns: Mapping[str, Sequence[Sequence[int]]], max_length: int
 class StepGuard:
     """Looks at the figures of every step, in order; keeps how long a bound has been broken."""
 
-    def __init__(self, limits: TrainingLimits) -> None:
-        self.limits = limits
+    def __init__(self, limits: StepLimits, section: str = "dpo") -> None:
+        self.limits, self.section = limits, section
         self._low = 0
         self._still = 0
 
@@ -102,14 +102,14 @@ class StepGuard:
         Raises:
             TrainingStopped: no number, an explosion, no gradient, or a collapse of the chosen answers.
         """
-        limits = self.limits
+        limits, section = self.limits, self.section
         for name in ("loss", "grad_norm"):
             if not math.isfinite(logs.get(name, 0.0)):
-                raise TrainingStopped(f"{name} is {logs[name]} at step {step}: lower dpo.learning_rate")
+                raise TrainingStopped(f"{name} is {logs[name]} at step {step}: lower {section}.learning_rate")
         if logs["loss"] > limits.loss:
             raise TrainingStopped(
-                f"the loss is {logs['loss']:.4g} at step {step}, above dpo.limits.loss={limits.loss:g}: it explodes, "
-                "lower dpo.learning_rate"
+                f"the loss is {logs['loss']:.4g} at step {step}, above {section}.limits.loss={limits.loss:g}: "
+                f"it explodes, lower {section}.learning_rate"
             )
         # Where all is learned the gradient vanishes with the loss.
         still = logs.get("grad_norm", 1.0) == 0 and logs["loss"] > LEARNED
@@ -117,8 +117,12 @@ class StepGuard:
         if self._still >= limits.patience:
             raise TrainingStopped(
                 f"the gradient is 0 at {self._still} steps in a row, the last is {step}: nothing is learned, look at "
-                "dpo.precision and at data/pairs"
+                f"{section}.precision and at the pairs"
             )
+        if isinstance(limits, TrainingLimits):
+            self._chosen(step, logs, limits)
+
+    def _chosen(self, step: int, logs: Mapping[str, float], limits: TrainingLimits) -> None:
         # KTO tells of no chosen answer in a step without one.
         chosen = logs.get("rewards/chosen", math.nan)
         if math.isnan(chosen):
@@ -132,7 +136,7 @@ class StepGuard:
             )
 
 
-def guard(run: Resolved, trainer: Trainer) -> TrainerCallback:
+def guard(run: Run, trainer: Trainer) -> TrainerCallback:
     """A callback that checks the process group and engine at the start, and every step's figures."""
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -140,7 +144,7 @@ def guard(run: Resolved, trainer: Trainer) -> TrainerCallback:
         """Runs on every rank: figures are gathered, so all of them stop together instead of waiting for one."""
 
         def __init__(self) -> None:
-            self.steps = StepGuard(run.dpo.limits)
+            self.steps = StepGuard(run.limits, run.section)
 
         def on_train_begin(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -157,23 +161,23 @@ def guard(run: Resolved, trainer: Trainer) -> TrainerCallback:
     return Guard()
 
 
-def check_engine(run: Resolved, trainer: Trainer) -> None:
+def check_engine(run: Run, trainer: Trainer) -> None:
     """Launchers were seen to run one process without DeepSpeed, and to succeed.
 
     Raises:
         TrainingError: another number of processes, no DeepSpeed, or another ZeRO stage than asked for.
     """
     world = int(trainer.accelerator.num_processes)
-    if world != run.dpo.world_size:
-        raise TrainingError(f"{world} processes train, {run.dpo.world_size} were asked for (dpo.processes, dpo.nodes)")
+    if world != run.machines.world_size:
+        raise TrainingError(f"{world} processes train, {run.section}.processes asks for {run.machines.world_size}")
     engine = type(trainer.model_wrapped).__name__
     if run.deepspeed is None:
         return
     if engine != "DeepSpeedEngine":
-        raise TrainingError(f"DeepSpeed was asked for, but {engine} trains: look at dpo.deepspeed and the launcher")
+        raise TrainingError(f"DeepSpeed was asked for, but {engine} trains: look at {run.section}.deepspeed")
     stage = int(trainer.model_wrapped.zero_optimization_stage())
-    if stage != run.dpo.deepspeed:
-        raise TrainingError(f"ZeRO stage {stage} trains, dpo.deepspeed asks for {run.dpo.deepspeed}")
+    if stage != run.machines.deepspeed:
+        raise TrainingError(f"ZeRO stage {stage} trains, {run.section}.deepspeed asks for {run.machines.deepspeed}")
 
 
 def check_reference(found: str, expected: str, what: str) -> None:
@@ -200,7 +204,7 @@ def model_hash(model: nn.Module) -> str:
 
     digest = hashlib.sha256()
     for name, weight in sorted(_own_weights(model)):
-        with _gathered(weight):
+        with gathered(weight):
             digest.update(f"{name}\0{tuple(weight.shape)}\0".encode())
             held = weight.detach().to("cpu", torch.bfloat16).contiguous()
         digest.update(held.view(torch.uint8).numpy().data)
@@ -213,10 +217,11 @@ def _own_weights(model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
             yield name.removeprefix("module.").removeprefix("base_model.model.").replace(".base_layer.", "."), weight
 
 
-def _gathered(weight: nn.Parameter) -> AbstractContextManager[None]:
+def gathered(weight: nn.Parameter, writer: int | None = None) -> AbstractContextManager[None]:
+    """The whole of a weight that ZeRO-3 may have cut; what the rank ``writer`` does to it stays."""
     if not hasattr(weight, "ds_id"):
         return nullcontext()
     import deepspeed
 
-    gathered: AbstractContextManager[None] = deepspeed.zero.GatheredParameters([weight])
-    return gathered
+    whole: AbstractContextManager[None] = deepspeed.zero.GatheredParameters([weight], modifier_rank=writer)
+    return whole

@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rlhi.config import DpoConfig
+from rlhi.config import DpoConfig, RewardConfig
 from rlhi.contracts import PreferencePair, to_record
-from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
+from rlhi.learn.comparisons import Comparison
+from rlhi.learn.resolved import Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
+from rlhi.learn.weights import WEIGHT
 
+ROWS = "pairs.jsonl"
 OPEN = "open"
 """A file in a run's folder while its first node waits for, or trains with, the others."""
 
@@ -55,6 +58,11 @@ def trl_row(pair: PreferencePair) -> dict[str, object]:
     }
 
 
+def reward_row(one: Comparison) -> dict[str, object]:
+    """A comparison as the training of a reward model reads it."""
+    return {"better": to_record(one.better), "worse": to_record(one.worse), WEIGHT: one.weight}
+
+
 def provenance(pair: PreferencePair) -> dict[str, object]:
     """Where a pair comes from; beside TRL's columns, which its trainers leave alone."""
     return {
@@ -82,19 +90,41 @@ def train(
     Raises:
         TrainingError: the process ended with an error; the message holds its last line.
     """
+    resolved = Resolved(
+        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
+        reference=reference or weights_hash(base),
+    )  # fmt: skip
+    return _start(resolved, [trl_row(pair) | {"user_id": pair.user_id} for pair in pairs], on_step)
+
+
+def train_reward(
+    comparisons: Sequence[Comparison],
+    base: Path,
+    output: Path,
+    reward: RewardConfig,
+    deepspeed: dict[str, object] | None,
+    seed: int,
+    on_step: Callable[[int, int, float], None],
+) -> Trained:
+    """As :func:`train`, a reward model of comparisons: from a chat model, or on from an earlier reward model.
+
+    Raises:
+        TrainingError: the process ended with an error; the message holds its last line.
+    """
+    resolved = ResolvedReward(
+        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, reward=reward, deepspeed=deepspeed
+    )
+    return _start(resolved, [reward_row(one) for one in comparisons], on_step)
+
+
+def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, int, float], None]) -> Trained:
+    output = Path(run.output)
     output.mkdir(parents=True, exist_ok=True)
     with _alone(output) as held:
-        rows = output / "pairs.jsonl"
-        rows.write_text(
-            "".join(json.dumps(trl_row(pair) | {"user_id": pair.user_id}, ensure_ascii=False) + "\n" for pair in pairs),
-            encoding="utf-8",
-        )
-        resolved = Resolved(
-            base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
-            reference=reference or weights_hash(base),
-        )  # fmt: skip
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        Path(run.pairs).write_text(text, encoding="utf-8", errors="backslashreplace")
         config = output / "resolved.json"
-        config.write_text(resolved.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        config.write_text(run.model_dump_json(indent=1) + "\n", encoding="utf-8")
         with (output / "metrics.jsonl").open("w", encoding="utf-8") as told:
 
             def tell(line: str) -> None:
@@ -105,7 +135,7 @@ def train(
 
             (output / OPEN).touch()
             try:
-                _run(dpo, config, 0, tell, held)
+                _run(run.machines, run.module, config, 0, tell, held)
             finally:
                 (output / OPEN).unlink()
         result = json.loads((output / "result.json").read_text(encoding="utf-8"))
@@ -124,31 +154,31 @@ def join(config: Path, rank: int) -> None:
     if not 0 < rank < dpo.nodes:
         raise TrainingError(f"no node {rank} in this training: dpo.nodes is {dpo.nodes}, the first is the stage's own")
     with (config.parent / f"node-{rank}.lock").open("w") as held:
-        _run(dpo, config, rank, lambda line: None, held)
+        _run(dpo, Resolved.module, config, rank, lambda line: None, held)
 
 
-def command(dpo: DpoConfig, config: Path, rank: int = 0) -> list[str]:
+def command(machines: Machines, config: Path, rank: int = 0, module: str = Resolved.module) -> list[str]:
     """The command line of one node."""
-    module = ["-m", "rlhi.learn.dpo", "--config", str(config)]
-    if dpo.world_size == 1 and dpo.deepspeed == 0:
-        return [sys.executable, *module]
+    program = ["-m", module, "--config", str(config)]
+    if machines.world_size == 1 and machines.deepspeed == 0:
+        return [sys.executable, *program]
     # torchrun, not the deepspeed or accelerate launchers: these aborted at exit, or silently ran one process.
-    torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={dpo.processes}"]
-    if dpo.nodes == 1:
-        return [*torchrun, f"--master_port={_free_port()}", *module]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={machines.processes}"]
+    if machines.nodes == 1:
+        return [*torchrun, f"--master_port={_free_port()}", *program]
     # Static: ranks are told, so that the first process, which writes the model, is on the stage's own node.
     return [
-        *torchrun, f"--nnodes={dpo.nodes}", f"--node_rank={rank}", "--rdzv_backend=static",
-        f"--rdzv_endpoint={dpo.rendezvous}", "--rdzv_id=rlhi", *module,
+        *torchrun, f"--nnodes={machines.nodes}", f"--node_rank={rank}", "--rdzv_backend=static",
+        f"--rdzv_endpoint={machines.rendezvous}", "--rdzv_id=rlhi", *program,
     ]  # fmt: skip
 
 
-def _run(dpo: DpoConfig, config: Path, rank: int, tell: Callable[[str], None], held: IO[str]) -> None:
+def _run(machines: Machines, module: str, config: Path, rank: int, tell: Callable[[str], None], held: IO[str]) -> None:
     log = config.parent / ("training.log" if rank == 0 else f"training-{rank}.log")
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            command(dpo, config, rank), env=_environment(dpo), stdout=subprocess.PIPE, stderr=errors, text=True,
-            pass_fds=[held.fileno()],
+            command(machines, config, rank, module), env=_environment(machines), stdout=subprocess.PIPE, stderr=errors,
+            text=True, pass_fds=[held.fileno()],
         )  # fmt: skip
         assert process.stdout is not None
         try:
@@ -182,14 +212,14 @@ def _alone(output: Path) -> Iterator[IO[str]]:
         yield held
 
 
-def _environment(dpo: DpoConfig) -> dict[str, str]:
+def _environment(machines: Machines) -> dict[str, str]:
     environment = dict(os.environ)
     # Keep freed tensors instead of giving them back to the system: a tenth of the system time on a CPU.
     environment.setdefault("MALLOC_MMAP_MAX_", "0")
     environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(10**12))
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     environment["RLHI_PARENT"] = str(os.getpid())
-    if dpo.processes > 1:
+    if machines.processes > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     return environment
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from rlhi.config import DpoConfig, Method
+from rlhi.config import DpoConfig, Method, TunedRewardConfig
 from rlhi.contracts import Message, to_record
 from rlhi.learn.guards import check_answers, check_left_out, check_reference, check_tokens, model_hash
-from rlhi.learn.resolved import Resolved
+from rlhi.learn.resolved import Resolved, Run
 from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
 from rlhi.learn.weights import WEIGHT, user_weights, weigh, weighing
 from rlhi.prompts import fit_context
@@ -59,37 +59,44 @@ def _single(row: Row, side: str) -> dict[str, object]:
     return rest | {"completion": row[side]}
 
 
-def trl_arguments(run: Resolved) -> TrainingArguments:
-    """The configuration of the method's trainer."""
+def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[str, object]:
+    """What every trainer of ours is told, whatever it learns."""
     import torch
-    from trl import DPOConfig, KTOConfig, SFTConfig
 
-    dpo = run.dpo
-    common: dict[str, object] = {
+    return {
         "output_dir": str(run.checkpoints),
-        "per_device_train_batch_size": dpo.batch,
-        "gradient_accumulation_steps": dpo.accumulation,
-        "num_train_epochs": dpo.epochs,
-        "learning_rate": dpo.learning_rate,
+        "per_device_train_batch_size": config.batch,
+        "num_train_epochs": config.epochs,
+        "learning_rate": config.learning_rate,
         "lr_scheduler_type": "linear",
         "warmup_steps": 2,
-        "max_length": dpo.max_length,
+        "max_length": config.max_length,
         # Few different shapes: freed memory fits the next batch.
         "pad_to_multiple_of": 64,
-        "bf16": dpo.precision == "bf16",
-        "gradient_checkpointing": dpo.gradient_checkpointing,
+        "bf16": config.precision == "bf16",
         "use_cpu": not torch.cuda.is_available(),
         "logging_steps": 1,
         # Else a loss that is no number is told as the average of the others.
         "logging_nan_inf_filter": False,
-        "save_strategy": "steps" if dpo.save_steps else "no",
-        "save_steps": dpo.save_steps or 1,
         "save_total_limit": KEPT_CHECKPOINTS,
         "disable_tqdm": True,
-        "report_to": list(dpo.report_to) or "none",
         "seed": run.seed,
         "data_seed": run.seed,
         "deepspeed": run.deepspeed,
+    }
+
+
+def trl_arguments(run: Resolved) -> TrainingArguments:
+    """The configuration of the method's trainer."""
+    from trl import DPOConfig, KTOConfig, SFTConfig
+
+    dpo = run.dpo
+    common: dict[str, object] = common_arguments(run, dpo) | {
+        "gradient_accumulation_steps": dpo.accumulation,
+        "gradient_checkpointing": dpo.gradient_checkpointing,
+        "save_strategy": "steps" if dpo.save_steps else "no",
+        "save_steps": dpo.save_steps or 1,
+        "report_to": list(dpo.report_to) or "none",
     }
     if dpo.method == "sft":
         return SFTConfig(**common, completion_only_loss=True)
@@ -128,7 +135,7 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
         args=arguments,
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=_lora(run.dpo),
+        peft_config=lora(run.dpo.lora_rank, "CAUSAL_LM"),
     )
     if uneven:
         weigh(trainer)
@@ -184,9 +191,10 @@ def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset
     return Dataset.from_list(rows_for(run.dpo.method, weighed)), too_long
 
 
-def _lora(dpo: DpoConfig) -> LoraConfig | None:
-    if not dpo.lora_rank:
+def lora(rank: int, task: Literal["CAUSAL_LM", "SEQ_CLS"]) -> LoraConfig | None:
+    """Adapters of this rank for every linear layer; None for 0."""
+    if not rank:
         return None
     from peft import LoraConfig
 
-    return LoraConfig(r=dpo.lora_rank, lora_alpha=2 * dpo.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type=task)

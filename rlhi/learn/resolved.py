@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from rlhi.config import DpoConfig
+from rlhi.config import DpoConfig, RewardConfig, StepLimits, TunedRewardConfig
 
 
 class TrainingError(RuntimeError):
@@ -18,26 +20,112 @@ class TrainingStopped(TrainingError):
     """A guard stopped training while it ran: what was trained so far is of no use, and so are its checkpoints."""
 
 
-class Resolved(BaseModel):
+class Machines(Protocol):
+    """Where a training runs: ``processes`` on each of ``nodes``, under the ZeRO stage ``deepspeed`` (0 for none)."""
+
+    @property
+    def processes(self) -> int:
+        """Processes on a node."""
+        ...
+
+    @property
+    def nodes(self) -> int:
+        """Machines."""
+        ...
+
+    @property
+    def rendezvous(self) -> str:
+        """``HOST:PORT`` of the first node, where there are several."""
+        ...
+
+    @property
+    def deepspeed(self) -> int:
+        """ZeRO stage."""
+        ...
+
+    @property
+    def world_size(self) -> int:
+        """Processes on all nodes together."""
+        ...
+
+
+class Run(BaseModel):
     """One training run, fully said: what the launcher writes beside the run.
 
-    ``reference`` is :func:`weights_hash` of the champion; empty checks nothing.
+    ``pairs`` is a file of TRL's preference rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    section: ClassVar[str]
+    """The part of params.yaml that an error's remedy names."""
+    module: ClassVar[str]
+    """What the training process runs."""
 
     base: str
     pairs: str
     output: str
     seed: int
-    dpo: DpoConfig
     deepspeed: dict[str, object] | None = None
-    reference: str = ""
+
+    @property
+    @abstractmethod
+    def machines(self) -> Machines:
+        """Where it runs."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> StepLimits:
+        """Where it stops."""
 
     @property
     def checkpoints(self) -> Path:
         """The trainer's own folder: checkpoints, and the reference's log-probabilities."""
         return Path(self.output) / "trainer"
+
+
+class Resolved(Run):
+    """Training a challenger. ``reference`` is :func:`weights_hash` of the champion; empty checks nothing."""
+
+    section: ClassVar[str] = "dpo"
+    module: ClassVar[str] = "rlhi.learn.dpo"
+
+    dpo: DpoConfig
+    reference: str = ""
+
+    @property
+    def machines(self) -> DpoConfig:
+        """As ``dpo`` says."""
+        return self.dpo
+
+    @property
+    def limits(self) -> StepLimits:
+        """As ``dpo`` says."""
+        return self.dpo.limits
+
+
+class ResolvedReward(Run):
+    """Training a reward model; ``base`` is a chat model, or the reward model of the cycle before."""
+
+    section: ClassVar[str] = "reward.tuned"
+    module: ClassVar[str] = "rlhi.learn.tuned"
+
+    reward: RewardConfig
+
+    @property
+    def tuned(self) -> TunedRewardConfig:
+        """The part that training reads."""
+        return self.reward.tuned
+
+    @property
+    def machines(self) -> TunedRewardConfig:
+        """As ``reward.tuned`` says."""
+        return self.tuned
+
+    @property
+    def limits(self) -> StepLimits:
+        """As ``reward.tuned`` says."""
+        return self.tuned.limits
 
 
 def weights_hash(folder: Path) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from rlhi.config import RewardConfig
 from rlhi.learn.comparisons import Comparison
 from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.models.base import Embedder, Scored
+from rlhi.models.base import Embedder, Scored, Scorer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,6 +137,16 @@ class RewardHead:
         return head
 
 
+def check_enough(comparisons: Sequence[Comparison], config: RewardConfig) -> None:
+    """Refuse to learn from next to nothing.
+
+    Raises:
+        RewardError: fewer than ``config.min_pairs`` comparisons.
+    """
+    if len(comparisons) < config.min_pairs:
+        raise RewardError(f"{len(comparisons)} comparisons, reward.min_pairs wants {config.min_pairs}")
+
+
 def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardConfig) -> RewardHead:
     """Fit the head on comparisons by their weights; how many a user has is capped where they are collected.
 
@@ -148,8 +158,7 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     """
     from sklearn.linear_model import LogisticRegression
 
-    if len(comparisons) < config.min_pairs:
-        raise RewardError(f"{len(comparisons)} comparisons, reward.min_pairs wants {config.min_pairs}")
+    check_enough(comparisons, config)
     both = features([side for one in comparisons for side in (one.better, one.worse)], embedder)
     mean, scale = both.mean(0), both.std(0) + 1e-3
     personas = [side.persona for one in comparisons for side in (one.better, one.worse)]
@@ -167,13 +176,23 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     return head.attach(embedder)
 
 
-def accuracy(head: RewardHead, comparisons: Sequence[Comparison]) -> RewardAccuracy:
-    """How often the head ranks held-out users' comparisons right, beside "the longer wins" (ties count half)."""
-    better, worse = (head.score([getattr(one, side) for one in comparisons]) for side in ("better", "worse"))
+def accuracy(model: Scorer, comparisons: Sequence[Comparison]) -> RewardAccuracy:
+    """How often a reward model ranks held-out users' comparisons right, beside "the longer wins" (ties count half)."""
+    return accuracy_of(comparisons, margins(model, comparisons))
+
+
+def margins(model: Scorer, comparisons: Sequence[Comparison]) -> list[float]:
+    """By how much a reward model prefers the better answer of each comparison (log-odds)."""
+    better, worse = (model.score([getattr(one, side) for one in comparisons]) for side in ("better", "worse"))
+    return [high - low for high, low in zip(better, worse, strict=True)]
+
+
+def accuracy_of(comparisons: Sequence[Comparison], apart: Sequence[float]) -> RewardAccuracy:
+    """As :func:`accuracy`, of comparisons whose :func:`margins` are known."""
     right: dict[str, list[tuple[float, float]]] = {}
-    for one, high, low in zip(comparisons, better, worse, strict=True):
+    for one, margin in zip(comparisons, apart, strict=True):
         longer = len(one.better.response) - len(one.worse.response)
-        right.setdefault(one.user_id, []).append((_win(high - low), _win(longer)))
+        right.setdefault(one.user_id, []).append((_win(margin), _win(longer)))
     means = [np.mean(values, axis=0) for values in right.values()]
     overall = np.mean(means, axis=0) if means else np.array([np.nan, np.nan])
     return RewardAccuracy(float(overall[0]), float(overall[1]), len(right), len(comparisons))

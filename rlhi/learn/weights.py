@@ -1,15 +1,16 @@
-"""No user steers the model alone: a user's pairs weigh in the loss together as much as ``dpo.user_cap`` pairs at most.
+"""Rows weigh unevenly: a user's pairs together as much as ``dpo.user_cap`` pairs at most, comparisons as they say.
 
-TRL averages the losses of a batch. A row's log-probabilities are all that its loss has of the weights, so a row is
-weighed where these leave the model: their values stay, their gradient is scaled. The figures that are told are
-therefore the unweighted ones.
+TRL averages the losses of a batch. A row's log-probabilities (or the rewards of its sides) are all that its loss has of
+the weights, so a row is weighed where these leave the model: their values stay, their gradient is scaled. The figures
+that are told are therefore the unweighted ones.
 """
 
 from __future__ import annotations
 
 import types
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class WeighedRows:
 
     _weights: Tensor | None = None
     _weighing = False
+    _output = "log_probs"
+    """What the model gives for every row of a batch: all chosen, then all rejected answers, where there are both."""
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()  # type: ignore[misc]
@@ -44,6 +47,13 @@ class WeighedRows:
             self._signature_columns = [*self._signature_columns, WEIGHT]  # type: ignore[has-type]
 
     def _compute_loss(self, model: object, inputs: dict[str, Tensor], return_outputs: bool) -> Tensor:
+        with self._weighed(inputs) as rest:
+            loss: Tensor = super()._compute_loss(model, rest, return_outputs)  # type: ignore[misc]
+        return loss
+
+    @contextmanager
+    def _weighed(self, inputs: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+        """While it is open the model weighs its rows; the inputs without the weights."""
         if not self._weighing:
             self._weighing = True
             # A forward pass on packed rows has to be in place first: its answers are rows again when it returns.
@@ -52,24 +62,33 @@ class WeighedRows:
         rest = {name: value for name, value in inputs.items() if name != WEIGHT}
         self._weights = inputs.get(WEIGHT)
         try:
-            loss: Tensor = super()._compute_loss(model, rest, return_outputs)  # type: ignore[misc]
+            yield rest
         finally:
             self._weights = None
-        return loss
 
     def _weigh(self, model: PreTrainedModel) -> None:
         inner = model.forward
 
         def forward(_model: PreTrainedModel, *args: object, **kwargs: object) -> object:
             output = inner(*args, **kwargs)
-            values = getattr(output, "log_probs", None)
+            values = getattr(output, self._output, None)
             if self._weights is not None and values is not None:
-                # DPO's batch is all chosen, then all rejected answers.
                 weights = self._weights.repeat(values.shape[0] // self._weights.shape[0])[:, None].to(values.dtype)
-                output.log_probs = weights * values + (1 - weights) * values.detach()
+                setattr(output, self._output, weights * values + (1 - weights) * values.detach())
             return output
 
         model.forward = types.MethodType(forward, model)
+
+
+class WeighedComparisons(WeighedRows):
+    """Goes before TRL's reward trainer."""
+
+    _output = "logits"
+
+    def compute_loss(self, model: object, inputs: dict[str, Tensor], *rest: object, **named: object) -> object:
+        """TRL's loss; the gradient is that of the weighted mean."""
+        with self._weighed(inputs) as unweighed:
+            return super().compute_loss(model, unweighed, *rest, **named)  # type: ignore[misc]
 
 
 def weigh(trainer: Trainer) -> None:
@@ -77,9 +96,9 @@ def weigh(trainer: Trainer) -> None:
     trainer.data_collator = _collator(trainer.data_collator)
 
 
-def weighing(kind: type[Trainer]) -> type[Trainer]:
-    """A trainer's class with :class:`WeighedRows` before it, under its own name."""
-    return type(kind.__name__, (WeighedRows, kind), {})
+def weighing(kind: type[Trainer], how: type[WeighedRows] = WeighedRows) -> type[Trainer]:
+    """A trainer's class with ``how`` before it, under its own name."""
+    return type(kind.__name__, (how, kind), {})
 
 
 def _collator(inner: Callable[[list[Example]], dict[str, object]]) -> Callable[[list[Example]], dict[str, object]]:

@@ -131,7 +131,7 @@ class LocalChatModel:
 
         model = self.weights
         generator = torch.Generator(device=model.device).manual_seed(seed % 2**63)
-        ids, mask = _left_padded(prompts, self.tokenizer.pad_token_id)
+        ids, mask = left_padded(prompts, self.tokenizer.pad_token_id)
         ids, mask = ids.to(model.device), mask.to(model.device)
         stops = self.stop_tokens
         with torch.inference_mode():
@@ -189,8 +189,8 @@ class LocalChatModel:
         order = sorted(range(len(rows)), key=lambda at: sum(map(len, rows[at])))
         found = [0.0] * len(rows)
         with torch.inference_mode():
-            for block in _blocks(order, lambda at: sum(map(len, rows[at])), LIKELIHOOD_TOKENS):
-                ids, mask = _left_padded([[*rows[at][0], *rows[at][1]] for at in block], 0)
+            for block in blocks(order, lambda at: sum(map(len, rows[at])), LIKELIHOOD_TOKENS):
+                ids, mask = left_padded([[*rows[at][0], *rows[at][1]] for at in block], 0)
                 keep = max(len(rows[at][1]) for at in block) + 1
                 position = (mask.cumsum(-1) - 1).clamp(min=0)
                 device = self.weights.device
@@ -218,7 +218,7 @@ def _next_token(logits: torch.Tensor, sampling: Sampling, generator: torch.Gener
     return places.gather(1, drawn)
 
 
-def _left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+def left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
 
     width = max(map(len, rows))
@@ -227,7 +227,7 @@ def _left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor,
     return ids, mask
 
 
-def _blocks(order: Sequence[int], size: Callable[[int], int], limit: int) -> list[list[int]]:
+def blocks(order: Sequence[int], size: Callable[[int], int], limit: int) -> list[list[int]]:
     """Consecutive places whose padded sizes add up to at most ``limit`` tokens (one place at least)."""
     blocks: list[list[int]] = []
     for at in order:

@@ -97,7 +97,7 @@ STAGES: dict[str, Stage] = {
             ("data/candidates",), pool="gpu", keeps=True,
         ),
         Stage(
-            "reward", "learn", ("reward", "personas", "split", "models"),
+            "reward", "learn", ("reward", "personas", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=2,
         ),
         Stage(

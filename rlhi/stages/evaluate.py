@@ -38,7 +38,7 @@ from rlhi.simulate.users import WishRow
 from rlhi.stages import Outcome, incoming
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import persona_before, told
-from rlhi.stages.rewarding import scorer
+from rlhi.stages.reward_models import scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json, write_table

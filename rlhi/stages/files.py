@@ -46,16 +46,15 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
     Raises:
         StageError: a row lacks one of them, or no reward model was trained yet.
     """
-    from rlhi.stages.rewarding import scorer
+    from rlhi.stages.reward_models import scorer
 
     space = Workspace(root)
     params = space.params
-    if not space.path("models/reward/head.npz").is_file():
-        raise StageError(f"{root} has no reward model yet: run `rlhi cycle` first")
+    model = scorer(space, params)
     read = list(_read(rows))
     records = [record for _, record in read]
     scored = [_scored(record, rows, line) for line, record in read]
-    for record, reward in zip(records, scorer(space, params).score(scored), strict=True):
+    for record, reward in zip(records, model.score(scored), strict=True):
         record["reward"] = reward
     _write(out, records)
     return len(records)

@@ -25,7 +25,8 @@ from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import told
-from rlhi.stages.rewarding import reward, scorer
+from rlhi.stages.reward_models import scorer
+from rlhi.stages.rewarding import reward
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import dpo
 from rlhi.store import Workspace, read_table, write_table

@@ -9,59 +9,70 @@ from rlhi.config import Params
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Rewrite, to_record
 from rlhi.learn import reward as rewarding
 from rlhi.learn.comparisons import COMPARISON_SOURCES, Comparison, comparisons
-from rlhi.models.base import Embedder
-from rlhi.stages import Outcome, backends
+from rlhi.stages import Outcome, backends, reward_models
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import persona_before
-from rlhi.store import Workspace, read_table, write_atomic, write_json
-
-FOLDER = "models/reward"
-HEAD = f"{FOLDER}/head.npz"
-"""The head that scores; ``heads/NNNN.npz`` beside it are those that scored in each cycle."""
+from rlhi.stages.reward_models import FOLDER, Made
+from rlhi.store import Workspace, read_table, write_json
 
 
 def reward(space: Workspace, params: Params) -> Outcome:
-    """Train the reward head on what users who are not held out preferred; test it on those who are.
+    """Train the reward model on what users who are not held out preferred; test it on those who are.
 
-    The head of the cycle before goes on scoring when it ranks held-out users' comparisons better than the new one.
+    The model of the cycle before goes on scoring when it ranks held-out users' comparisons better than the new one,
+    whatever the kinds of the two.
     """
     learned, unseen = _comparisons(space, params)
-    embedder, cycle = backends.embedder(params), ledger.pinned(space.root).cycle
+    cycle = ledger.pinned(space.root).cycle
+    former = reward_models.former(space, params, cycle)
     try:
-        head, lacking = rewarding.train(learned, embedder, params.reward), ""
+        made, lacking = reward_models.train(space, params, learned, former), ""
     except rewarding.RewardError as error:
-        head, lacking = rewarding.RewardHead.neutral().attach(embedder), f"no reward model, so no pairs: {error}"
-    tested, former = rewarding.accuracy(head, unseen), _former(space, cycle, embedder)
-    before = rewarding.accuracy(former, unseen).accuracy if former else None
+        neutral = rewarding.RewardHead.neutral().attach(backends.embedder(params))
+        made, lacking = Made(neutral, "head"), f"no reward model, so no pairs: {error}"
+    apart = rewarding.margins(made.model, unseen)
+    apart_before = rewarding.margins(former.model, unseen) if former else []
+    tested = rewarding.accuracy_of(unseen, apart)
+    before = rewarding.accuracy_of(unseen, apart_before).accuracy if former else None
     kept = before is not None and before > tested.accuracy
+    changed = former is not None and former.kind != params.reward.kind
     if former and kept:
-        head, lacking = former, f"the former reward model stays: it ranks {before:.0%} right, a new one"
+        old, new = (f" ({former.kind})", f" ({params.reward.kind})") if changed else ("", "")
+        lacking = f"the former reward model{old} stays: it ranks {before:.0%} right, a new one{new}"
         lacking += f" {tested.accuracy:.0%}"
-        tested = rewarding.accuracy(head, unseen)
+        made, apart, tested = former, apart_before, rewarding.accuracy_of(unseen, apart_before)
     by_source = {
-        source: rewarding.accuracy(head, some)
+        source: rewarding.accuracy_of([unseen[at] for at in places], [apart[at] for at in places])
         for source in COMPARISON_SOURCES
-        if (some := [one for one in unseen if one.source == source])
+        if (places := [at for at, one in enumerate(unseen) if one.source == source])
     }
-    write_atomic(space.path(FOLDER) / "heads" / f"{cycle:04d}.npz", head.to_bytes())
-    write_atomic(space.path(HEAD), head.to_bytes())
+    reward_models.keep(space, cycle, made)
     record = {"trained_on": len(learned), "former_kept": kept, "former_accuracy": before, **to_record(tested)}
     each = {source: to_record(one) for source, one in by_source.items()}
-    write_json(space.path(FOLDER) / "metrics.json", {**record, "by_source": each})
+    write_json(space.path(FOLDER) / "metrics.json", {**record, "by_source": each, **made.told})
     counts: dict[str, int | float | str] = {
         "trained on": len(learned), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
-        "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
+        "accuracy": tested.accuracy, "the longer wins": tested.longer_wins, **_figures(made),
         **{f"accuracy, {source} ({one.comparisons})": one.accuracy for source, one in by_source.items()},
     }  # fmt: skip
     note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
     if not unseen:
         note = "no comparison of a held-out user: how well it ranks is not known"
-    return Outcome(0 if kept or head.is_neutral else len(learned), 0, counts, lacking or note)
+    if former and changed:
+        note = f"kind {made.kind} now, {former.kind} before: {note}"
+    return Outcome(0 if kept or made.model.is_neutral else len(learned), 0, counts, lacking or note)
 
 
-def scorer(space: Workspace, params: Params) -> rewarding.RewardHead:
-    """The workspace's reward model, ready to score."""
-    return rewarding.RewardHead.from_bytes(space.path(HEAD).read_bytes()).attach(backends.embedder(params))
+def _figures(made: Made) -> dict[str, int | float | str]:
+    """What the training of a fine-tuned model told; nothing of a head."""
+    history = made.told.get("history")
+    if not isinstance(history, list) or not history:
+        return {}
+    return {
+        "kind": made.kind, "too long": str(made.told["too_long"]), "engine": str(made.told["engine"]),
+        "warm start from cycle": str(made.told["warm_start"] or "none"),
+        "first loss": float(history[0]["loss"]), "last loss": float(history[-1]["loss"]),
+    }  # fmt: skip
 
 
 def _comparisons(space: Workspace, params: Params) -> tuple[list[Comparison], list[Comparison]]:
@@ -80,15 +91,3 @@ def _comparisons(space: Workspace, params: Params) -> tuple[list[Comparison], li
 
     learned = comparisons(side(False), labels, rows, lambda talk, _: personas.get(talk.user_id, ""))
     return learned, comparisons(side(True), labels, rows, persona_before(space, params))
-
-
-def _former(space: Workspace, cycle: int, embedder: Embedder) -> rewarding.RewardHead | None:
-    """The head that scored in the cycle before this one; None for none, or for one of other features."""
-    files = [file for file in sorted((space.path(FOLDER) / "heads").glob("*.npz")) if file.stem < f"{cycle:04d}"]
-    if not files:
-        return None
-    try:
-        head = rewarding.RewardHead.from_bytes(files[-1].read_bytes()).attach(embedder)
-    except rewarding.RewardError:
-        return None
-    return None if head.is_neutral else head

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rlhi import ledger
@@ -38,24 +39,17 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     folder = space.path("models/challenger")
     if len(new) < params.dpo.min_new_pairs:
         note = f"no challenger: {len(new)} new pairs, dpo.min_new_pairs is {params.dpo.min_new_pairs}"
-        _replace_folder(folder, lambda target: write_json(target / TRAINING, {"skipped": note}))
+        replace_folder(folder, lambda target: write_json(target / TRAINING, {"skipped": note}))
         return Outcome(0, 0, {"new pairs": len(new)}, note)
     # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
     weights = str(before.get("weights") or weights_hash(champion))
     config = params.dpo.model_dump(mode="json")
     keys = [pair.key for pair in (*new, *replayed)]
     work = space.path(f"{RUNS}/{content_key(keys, version, weights, config, params.seed)}")
-    _keep_only(work)
-    with progress(f"training ({params.dpo.method.upper()}), percent", 100) as advance:
-        shown = 0
-
-        def on_step(step: int, of: int, loss: float) -> None:
-            nonlocal shown
-            advance(100 * step // of - shown, f"step {step} of {of}, loss {loss:.3f}")
-            shown = 100 * step // of
-
+    keep_only(work)
+    with steps_told(f"training ({params.dpo.method.upper()})") as on_step:
         trained = launch.train(
-            [*new, *replayed], champion, work, params.dpo, _deepspeed(params.dpo.deepspeed), params.seed, on_step,
+            [*new, *replayed], champion, work, params.dpo, zero_preset(params.dpo.deepspeed), params.seed, on_step,
             weights,
         )  # fmt: skip
     left_out = set(trained.too_long)
@@ -75,7 +69,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
         write_json(target / TRAINING, record)
         write_atomic(target / "README.md", card.encode())
 
-    _replace_folder(folder, fill)
+    replace_folder(folder, fill)
     shutil.rmtree(work, ignore_errors=True)
     losses = [step["loss"] for step in trained.history]
     counts: dict[str, int | float | str] = {
@@ -121,21 +115,36 @@ def _waiting(space: Workspace) -> list[Path]:
     return [file.parent for file in sorted(space.path(RUNS).glob(f"*/{launch.OPEN}")) if launch.is_running(file.parent)]
 
 
-def _keep_only(work: Path) -> None:
+@contextmanager
+def steps_told(what: str) -> Iterator[Callable[[int, int, float], None]]:
+    """A bar of per cents, moved by whoever calls with the step, how many there are, and the loss."""
+    with progress(f"{what}, percent", 100) as advance:
+        shown = 0
+
+        def on_step(step: int, of: int, loss: float) -> None:
+            nonlocal shown
+            advance(100 * step // of - shown, f"step {step} of {of}, loss {loss:.3f}")
+            shown = 100 * step // of
+
+        yield on_step
+
+
+def keep_only(work: Path) -> None:
     """Remove what other runs left: no pairs and no champion will ask for their checkpoints again."""
     for other in work.parent.glob("*"):
         if other != work:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _deepspeed(stage: int) -> dict[str, object] | None:
+def zero_preset(stage: int) -> dict[str, object] | None:
+    """DeepSpeed's configuration for a ZeRO stage; None for 0."""
     if stage == 0:
         return None
     loaded: dict[str, object] = json.loads(ledger.template(f"deepspeed/zero{stage}.json"))
     return loaded
 
 
-def _replace_folder(folder: Path, fill: Callable[[Path], object]) -> None:
+def replace_folder(folder: Path, fill: Callable[[Path], object]) -> None:
     """Fill a folder beside the old one and swap them: a killed run leaves one of the two."""
     fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
     shutil.rmtree(fresh, ignore_errors=True)

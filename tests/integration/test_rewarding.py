@@ -9,7 +9,7 @@ import yaml
 
 from rlhi import ledger, stages
 from rlhi.learn.reward import RewardHead
-from rlhi.stages.rewarding import FOLDER, HEAD
+from rlhi.stages.reward_models import FOLDER, HEAD
 from rlhi.store import Workspace, read_json
 from tests.support.spaces import land_talk, make_space
 
