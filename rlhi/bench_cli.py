@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rlhi.config import RewardKind
+
 bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -53,13 +55,16 @@ def bench_persona(
 
 @bench_app.command("reward")
 def bench_reward(
-    quick: Annotated[bool, typer.Option("--quick", help="One split, 150 pairs of each source.")] = False,
+    kind: Annotated[RewardKind, typer.Option(help="As `reward.kind`; lora and full take hours on a CPU.")] = "head",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One split, 150 pairs of each source; fine-tuned: one fold, 120 pairs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """The reward head on real choices and ratings, beside "the longer wins"; needs RLHI_DATA."""
+    """The reward model on real choices and ratings, beside "the longer wins"; needs RLHI_DATA."""
     from rlhi.bench.reward import run as bench
 
-    print(bench(quick, as_json))
+    print(bench(quick, as_json, kind))
 
 
 @bench_app.command("dpo")

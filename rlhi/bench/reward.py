@@ -1,48 +1,65 @@
-"""The reward head on people's own choices and ratings, beside "the longer wins", user by user.
+"""The reward model on people's own choices and ratings, beside "the longer wins", user by user.
 
-One head learns from all sources together; folds are by user (by request, where nobody knows the user). Users of whom a
+One model learns from all sources together; folds are by user (by request, where nobody knows the user). Users of whom a
 persona is known are scored with it, with another user's, and with none; every persona is built without the conversation
 that is predicted.
 
-    rlhi bench reward [--quick] [--json]
+A fine-tuned model (``--kind lora`` or ``full``, from the embedded chat model) stands beside a head that learned from
+the same comparisons. On a CPU it takes hours; ``--quick`` tests one of the five folds.
+
+    rlhi bench reward [--kind head|lora|full] [--quick] [--json]
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rlhi.bench.feedback_data import data_folder, embedder_folder
-from rlhi.bench.persona_data import histories_of, labels, people, ratings, records
-from rlhi.collect.persona import History, persona
-from rlhi.collect.persona_builder import LocalBuilder, requests
-from rlhi.collect.persona_history import said
-from rlhi.collect.persona_topics import population
-from rlhi.config import PersonasConfig, RewardConfig
-from rlhi.contracts import Interval, Message, content_key
+from rlhi.bench.reward_data import Judged, drawn, judged
+from rlhi.config import RewardConfig, RewardKind, TunedRewardConfig
+from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
 from rlhi.learn.comparisons import Comparison
-from rlhi.learn.reward import RewardHead, train
-from rlhi.models.base import Embedder, Scored
+from rlhi.learn.launch import train_reward
+from rlhi.learn.reward import train
+from rlhi.models.base import Embedder, Scorer
 from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
+from rlhi.models.prepare import policy_path
+from rlhi.models.reward import TunedReward
 from rlhi.stages import StageError
+from rlhi.stages.training import steps_told
 
 FOLDS = 5
-QUICK_PAIRS = 150  # of each source
-CONFIG = PersonasConfig(max_claims=8, text_kinds=("wish", "topic", "expertise", "style", "language"))
 BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+Learn = Callable[[Sequence[Comparison]], Scorer]
+"""Trains a reward model."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One comparison of a source; ``other`` is another user's persona, empty where the own one is."""
+class Plan:
+    """How much is measured: ``folds`` of each of the ``splits`` are tested.
 
-    source: str
-    one: Comparison
-    other: str = ""
+    ``pairs`` of each source are drawn, and of those of the other folds ``learn`` are learned from; 0 for all.
+    """
+
+    splits: int
+    folds: int
+    pairs: int
+    learn: int
+
+
+PLANS = {
+    ("head", False): Plan(3, FOLDS, 0, 0),
+    ("head", True): Plan(1, FOLDS, 150, 0),
+    ("tuned", False): Plan(1, FOLDS, 0, 0),
+    ("tuned", True): Plan(1, 1, 100, 120),
+}
+QUICK_LENGTH = 256  # tokens that a fine-tuned model reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,115 +93,126 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class RewardBench:
-    """What the benchmark found over ``splits`` splits into folds."""
+    """What the benchmark found over ``splits`` splits into folds; ``head`` is the head's, beside a fine-tuned model."""
 
+    kind: RewardKind
     splits: int
     sources: tuple[SourceResult, ...]
     personas: tuple[PersonaResult, ...]
     calibration: tuple[Bin, ...]
     expected_error: float
+    head: tuple[SourceResult, ...] = ()
 
 
-def run(quick: bool, as_json: bool) -> str:
+def run(quick: bool, as_json: bool, kind: RewardKind = "head") -> str:
     """The tables, or JSON."""
     if not (data_folder() / "preferences.jsonl.gz").is_file():
         raise StageError(f"{data_folder()} holds no preferences.jsonl.gz: set RLHI_DATA to the folder with the data")
-    found = measure(data_folder(), RememberingEmbedder(LocalEmbedder(embedder_folder())), quick)
+    found = measure(data_folder(), RememberingEmbedder(LocalEmbedder(embedder_folder())), quick, kind)
     return json.dumps(asdict(found)) if as_json else _told(found)
 
 
-def measure(data: Path, embedder: Embedder, quick: bool) -> RewardBench:
-    """Train and test on ``data`` (``RLHI_DATA``); one split and fewer pairs when ``quick``."""
-    from sklearn.model_selection import GroupKFold
+def measure(
+    data: Path, embedder: Embedder, quick: bool, kind: RewardKind = "head", base: Path | None = None
+) -> RewardBench:
+    """Train and test on ``data`` (``RLHI_DATA``); less of it when ``quick``. ``base`` is what is fine-tuned."""
+    plan = PLANS["head" if kind == "head" else "tuned", quick]
+    rows = drawn(judged(data), plan.pairs) if plan.pairs else list(judged(data))
 
-    rows = _few(judged(data)) if quick else list(judged(data))
+    def head(learned: Sequence[Comparison]) -> Scorer:
+        return train(learned, embedder, RewardConfig())
+
+    told = _told_of(rows, plan, head if kind == "head" else _tuned(kind, base or policy_path(), quick))
+    tested = [at for at, splits in enumerate(told) if splits]
     groups = [row.one.user_id for row in rows]
-    splits = 1 if quick else 3
-    # For each row and split: P(better) with the own persona, another's, none.
-    told: list[list[tuple[float, float, float]]] = [[] for _ in rows]
-    for seed in range(splits):
-        for learn, test in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, groups=groups):
-            head = train([rows[at].one for at in learn], embedder, RewardConfig())
-            for at, chances in zip(test, _chances(head, [rows[at] for at in test]), strict=True):
-                told[at].append(chances)
     longer = [_sign(len(row.one.better.response) - len(row.one.worse.response)) for row in rows]
-    wins = [[sum(_sign(split[way] - 0.5) for split in all_) / splits for way in range(3)] for all_ in told]
-    sources, personas = [], []
-    for name in dict.fromkeys(row.source for row in rows):
-        at = [place for place, row in enumerate(rows) if row.source == name]
-        sources.append(
-            SourceResult(
-                name, _mean(wins, at, groups, lambda row: row[0]), _over([longer[p] for p in at], at, groups, VALUES),
-                _over([wins[p][0] - longer[p] for p in at], at, groups, GAINS),
-            )
-        )  # fmt: skip
+    wins = _wins(told)
+    personas = []
+    for name, at in _by_source(rows, tested):
         known = [place for place in at if rows[place].other and rows[place].one.better.persona]
         if known:
             apart = [_over([wins[p][0] - wins[p][way] for p in known], known, groups, GAINS) for way in (1, 2)]
             personas.append(PersonaResult(name, _mean(wins, known, groups, lambda row: row[0]), *apart))
+
+    def sources(wins: Sequence[Sequence[float]]) -> tuple[SourceResult, ...]:
+        return tuple(
+            SourceResult(
+                name, _mean(wins, at, groups, lambda row: row[0]), _over([longer[p] for p in at], at, groups, VALUES),
+                _over([wins[p][0] - longer[p] for p in at], at, groups, GAINS),
+            )
+            for name, at in _by_source(rows, tested)
+        )  # fmt: skip
+
     bins = _calibration([split[0] for all_ in told for split in all_])
     total = sum(one.count for one in bins)
     error = sum(one.count * abs(one.said - one.seen) for one in bins) / total
-    return RewardBench(splits, tuple(sources), tuple(personas), tuple(bins), error)
+    beside = () if kind == "head" else sources(_wins(_told_of(rows, plan, head)))
+    return RewardBench(kind, plan.splits, sources(wins), tuple(personas), tuple(bins), error, beside)
 
 
-def judged(data: Path) -> Iterator[Judged]:
-    """All comparisons of the data: choices and ranks by source, and ratings of one conversation's answers."""
-    rows = people(data)
-    histories = histories_of(rows, labels(rows))
-    builder = LocalBuilder(CONFIG, population((one.user_id, requests(said(one))) for one in histories.values()))
-    texts: dict[tuple[str, str], str] = {}
-
-    def persona_of(user: str, leave_out: str) -> str:
-        if (user, leave_out) not in texts:
-            history = histories.get(user, History(user, (), ()))
-            texts[user, leave_out] = persona(history, CONFIG, leave_out=leave_out or None, builder=builder).text
-        return texts[user, leave_out]
-
-    strangers = [user for user in sorted(histories) if persona_of(user, "")]
-
-    def told(source: str, user: str, conversation: str, better: Scored, worse: Scored) -> Judged:
-        own = persona_of(user, conversation)
-        others = [one for one in strangers if one != user]
-        other = min(others, key=lambda one: content_key(one, user, conversation)) if own and others else ""
-        one = Comparison(user, replace(better, persona=own), replace(worse, persona=own))
-        return Judged(source, one, persona_of(other, "") if other else "")
-
-    for row in records(data / "preferences.jsonl.gz"):
-        prompt, other = row["prompt_turns"], row["prompt_turns_rejected"] or row["prompt_turns"]
-        name = row["user_id"] or f"request:{content_key(prompt)}"
-        better, worse = Scored("", _messages(prompt), row["chosen"]), Scored("", _messages(other), row["rejected"])
-        yield told(row["source"].split("-")[0], name, row["conversation_id"], better, worse)
-    for pair in ratings(data, rows):
-        yield told("ratings", pair.user_id, pair.conversation_id, pair.better, pair.worse)
+Chances = tuple[float, float, float]
+"""P(better) with the own persona, another's, none."""
 
 
-def _chances(head: RewardHead, rows: Sequence[Judged]) -> Iterator[tuple[float, float, float]]:
-    """P(better) of each comparison with the own persona, another user's, and none."""
+def _told_of(rows: Sequence[Judged], plan: Plan, learn: Learn) -> list[list[Chances]]:
+    """For each row, what was said of it in the splits where it was tested."""
+    from sklearn.model_selection import GroupKFold
+
+    groups = [row.one.user_id for row in rows]
+    told: list[list[Chances]] = [[] for _ in rows]
+    for seed in range(plan.splits):
+        folds = list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(rows, groups=groups))
+        for others, test in folds[: plan.folds]:
+            some = sorted(others, key=lambda at: content_key(seed, int(at)))[: plan.learn] if plan.learn else others
+            model = learn([rows[at].one for at in some])
+            for at, chances in zip(test, _chances(model, [rows[at] for at in test]), strict=True):
+                told[at].append(chances)
+    return told
+
+
+def _tuned(kind: RewardKind, base: Path, quick: bool) -> Learn:
+    """Fine-tune ``base`` with the parameters of a workspace, each time in a folder that goes with the process."""
+    folder = tempfile.TemporaryDirectory()
+    config = RewardConfig(kind=kind, tuned=TunedRewardConfig(max_length=QUICK_LENGTH) if quick else TunedRewardConfig())
+
+    def learn(comparisons: Sequence[Comparison]) -> Scorer:
+        output = Path(tempfile.mkdtemp(dir=folder.name))
+        with steps_told(f"fine-tuning on {len(comparisons)} comparisons") as on_step:
+            done = train_reward(comparisons, base, output, config, None, 0, on_step)
+        return TunedReward(done.model, config.tuned)
+
+    return learn
+
+
+def _wins(told: Sequence[Sequence[Chances]]) -> list[list[float]]:
+    """Each row's share of splits in which it was ranked right, in the three ways."""
+    return [[sum(_sign(split[way] - 0.5) for split in all_) / max(1, len(all_)) for way in range(3)] for all_ in told]
+
+
+def _by_source(rows: Sequence[Judged], places: Sequence[int]) -> list[tuple[str, list[int]]]:
+    names = dict.fromkeys(row.source for row in rows)
+    found = [(name, [at for at in places if rows[at].source == name]) for name in names]
+    return [(name, at) for name, at in found if at]
+
+
+def _chances(model: Scorer, rows: Sequence[Judged]) -> Iterator[Chances]:
+    """Of each comparison; what is asked twice is scored once."""
     import numpy as np
 
-    def chance(persona: Callable[[Judged], str]) -> list[float]:
-        sides = [
-            head.score([replace(getattr(row.one, side), persona=persona(row)) for row in rows])
-            for side in ("better", "worse")
+    own = [row.one.better.persona for row in rows]
+    asked = [
+        [
+            (replace(row.one.better, persona=told), replace(row.one.worse, persona=told))
+            for row, told in zip(rows, personas, strict=True)
         ]
-        apart = np.array(sides[0]) - np.array(sides[1])
-        return [float(value) for value in 1 / (1 + np.exp(-apart))]
-
-    yield from zip(
-        chance(lambda row: row.one.better.persona), chance(lambda row: row.other), chance(lambda _: ""), strict=True
-    )
-
-
-def _few(rows: Iterator[Judged]) -> list[Judged]:
-    by_source: dict[str, list[Judged]] = defaultdict(list)
-    for row in rows:
-        by_source[row.source].append(row)
-    drawn = (
-        sorted(some, key=lambda row: content_key(row.one.better.response, row.one.worse.response))[:QUICK_PAIRS]
-        for some in by_source.values()
-    )
-    return [row for some in drawn for row in some]
+        for personas in (own, [row.other for row in rows], [""] * len(rows))
+    ]
+    distinct = list(dict.fromkeys(side for way in asked for both in way for side in both))
+    rewards = dict(zip(distinct, model.score(distinct), strict=True))
+    for ways in zip(*asked, strict=True):
+        apart = np.array([rewards[better] - rewards[worse] for better, worse in ways])
+        chances = 1 / (1 + np.exp(-apart))
+        yield float(chances[0]), float(chances[1]), float(chances[2])
 
 
 def _mean(
@@ -214,18 +242,12 @@ def _sign(difference: float) -> float:
     return 0.5 if difference == 0 else float(difference > 0)
 
 
-def _messages(turns: Sequence[dict[str, str]]) -> tuple[Message, ...]:
-    return tuple(Message("assistant" if turn["role"] == "assistant" else "user", turn["content"]) for turn in turns)
-
-
 def _told(found: RewardBench) -> str:
     lines = [f"accuracy by user, {FOLDS} folds by user, {found.splits} splits; brackets are 95% intervals by user"]
-    lines.append(f"{'source':10} {'pairs':>5} {'users':>5}  {'ours':22} {'the longer wins':22} ours less the longer")
-    lines += [
-        f"{one.source:10} {one.ours.items:5d} {one.ours.clusters:5d}  {_span(one.ours):22} {_span(one.longer):22} "
-        f"{_span(one.apart, '+')}"
-        for one in found.sources
-    ]
+    lines += _table(found.kind, found.sources)
+    if found.head:
+        lines.append("the head, which learned from the same comparisons:")
+        lines += _table("head", found.head)
     lines.append("with the user's persona, of those who have one:")
     lines += [
         f"{one.source:10} {one.own.items:5d} {one.own.clusters:5d}  {_span(one.own):22} "
@@ -237,6 +259,16 @@ def _told(found: RewardBench) -> str:
     lines.append("  said  " + " ".join(f"{one.said:6.2f}" for one in found.calibration))
     lines.append("  seen  " + " ".join(f"{one.seen:6.2f}" for one in found.calibration))
     return "\n".join(lines)
+
+
+def _table(kind: RewardKind, sources: Sequence[SourceResult]) -> list[str]:
+    name = "ours" if kind == "head" else kind
+    lines = [f"{'source':10} {'pairs':>5} {'users':>5}  {name:22} {'the longer wins':22} {name} less the longer"]
+    return lines + [
+        f"{one.source:10} {one.ours.items:5d} {one.ours.clusters:5d}  {_span(one.ours):22} {_span(one.longer):22} "
+        f"{_span(one.apart, '+')}"
+        for one in sources
+    ]
 
 
 def _span(value: Interval, sign: str = "") -> str:

@@ -30,7 +30,7 @@ FOLDER = "models/reward"
 HEAD = f"{FOLDER}/head.npz"
 HEADS = f"{FOLDER}/heads"
 TUNED = f"{FOLDER}/tuned"
-RECORD = "reward.json"
+RECORD = "training.json"
 """Beside a fine-tuned model: its kind, what it began from, and the parameters that it was trained and scores with."""
 RUNS = ".rlhi/reward"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rlhi.bench.reward import measure
 from rlhi.contracts import Message
 from rlhi.learn.comparisons import Comparison
 from rlhi.learn.launch import Trained
@@ -19,6 +20,7 @@ from rlhi.learn.weights import WeighedComparisons
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.reward import TunedReward
 from rlhi.prompts import judged
+from tests.support.choices import WordEmbedder, write_choices
 from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained
 from tests.support.training import WORDS
 
@@ -253,3 +255,15 @@ def test_a_folder_without_a_reward_model_is_named(tmp_path: Path, tiny_policy: P
         TunedReward(tmp_path, config().tuned)
     with pytest.raises(ModelError, match=r"lacks score.weight: delete it, then `rlhi run reward`"):
         TunedReward(tiny_policy, config().tuned).score([Scored("", (), "x")])
+
+
+def test_a_fine_tuned_model_stands_beside_a_head_of_the_same_comparisons(tmp_path: Path, tiny_policy: Path) -> None:
+    data = write_choices(tmp_path)
+    found = measure(data, WordEmbedder(), quick=True, kind="lora", base=tiny_policy)
+    head = measure(data, WordEmbedder(), quick=True)
+    assert found.kind == "lora" and [one.source for one in found.head] == [one.source for one in found.sources]
+    # One of five folds: ten of the fifty users and requests.
+    for table in (found.sources, found.head):
+        assert sum(one.ours.items for one in table) == 10
+        assert all(0 <= one.ours.mean <= 1 and one.longer.mean == 0.0 for one in table)
+    assert sum(one.count for one in found.calibration) == 10 and head.head == ()

@@ -133,7 +133,7 @@ def test_the_next_cycle_goes_on_from_it_and_older_ones_are_let_go(space: Workspa
         turn_round(space.path(f"{TUNED}/0001"))
     assert run_with(space, min_pairs=8).startswith("ranks ")
     assert (told(space)["former_kept"], told(space)["warm_start"]) == (False, "0001")
-    history = read_json(space.path(f"{TUNED}/0002/reward.json"))["history"]
+    history = read_json(space.path(f"{TUNED}/0002/training.json"))["history"]
     assert isinstance(history, list) and history[0]["loss"] != pytest.approx(0.693, abs=0.01), "it knew something"
     # By hand and again, it begins where it began: at the cycle before.
     once = digest(space.root, f"{TUNED}/0002")

@@ -1,0 +1,76 @@
+"""Comparisons of real people for `rlhi bench reward`: choices and ratings, each user's persona, and another's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rlhi.bench.persona_data import histories_of, labels, people, ratings, records
+from rlhi.collect.persona import History, persona
+from rlhi.collect.persona_builder import LocalBuilder, requests
+from rlhi.collect.persona_history import said
+from rlhi.collect.persona_topics import population
+from rlhi.config import PersonasConfig
+from rlhi.contracts import Message, content_key
+from rlhi.learn.comparisons import Comparison
+from rlhi.models.base import Scored
+
+CONFIG = PersonasConfig(max_claims=8, text_kinds=("wish", "topic", "expertise", "style", "language"))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One comparison of a source; ``other`` is another user's persona, empty where the own one is."""
+
+    source: str
+    one: Comparison
+    other: str = ""
+
+
+def judged(data: Path) -> Iterator[Judged]:
+    """All comparisons of the data: choices and ranks by source, and ratings of one conversation's answers."""
+    rows = people(data)
+    histories = histories_of(rows, labels(rows))
+    builder = LocalBuilder(CONFIG, population((one.user_id, requests(said(one))) for one in histories.values()))
+    texts: dict[tuple[str, str], str] = {}
+
+    def persona_of(user: str, leave_out: str) -> str:
+        if (user, leave_out) not in texts:
+            history = histories.get(user, History(user, (), ()))
+            texts[user, leave_out] = persona(history, CONFIG, leave_out=leave_out or None, builder=builder).text
+        return texts[user, leave_out]
+
+    strangers = [user for user in sorted(histories) if persona_of(user, "")]
+
+    def told(source: str, user: str, conversation: str, better: Scored, worse: Scored) -> Judged:
+        own = persona_of(user, conversation)
+        others = [one for one in strangers if one != user]
+        other = min(others, key=lambda one: content_key(one, user, conversation)) if own and others else ""
+        one = Comparison(user, replace(better, persona=own), replace(worse, persona=own))
+        return Judged(source, one, persona_of(other, "") if other else "")
+
+    for row in records(data / "preferences.jsonl.gz"):
+        prompt, other = row["prompt_turns"], row["prompt_turns_rejected"] or row["prompt_turns"]
+        name = row["user_id"] or f"request:{content_key(prompt)}"
+        better, worse = Scored("", _messages(prompt), row["chosen"]), Scored("", _messages(other), row["rejected"])
+        yield told(row["source"].split("-")[0], name, row["conversation_id"], better, worse)
+    for pair in ratings(data, rows):
+        yield told("ratings", pair.user_id, pair.conversation_id, pair.better, pair.worse)
+
+
+def drawn(rows: Iterator[Judged], pairs: int) -> list[Judged]:
+    """At most so many of each source, drawn by hash."""
+    by_source: dict[str, list[Judged]] = defaultdict(list)
+    for row in rows:
+        by_source[row.source].append(row)
+    some_of_each = (
+        sorted(some, key=lambda row: content_key(row.one.better.response, row.one.worse.response))[:pairs]
+        for some in by_source.values()
+    )
+    return [row for some in some_of_each for row in some]
+
+
+def _messages(turns: Sequence[dict[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message("assistant" if turn["role"] == "assistant" else "user", turn["content"]) for turn in turns)
