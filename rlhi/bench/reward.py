@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rlhi.bench.feedback_data import data_folder, embedder_folder
 from rlhi.bench.reward_data import Judged, drawn, judged
-from rlhi.config import RewardConfig, RewardKind, TunedRewardConfig
+from rlhi.config import RewardConfig, RewardKind, StepLimits, TunedRewardConfig
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
 from rlhi.learn.comparisons import Comparison
@@ -173,7 +173,9 @@ def _told_of(rows: Sequence[Judged], plan: Plan, learn: Learn) -> list[list[Chan
 def _tuned(kind: RewardKind, base: Path, quick: bool) -> Learn:
     """Fine-tune ``base`` with the parameters of a workspace, each time in a folder that goes with the process."""
     folder = tempfile.TemporaryDirectory()
-    config = RewardConfig(kind=kind, tuned=TunedRewardConfig(max_length=QUICK_LENGTH) if quick else TunedRewardConfig())
+    # Nobody minds here how many are left out for their length, as long as there are some.
+    tuned = TunedRewardConfig(limits=StepLimits(too_long=1.0))
+    config = RewardConfig(kind=kind, tuned=tuned.model_copy(update={"max_length": QUICK_LENGTH}) if quick else tuned)
 
     def learn(comparisons: Sequence[Comparison]) -> Scorer:
         output = Path(tempfile.mkdtemp(dir=folder.name))

@@ -49,7 +49,7 @@ class TunedRewardConfig(Section):
     base: str = Field(default="champion", pattern="^(champion|local:.+)$")
     epochs: float = Field(default=1, gt=0)
     learning_rate: float = Field(default=2e-4, gt=0)
-    batch: int = Field(default=8, ge=1, description="comparisons in a step of one process")
+    batch: int = Field(default=4, ge=1, description="comparisons in a step of one process")
     max_length: int = Field(default=512, ge=32, description="tokens of prompt and answer together")
     lora_rank: int = Field(default=16, ge=1)
     precision: Precision = "bf16"

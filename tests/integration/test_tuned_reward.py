@@ -22,7 +22,7 @@ from rlhi.models.reward import TunedReward
 from rlhi.prompts import judged
 from tests.support.choices import WordEmbedder, write_choices
 from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained
-from tests.support.training import WORDS
+from tests.support.training import WORDS, run_and_kill
 
 if TYPE_CHECKING:
     import torch
@@ -104,6 +104,15 @@ def test_a_second_training_goes_on_from_the_first(lora: Trained, tmp_path: Path)
     again = trained(lora.model, tmp_path, config("full", epochs=1, learning_rate=1e-4), opposed(50, 8))
     assert losses(again)[0] < 0.1, "what was learned is still known"
     assert accuracy(TunedReward(again.model, config().tuned), UNSEEN).accuracy == 1.0
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(lora: Trained, tmp_path: Path, tiny_policy: Path) -> None:
+    run_and_kill(tiny_policy, tmp_path, config("lora"), step=22, trains="tests.support.rewards")
+    assert not (tmp_path / "model").exists()
+    again = trained(tiny_policy, tmp_path, config("lora"), opposed(0, 24))
+    assert (again.resumed_from, losses(again)) == (20, losses(lora))
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (lora.model, again.model)]
+    assert weights[0] == weights[1]
 
 
 def test_what_a_comparison_weighs_is_what_its_gradient_weighs(tmp_path: Path, tiny_policy: Path) -> None:

@@ -40,6 +40,11 @@ def trained(base: Path, output: Path, reward: RewardConfig, rows: list[Compariso
     return train_reward(rows, base, output, reward, zero(reward.tuned.deepspeed), 0, quiet)
 
 
+def main(base: str, output: str, reward: str) -> None:
+    """What ``run_and_kill`` starts: on :func:`opposed` rows, as the tests' first model."""
+    trained(Path(base), Path(output), RewardConfig.model_validate_json(reward), opposed(0, 24))
+
+
 def as_rows(folder: Path, rows: list[Comparison]) -> Path:
     """The comparisons as the launcher writes them."""
     folder.mkdir(parents=True, exist_ok=True)

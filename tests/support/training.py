@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from rlhi import ledger
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message, PreferencePair
@@ -49,9 +51,12 @@ def run(base: Path, output: Path, config: DpoConfig, pairs: list[PreferencePair]
     return train(pairs or made_pairs(), base, output, config, zero(config.deepspeed), 0, quiet)
 
 
-def run_and_kill(base: Path, output: Path, config: DpoConfig, step: int) -> None:
-    """Train in a process of its own, and kill all of it with -9 as soon as ``step`` was told."""
-    program = "import sys; from tests.support.training import main; main(*sys.argv[1:])"
+def run_and_kill(base: Path, output: Path, config: BaseModel, step: int, trains: str = __name__) -> None:
+    """Train in a process of its own, and kill all of it with -9 as soon as ``step`` was told.
+
+    ``trains`` is the module whose ``main`` trains.
+    """
+    program = f"import sys; from {trains} import main; main(*sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(base), str(output), config.model_dump_json()], start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
