@@ -1,6 +1,8 @@
 """Preference pairs worth learning from: from rewrites (UGR), from rewards (UBR) and from what users chose themselves.
 
-Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree.
+Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree. Of a rewrite
+that a program sees to do what was asked for (:mod:`rlhi.learn.follows`), the model may doubt it, but not be sure of the
+contrary.
 """
 
 from __future__ import annotations
@@ -13,13 +15,17 @@ from itertools import groupby
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
 from rlhi.learn.comparisons import preferred, prompt_before
+from rlhi.learn.features import claims_of
 from rlhi.learn.filters import speaks, unfit
+from rlhi.learn.follows import Demand, demands, judge
 from rlhi.learn.reward import RewardError
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
 
 MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
+IGNORES = "chosen does not follow the feedback"
+FITS_NOT = "the feedback does not fit the answer"
 
 
 @dataclass(slots=True)
@@ -61,6 +67,24 @@ class Spread:
 
 
 @dataclass(slots=True)
+class Wanted:
+    """Wishes of personas that a program can check, one for each request and wish: how many, and those never met.
+
+    What no candidate meets gives no pair, whatever the reward model says: ``never`` counts it by the claim's text.
+    """
+
+    wishes: int = 0
+    never: Counter[str] = field(default_factory=Counter)
+
+    def add(self, asked: Iterable[Demand], texts: Sequence[str]) -> None:
+        """Take in one request's candidates."""
+        for one in asked:
+            if not one.relative:
+                self.wishes += 1
+                self.never[one.text] += not any(one.met(text, "") for text in texts)
+
+
+@dataclass(slots=True)
 class PairMaker:
     """Makes pairs and counts what gives none.
 
@@ -79,6 +103,7 @@ class PairMaker:
     seed: int = 0
     dropped: Dropped = field(default_factory=Dropped)
     spread: Spread = field(default_factory=Spread)
+    wanted: Wanted = field(default_factory=Wanted)
 
     def pairs(self, rewrites: Iterable[Rewrite], candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
         """At most ``config.max_per_user`` pairs a user: the user's own choices first, then the widest margins."""
@@ -115,14 +140,16 @@ class PairMaker:
                 continue
             talk, original = self.talks[conversation_id], tries[0].original
             said = talk.turns[at + 1].content if at + 1 < len(talk.turns) else ""
-            reasons = [self._unfit(row.text, original, said) for row in tries]
+            # The user who went on from a revision has judged it.
+            asked = self._asked(talk, at + 1, said) if source == "rewrite" else ()
+            reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row.text) for row in tries]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
                 continue
             low, *scores = self._scores(talk, at, [original, *fit])
             best = max(range(len(fit)), key=lambda place: (scores[place], -place))
-            if self._worth(scores[best] - low):
+            if self._worth(scores[best] - low, seen_to_follow=bool(asked)):
                 yield self._pair(talk, at, source, fit[best], original, scores[best], low)
 
     def _from_candidates(self, candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
@@ -135,6 +162,8 @@ class PairMaker:
             talk = self.talks[conversation_id]
             scores = self._scores(talk, at, texts)
             self.spread.add(scores)
+            if persona := self.personas.get(talk.user_id):
+                self.wanted.add(demands(claims_of(persona.text)), texts)
             if max(scores) == min(scores):
                 self.dropped.reasons[ALIKE] += 1
                 continue
@@ -150,9 +179,17 @@ class PairMaker:
     def _unfit(self, chosen: str, rejected: str, said: str) -> str:
         return unfit(chosen, rejected, said, self.config) if self.config.filter else ""
 
-    def _worth(self, margin: float) -> bool:
-        """A margin of 0 says nothing, whatever the configuration asks for."""
+    def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
+        """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""
+        persona = self.personas.get(talk.user_id)
+        claims = persona.claims if persona and self.config.filter else ()
+        turn = f"{talk.conversation_id}#{at}"
+        return demands([claim.text for claim in claims if turn in claim.evidence], said if self.config.filter else "")
+
+    def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:
+        """Whether the reward model finds enough of a difference; a margin of 0 says nothing, whatever is configured."""
         worth = margin > 0 and (margin >= self.config.min_margin or not self.config.filter)
+        worth |= seen_to_follow and margin > -self.config.min_margin
         self.dropped.reasons[MARGIN] += not worth
         return worth
 
@@ -171,6 +208,10 @@ class PairMaker:
             content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), chosen, rejected,
             talk.user_id, *where[:2], source, text, version, high, low,
         )  # fmt: skip
+
+
+def _unheeding(asked: Sequence[Demand], original: str, rewrite: str) -> str:
+    return {"ignores": IGNORES, "fits not": FITS_NOT}.get(judge(asked, original, rewrite), "")
 
 
 def lesson(pair: PreferencePair) -> str:

@@ -86,6 +86,9 @@ def pairs(space: Workspace, params: Params) -> Outcome:
     counts: dict[str, int | float | str] = {
         **sources, "mean deviation of a request's rewards": maker.spread.deviation,
         "mean best to worst": maker.spread.best_to_worst,
+        "wishes of candidates' users": maker.wanted.wishes,
+        "wishes that no candidate met": maker.wanted.never.total(),
+        **{f"never met: {claim}": count for claim, count in maker.wanted.never.most_common(5) if count},
         **{f"dropped: {reason}": count for reason, count in sorted(maker.dropped.reasons.items()) if count},
     }  # fmt: skip
     return Outcome(len(made), 0, counts, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
