@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from rlhi.config import GainConfig, GuardConfig
 from rlhi.contracts import Interval, Measurement
 from rlhi.report.evidence import CycleEvidence
 
@@ -124,7 +125,9 @@ def span(interval: Interval) -> str:
 
 def _suite_row(measured: Measurement, cycle: CycleEvidence) -> SuiteRow:
     gain = measured.gain
-    margin, guard = cycle.gate.gains.get(measured.suite), cycle.gate.guards.get(measured.suite)
+    gains: dict[str, GainConfig] = dict(cycle.gate.gains.items())
+    guards: dict[str, GuardConfig] = dict(cycle.gate.guards.items())
+    margin, guard = gains.get(measured.suite), guards.get(measured.suite)
     role: Literal["gain", "guard", "recorded"] = "recorded"
     rule, limit, state = "recorded only", None, State.INFO
     if guard is not None:

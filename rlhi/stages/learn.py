@@ -75,7 +75,8 @@ def pairs(space: Workspace, params: Params) -> Outcome:
     ours = {name: talk for name, talk in talks.items() if not params.split.holds_out(talk.user_id)}
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    judged_by, head = told(personas.values(), params.pairs.persona), scorer(space, params)
+    judged_by = told(personas.values(), params.pairs.persona, params.split.holds_out)
+    head = scorer(space, params)
     maker = PairMaker(ours, personas, judged_by, head, params.pairs, seed=params.seed)
     made = list(maker.pairs(rows, sampled))
     # A head that too few comparisons trained finds all alike by design: no pairs, and the gate says so.

@@ -133,16 +133,24 @@ def exported(space: Workspace, user_id: str | None = None) -> Iterator[str]:
         yield json.dumps(to_record(row), ensure_ascii=False)
 
 
-def told(rows: Iterable[Persona], which: Told) -> dict[str, Persona]:
-    """The persona told of each user: the user's own, that of another user of whom something is known, or none."""
+def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool]) -> dict[str, Persona]:
+    """The persona told of each user: the user's own, one that says something else of another user, or none.
+
+    The other user is on the same side of the split, so that no control tells training of those who are held out.
+    """
     own = {row.user_id: row for row in rows}
     if which == "own":
         return own
     if which == "none":
         return {}
-    known = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
-    others = {row.user_id: known[at - 1] for at, row in enumerate(known)}
-    return {user: others.get(user, row) for user, row in own.items()}
+    ring = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
+    told = dict(own)
+    for at, row in enumerate(ring):
+        others = (*ring[at + 1 :], *ring[:at])
+        side = holds_out(row.user_id)
+        fit = (one for one in others if holds_out(one.user_id) == side and one.text != row.text)
+        told[row.user_id] = next(fit, row)
+    return told
 
 
 def persona_before(space: Workspace, params: Params) -> Callable[[Conversation, int], str]:

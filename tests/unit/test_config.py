@@ -87,6 +87,8 @@ def test_an_unknown_name_is_named(tmp_path: Path, path: tuple[str, ...]) -> None
     ("text", "name"),
     [
         ("dpo: {batch: many}", "dpo.batch"),
+        ("gate: {guards: {fluncy: {max_drop: 0.1}}}", "gate.guards.fluncy"),
+        ("gate: {gains: {satisfation: {required: true}}}", "gate.gains.satisfation"),
         ("dpo: {batch: 0}", "dpo.batch"),
         ("dpo: {batch: 1.5}", "dpo.batch"),
         ("dpo: {deepspeed: 4}", "dpo.deepspeed"),

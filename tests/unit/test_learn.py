@@ -243,10 +243,13 @@ def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() 
     both = [*sampled(loud, PROSE), *(replace(one, conversation_id="s", user_id="v") for one in sampled(loud, PROSE))]
     assert len({pair.user_id for pair in none.pairs([], both)}) == 1
     assert none.dropped.reasons["of a user who was not drawn"] == 1
-    people = [Persona(user, user, user, text, (), 1) for user, text in zip("abc", (BULLETS, NO_LISTS, ""), strict=True)]
-    shuffled = told(people, "shuffled")
-    assert (shuffled["a"].text, shuffled["b"].text, shuffled["c"].text) == (NO_LISTS, BULLETS, "")
-    assert told(people, "none") == {} and told(people, "own")["a"].text == BULLETS
+    texts = {"a": BULLETS, "b": NO_LISTS, "c": "", "d": BULLETS, "x": "Be humorous.", "y": "Cite sources."}
+    people = [Persona(user, user, user, text, (), 1) for user, text in texts.items()]
+    held_out = "xy".__contains__
+    shuffled = {user: row.text for user, row in told(people, "shuffled", held_out).items()}
+    assert shuffled["a"] == shuffled["d"] == NO_LISTS and shuffled["b"] == BULLETS, "another's that says another thing"
+    assert (shuffled["x"], shuffled["y"], shuffled["c"]) == (texts["y"], texts["x"], ""), "of the same side"
+    assert told(people, "none", held_out) == {} and told(people, "own", held_out)["a"].text == BULLETS
     labels = [label(2, "reattempt_with_feedback")]
     asked = {
         guidance: next(
