@@ -22,7 +22,7 @@ from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, fro
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.ingest import conversations
-from rlhi.stages.samples import SampleStore
+from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.store import StoreError, Workspace, read_json, read_table, write_json, write_table
 
 EDITS = "data/persona_edits/edits.json"
@@ -180,15 +180,10 @@ def _builder(space: Workspace, params: Params, histories: Iterable[History]) -> 
     local = LocalBuilder(params.personas, others)
     if params.personas.builder == "local":
         return local
-    store = SampleStore(space, "personas")
-
-    def remembered(request: str) -> str | None:
-        held = store.samples.get(request)
-        return held.texts[0] if held else None
-
     llm = params.personas.llm
     model = backends.structured_model(llm.model, llm.tries, llm.max_new_tokens)
-    return LlmBuilder(model, params.personas, local, remembered, store.keep, ledger.upcoming(space.root))
+    recorded = RecordedModel(model, SampleStore(space, "personas"), ledger.upcoming(space.root))
+    return LlmBuilder(recorded, params.personas, local)
 
 
 def _grouped(rows: Iterable[Owned]) -> list[tuple[str, list[Owned]]]:
