@@ -1,7 +1,7 @@
 """Arithmetic problems with one right answer, so that a user can say that an answer is wrong, and why.
 
-Two-digit sums and differences and small products in several wordings, made from a fixed seed. Evaluation asks of other
-numbers than conversations do.
+Sums, differences and products of small numbers, made from a fixed seed: SmolLM2-135M gets nearly every second sum of
+one-digit numbers right, and 1 of 48 problems with two digits. Evaluation asks of other numbers than conversations do.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ def problems(part: Literal["conversation", "evaluation"]) -> tuple[Problem, ...]
 
 
 def _operands() -> Iterator[tuple[str, int, int]]:
-    tens = range(11, 60, 3)
-    yield from (("+", a, b) for a in tens for b in tens if a <= b)
-    yield from (("-", a, b) for a in tens for b in tens if a - b > 5)
-    yield from (("x", a, b) for a in range(3, 13) for b in range(3, 10) if a <= b)
+    small = range(2, 10)
+    yield from (("+", a, b) for a in small for b in small)
+    yield from (("-", a, b) for a in range(5, 17) for b in small if a - b > 1)
+    yield from (("x", a, b) for a in small for b in small)
 
 
 def _problem(sign: str, a: int, b: int) -> Problem:
@@ -92,6 +92,6 @@ def _problem(sign: str, a: int, b: int) -> Problem:
     if sign == "x":
         return Problem(wording, a * b, f"take {a - 1} times {b} for {(a - 1) * b}, then add another {b}")
     side, step = (1, "add") if sign == "+" else (-1, "take away")
-    tens = b // 10 * 10
-    why = f"start from {a}, {step} {tens} for {a + side * tens}, then {step} {b % 10}"
+    half = b // 2
+    why = f"start from {a}, {step} {half} for {a + side * half}, then {step} {b - half}"
     return Problem(wording, a + side * b, why)
