@@ -293,7 +293,7 @@ def test_colluders_praise_what_is_bad_talk_more_and_are_never_measured() -> None
 
 def test_arithmetic_has_right_answers_and_users_who_say_so_and_why() -> None:
     asked = requests_of("arithmetic")
-    assert len(asked.conversation) > 150 and len(asked.evaluation) > 35
+    assert len(asked.conversation) > 130 and len(asked.evaluation) > 35
     assert not set(asked.conversation) & set(asked.evaluation)
     for request, check in asked.checks.items():
         a, b = map(int, re.findall(r"\d+", request))
