@@ -116,6 +116,7 @@ def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh
     drawn, _ = training_set(made, frozenset(), 0.0, most, params.seed)
     if len(drawn) < params.dpo.min_fresh_pairs:
         return f"{ended}: {len(drawn)} fresh pairs, dpo.min_fresh_pairs is {params.dpo.min_fresh_pairs}"
+    maker.dropped.reasons["over the round's share"] += len(made) - len(drawn)
     distinct = len(rows) / max(1, params.candidates.n * len(asked))
     dropped = tuple(sorted((reason, count) for reason, count in maker.dropped.reasons.items() if count))
     return Fresh(tuple(drawn), len(asked), distinct, maker.spread, dropped)
