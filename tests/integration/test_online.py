@@ -225,31 +225,38 @@ def ended(space: Workspace) -> bool:
     return len(list(space.path(RUNS).glob(f"*/{RESULT}"))) == 2
 
 
-@pytest.mark.parametrize("moment", [begun, sampling, second_begun, ended], ids=lambda moment: str(moment.__name__))
-def test_a_killed_run_goes_on_in_its_round_and_comes_to_the_same(
-    undisturbed: tuple[Workspace, stages.StageReport], ready: Path, tmp_path: Path, moment: Callable[[Workspace], bool]
-) -> None:
-    space = fork(ready, tmp_path / "w")
+def killed_at(space: Workspace, moment: Callable[[Workspace], bool]) -> list[Path]:
+    """Run the stage and kill all of it with -9 at a moment; the folders of the trainings that have ended."""
     program = "import sys; from pathlib import Path; from rlhi import stages; stages.run('dpo', Path(sys.argv[1]))"
     killed = subprocess.Popen(
         [sys.executable, "-c", program, str(space.root)], start_new_session=True, stderr=subprocess.DEVNULL
     )
     until = time.monotonic() + 240
     while not moment(space):
-        assert killed.poll() is None and time.monotonic() < until, "that moment never came"
+        assert killed.poll() is None and time.monotonic() < until, f"the moment {moment.__name__} never came"
         time.sleep(0.002)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    left = {file: file.stat().st_mtime_ns for file in space.path("data/samples/dpo").glob("*.parquet")}
-    done = [folder.parent for folder in space.path(RUNS).glob(f"*/{RESULT}")]
-    for folder in done:
-        # A training that has ended is not begun again: it could not find its pairs' file.
-        (folder / "pairs.jsonl").unlink()
-        (folder / "pairs.jsonl").mkdir()
+    return [file.parent for file in space.path(RUNS).glob(f"*/{RESULT}")]
+
+
+def test_a_run_that_is_killed_at_every_turn_goes_on_in_its_round_and_comes_to_the_same(
+    undisturbed: tuple[Workspace, stages.StageReport], ready: Path, tmp_path: Path
+) -> None:
+    space = fork(ready, tmp_path / "w")
+    kept: dict[Path, int] = {}
+    for moment, rounds in ((begun, 0), (sampling, 1), (second_begun, 1), (ended, 2)):
+        done = killed_at(space, moment)
+        assert len(done) == rounds, moment.__name__
+        for folder in done:
+            # A training that has ended is not begun again: its pairs could not be written.
+            shutil.rmtree(folder / "pairs.jsonl", ignore_errors=True)
+            (folder / "pairs.jsonl").unlink(missing_ok=True)
+            (folder / "pairs.jsonl" / "in the way").mkdir(parents=True, exist_ok=True)
+        kept |= {file: file.stat().st_mtime_ns for file in space.path("data/samples/dpo").glob("*.parquet")}
     report = stages.run("dpo", space.root)
-    assert len(done) == {begun: 0, sampling: 1, second_begun: 1, ended: 2}[moment]
-    assert (moment is second_begun) == (int(dict(report.counts)["resumed from step"]) >= 2)
-    assert {file: file.stat().st_mtime_ns for file in left} == left
+    assert int(dict(report.counts)["resumed from step"]) >= 2, "the second round went on from its checkpoint"
+    assert kept and {file: file.stat().st_mtime_ns for file in kept} == kept
     assert made(space) == made(undisturbed[0])
     assert not any(space.path(RUNS).iterdir())
 
