@@ -51,6 +51,11 @@ class Run:
     folders: tuple[Path, ...]
     ended: str
 
+    @property
+    def too_long(self) -> int:
+        """Pairs of all rounds that were left out for their length."""
+        return sum(len(one.trained.too_long) for one in self.rounds)
+
 
 def train(space: Workspace, params: Params, champion: Champion, first: Sequence[PreferencePair]) -> Run:
     """Train on ``first``, then on fresh pairs for ``dpo.rounds`` in all, each round from where the one before ended.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rlhi import ledger
-from rlhi.config import Method, Params
+from rlhi.config import DpoConfig, Method, Params
 from rlhi.contracts import FreshPair, PreferencePair, content_key
 from rlhi.learn import launch
 from rlhi.learn.card import Provenance, model_card
@@ -51,17 +51,8 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     champion = Champion(version, folder, str(before.get("weights") or weights_hash(folder)))
     run = online.train(space, params, champion, [*new, *replayed])
     trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
-    left_out = sum(len(one.trained.too_long) for one in run.rounds)
-    record: dict[str, object] = {
-        "champion": version, "lessons": sorted(known | lessons(run.rounds)),
-        "new_pairs": len(new), "replayed_pairs": len(replayed), "too_long": left_out,
-        "method": config.method, "engine": trained.engine, "zero_stage": trained.zero_stage,
-        "trainer": trained.trainer, "world_size": trained.world_size,
-        "reference": champion.weights, "weights": run.rounds[-1].weights, "history": history(run.rounds),
-    }  # fmt: skip
-    if config.rounds > 1:
-        rounds = [told(one, champion.weights) for one in run.rounds]
-        record |= {"fresh_pairs": len(fresh), "rounds": rounds, "ended": run.ended}
+    record = {"lessons": sorted(known | lessons(run.rounds)), "new_pairs": len(new), "replayed_pairs": len(replayed)}
+    record |= _record(run, champion, config)
     pairs_version = content_key(sorted(pair.key for pair in made))
     origin = Provenance(
         version, champion.weights, pairs_version, len(new), len(replayed), len(fresh), len(run.rounds)
@@ -77,17 +68,31 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     _replace_folder(space.path(CHALLENGER), fill)
     for work in run.folders:
         shutil.rmtree(work, ignore_errors=True)
-    return _outcome(run, version, len(new), len(replayed), left_out)
+    return _outcome(run, version, len(new), len(replayed))
 
 
 def _write_fresh(space: Workspace, rows: Iterable[FreshPair]) -> None:
     write_table(space.path(FRESH), FreshPair, rows, user=lambda row: row.pair.user_id)
 
 
-def _outcome(run: online.Run, version: str, new: int, replayed: int, left_out: int) -> Outcome:
+def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str, object]:
+    """What training.json tells of how the model was trained; of rounds only where there may be several."""
+    trained = run.rounds[-1].trained
+    record: dict[str, object] = {
+        "champion": champion.version, "too_long": run.too_long, "method": config.method, "engine": trained.engine,
+        "zero_stage": trained.zero_stage, "trainer": trained.trainer, "world_size": trained.world_size,
+        "reference": champion.weights, "weights": run.rounds[-1].weights, "history": history(run.rounds),
+    }  # fmt: skip
+    if config.rounds > 1:
+        rounds = [told(one, champion.weights) for one in run.rounds]
+        record |= {"fresh_pairs": len(list(fresh_rows(run.rounds))), "rounds": rounds, "ended": run.ended}
+    return record
+
+
+def _outcome(run: online.Run, version: str, new: int, replayed: int) -> Outcome:
     trained, steps = run.rounds[-1].trained, history(run.rounds)
     counts: dict[str, int | float | str] = {
-        "new pairs": new, "replayed pairs": replayed, "too long": left_out,
+        "new pairs": new, "replayed pairs": replayed, "too long": run.too_long,
         "first loss": steps[0]["loss"], "last loss": steps[-1]["loss"], "engine": trained.engine,
         "processes": trained.world_size, "resumed from step": trained.resumed_from,
     }  # fmt: skip
