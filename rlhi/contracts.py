@@ -13,7 +13,7 @@ from rlhi.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_r
 
 __all__ = [
     "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
-    "EvalResult", "FeedbackLabel", "FeedbackTurn", "GateDecision", "Interval", "Measurement", "Message",
+    "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "Measurement", "Message",
     "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite", "Role", "Sample", "Signal", "SignalKind",
     "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip
@@ -21,18 +21,14 @@ __all__ = [
 Role = Literal["system", "user", "assistant"]
 UserKind = Literal["real", "real_root_only", "conversation_only"]
 FeedbackLabel = Literal[
-    "reattempt_with_feedback",
-    "reattempt_without_feedback",
-    "positive_feedback",
-    "continuation",
-    "new_request",
-    "other",
-]
+    "reattempt_with_feedback", "reattempt_without_feedback", "positive_feedback",
+    "continuation", "new_request", "other",
+]  # fmt: skip
 FEEDBACK_LABELS: tuple[FeedbackLabel, ...] = get_args(FeedbackLabel)
 REATTEMPTS: tuple[FeedbackLabel, ...] = FEEDBACK_LABELS[:2]
 Unsafe = Literal["", "jailbreak", "abuse"]
 SignalKind = Literal["thumbs", "stars", "choice", "edit"]
-PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice"]
+PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice", "on_policy"]
 Verdict = Literal["promote", "refuse"]
 
 
@@ -227,6 +223,15 @@ class PreferencePair:
     def margin(self) -> float:
         """How much better the reward model finds the chosen answer."""
         return self.reward_chosen - self.reward_rejected
+
+
+@dataclass(frozen=True, slots=True)
+class FreshPair:
+    """A pair that ``round`` of a training learned from; ``sampler``: SHA-256 of the weights that gave its answers."""
+
+    round: int
+    sampler: str
+    pair: PreferencePair
 
 
 @dataclass(frozen=True, slots=True)

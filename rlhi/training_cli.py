@@ -46,4 +46,5 @@ def join(
     from rlhi.stages.training import join as take_part
     from rlhi.store import Workspace
 
-    print(f"trained as node {rank}: {take_part(Workspace(context.obj.resolve()), rank, patience)}")
+    folders = take_part(Workspace(context.obj.resolve()), rank, patience)
+    print(f"trained as node {rank}: {', '.join(map(str, folders))}")

@@ -15,13 +15,18 @@ METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The champion with the hash of its weights, and the pairs with the hash of their keys."""
+    """The champion with the hash of its weights, and the pairs with the hash of their keys.
+
+    ``fresh_pairs`` are of answers that the model gave between its ``rounds`` of training.
+    """
 
     champion: str
     weights: str
     pairs: str
     new_pairs: int
     replayed_pairs: int
+    fresh_pairs: int = 0
+    rounds: int = 1
 
 
 def model_card(origin: Provenance, dpo: DpoConfig) -> str:
@@ -29,6 +34,8 @@ def model_card(origin: Provenance, dpo: DpoConfig) -> str:
     trained = f"LoRA of rank {dpo.lora_rank}, merged" if dpo.lora_rank else "every weight"
     pulled = "" if dpo.method == "sft" else f", beta {dpo.beta:g}"
     reference = "" if dpo.method == "sft" else ", which was also the reference"
+    fresh = f", {origin.fresh_pairs} of its own answers in training" if origin.rounds > 1 else ""
+    rounds = f"{origin.rounds} rounds, " if origin.rounds > 1 else ""
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -43,8 +50,8 @@ Trained by RLHI with {METHODS[dpo.method]} from `policy@{origin.champion}`{refer
 |---|---|
 | champion | `policy@{origin.champion}`, SHA-256 of its weights `{origin.weights}` |
 | data | `data/pairs`, hash of its rows' keys `{origin.pairs}` |
-| pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed |
-| trained | {trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
+| pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed{fresh} |
+| trained | {rounds}{trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
 | weights | bfloat16 safetensors, `from_pretrained` and `vllm serve` read them as they are |
 | verdict | not yet given when this card was written: `git log` of the workspace has it |
 

@@ -2,8 +2,8 @@
 
 ``python -m rlhi.learn.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes) trains a
 challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.methods`) and writes a folder that
-``from_pretrained`` and vLLM read. The champion is where training starts and the reference at once (paper, section
-3.3). Lines of JSON on standard output tell the loss of every step; :mod:`rlhi.learn.launch` is the other end.
+``from_pretrained`` and vLLM read. The champion is the reference and, in the first round, where training starts (paper,
+section 3.3). Lines of JSON on standard output tell the loss of every step; :mod:`rlhi.learn.launch` is the other end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.learn.guards import check_reference, guard
 from rlhi.learn.methods import make_trainer, trl_arguments
-from rlhi.learn.resolved import Resolved, TrainingError, TrainingStopped, weights_hash
+from rlhi.learn.resolved import RESULT, Resolved, TrainingError, TrainingStopped, weights_hash
 from rlhi.learn.resume import drop_unfinished, last_checkpoint, marker, step_of
 
 if TYPE_CHECKING:
@@ -137,7 +137,10 @@ def _save(
             {key: row[key] for key in TOLD if key in row} for row in trainer.state.log_history if "loss" in row
         ],
     }
-    (output / "result.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    # In one move: a run that was killed has a result or none.
+    partial = output / f"{RESULT}.partial"
+    partial.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(output / RESULT)
 
 
 def _master_weights(trainer: Trainer) -> str:
@@ -152,7 +155,7 @@ def _master_weights(trainer: Trainer) -> str:
 
 
 def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
-    """The whole model in bf16 safetensors; a LoRA is merged into the champion it started from."""
+    """The whole model in bf16 safetensors; a LoRA, of whichever round, is merged into the champion."""
     import torch
     from transformers.integrations import unset_hf_deepspeed_config
 

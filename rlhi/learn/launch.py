@@ -20,7 +20,7 @@ from typing import IO
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import PreferencePair, to_record
-from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
+from rlhi.learn.resolved import RESULT, Resolved, TrainingError, weights_hash
 
 OPEN = "open"
 """A file in a run's folder while its first node waits for, or trains with, the others."""
@@ -44,6 +44,11 @@ class Trained:
     too_long: tuple[int, ...]
     resumed_from: int
     history: tuple[dict[str, float], ...]
+
+    @property
+    def unmerged(self) -> Path:
+        """What another round begins with: the adapter of a LoRA, or every weight as the optimizer left it."""
+        return self.model.with_name("trained")
 
 
 def trl_row(pair: PreferencePair) -> dict[str, object]:
@@ -73,11 +78,14 @@ def train(
     seed: int,
     on_step: Callable[[int, int, float], None],
     reference: str = "",
+    start: Path | None = None,
 ) -> Trained:
     """Train a challenger in a subprocess; ``output`` gets the resolved config, the log, checkpoints and the model.
 
     A run that was killed goes on from its last checkpoint in ``output``, so another run needs another folder.
-    ``reference`` is :func:`weights_hash` of the champion as its version says; without it, of ``base`` as it is now.
+    ``base`` is the champion, the reference, and where training begins unless ``start`` names the ``unmerged`` weights
+    of another round. ``reference`` is :func:`weights_hash` of the champion as its version says; without it, of
+    ``base`` as it is now.
 
     Raises:
         TrainingError: the process ended with an error; the message holds its last line.
@@ -91,7 +99,7 @@ def train(
         )
         resolved = Resolved(
             base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
-            reference=reference or weights_hash(base),
+            reference=reference or weights_hash(base), start=str(start or ""),
         )  # fmt: skip
         config = output / "resolved.json"
         config.write_text(resolved.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -108,7 +116,18 @@ def train(
                 _run(dpo, config, 0, tell, held)
             finally:
                 (output / OPEN).unlink()
-        result = json.loads((output / "result.json").read_text(encoding="utf-8"))
+    done = finished(output)
+    if done is None:
+        raise TrainingError(f"training ended and left no result in {output}: look at its training.log")
+    return done
+
+
+def finished(output: Path) -> Trained | None:
+    """What a training in this folder came to; None when it was never begun, or killed before its end."""
+    file = output / RESULT
+    if not file.is_file():
+        return None
+    result = json.loads(file.read_text(encoding="utf-8"))
     return Trained(
         model=output / "model", **{**result, "too_long": tuple(result["too_long"]), "history": tuple(result["history"])}
     )

@@ -1,6 +1,6 @@
 """One switch, three ways to learn from pairs, all of them TRL's trainers: ``dpo.method`` in params.yaml.
 
-- ``dpo``: chosen against rejected, the champion as the reference (paper, section 3.3).
+- ``dpo``: chosen against rejected, the champion as the reference (paper, section 3.3), in every round.
 - ``sft``: the chosen answers alone; a baseline that no reference holds.
 - ``kto``: every answer by itself, wanted or unwanted (Kahneman-Tversky optimisation, arXiv 2402.01306).
 
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from rlhi.config import DpoConfig, Method
 from rlhi.contracts import Message, to_record
 from rlhi.learn.guards import check_answers, check_left_out, check_reference, check_tokens, model_hash
-from rlhi.learn.resolved import Resolved
+from rlhi.learn.resolved import Resolved, TrainingError
 from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
 from rlhi.learn.weights import WEIGHT, user_weights, weigh, weighing
 from rlhi.prompts import fit_context
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from peft import LoraConfig
+    from peft import LoraConfig, PeftModel
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
 # The chat template's own tokens around an answer.
@@ -118,8 +118,10 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
     model = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
     champion = model_hash(model)
     reference: dict[str, object] = {}
-    if run.dpo.method != "sft" and not run.dpo.lora_rank:
-        reference = {"ref_model": AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)}
+    if not run.dpo.lora_rank and (run.start or run.dpo.method != "sft"):
+        # What trains is another copy of the champion, or where the round before ended.
+        reference = {} if run.dpo.method == "sft" else {"ref_model": model}
+        model = AutoModelForCausalLM.from_pretrained(run.start or run.base, dtype=torch.float32)
     kind = _kind(run.dpo, model.config)
     uneven = run.dpo.method != "sft" and len(set(dataset[WEIGHT])) > 1
     trainer = (weighing(kind) if uneven else kind)(
@@ -132,6 +134,8 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
     )
     if uneven:
         weigh(trainer)
+    if run.dpo.lora_rank and run.start:
+        _take_adapter(trainer.model, Path(run.start))
     check_tokens({name: trainer.train_dataset[name][:] for name in trainer.train_dataset.column_names
                   if name.endswith("_ids")}, run.dpo.max_length)  # fmt: skip
     if run.dpo.method != "sft":
@@ -182,6 +186,22 @@ def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset
     weights = user_weights([str(row.get("user_id", at)) for at, row in enumerate(kept)], run.dpo.user_cap)
     weighed = [{**row, WEIGHT: weight} for row, weight in zip(kept, weights, strict=True)]
     return Dataset.from_list(rows_for(run.dpo.method, weighed)), too_long
+
+
+def _take_adapter(model: PeftModel, folder: Path) -> None:
+    """Go on from another round's adapter, over the champion: without it the model is the reference as before.
+
+    TRL would take a model that comes with an adapter for the reference, adapter and all.
+    """
+    from peft import load_peft_weights, set_peft_model_state_dict
+
+    told = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+    lacking = [name for name in told.missing_keys if ".lora_" in name]
+    if lacking or told.unexpected_keys:
+        raise TrainingError(
+            f"the adapter in {folder} does not fit the champion ({[*lacking, *told.unexpected_keys][0]}): delete "
+            ".rlhi/training and run again"
+        )
 
 
 def _lora(dpo: DpoConfig) -> LoraConfig | None:

@@ -107,7 +107,14 @@ class PairMaker:
 
     def pairs(self, rewrites: Iterable[Rewrite], candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
         """At most ``config.max_per_user`` pairs a user: the user's own choices first, then the widest margins."""
-        made = [*self._from_choices(), *self._from_rewrites(rewrites), *self._from_candidates(candidates)]
+        made = [*self._from_choices(), *self._from_rewrites(rewrites), *self._from_candidates(candidates, "reward")]
+        yield from self._shared_out(made, Counter())
+
+    def on_policy(self, candidates: Iterable[Candidate], given: Counter[str]) -> Iterator[PreferencePair]:
+        """Pairs of answers by the model in training; ``given`` is how many pairs a user has given it already."""
+        yield from self._shared_out(list(self._from_candidates(candidates, "on_policy")), given)
+
+    def _shared_out(self, made: list[PreferencePair], given: Counter[str]) -> Iterator[PreferencePair]:
         made.sort(key=lambda pair: (pair.user_id, pair.source != "explicit_choice", -pair.margin, pair.key))
         users = sorted({pair.user_id for pair in made}, key=lambda user: content_key(self.seed, user))
         kept = set(users[: self.config.max_users or None])
@@ -116,8 +123,9 @@ class PairMaker:
             if user not in kept:
                 self.dropped.reasons["of a user who was not drawn"] += len(listed)
                 continue
-            self.dropped.reasons["over the user's share"] += max(0, len(listed) - self.config.max_per_user)
-            yield from listed[: self.config.max_per_user]
+            most = max(0, self.config.max_per_user - given[user])
+            self.dropped.reasons["over the user's share"] += max(0, len(listed) - most)
+            yield from listed[:most]
 
     def _from_choices(self) -> Iterator[PreferencePair]:
         for talk in sorted(self.talks.values(), key=lambda row: row.conversation_id):
@@ -152,7 +160,7 @@ class PairMaker:
             if self._worth(scores[best] - low, seen_to_follow=bool(asked)):
                 yield self._pair(talk, at, source, fit[best], original, scores[best], low)
 
-    def _from_candidates(self, candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
+    def _from_candidates(self, candidates: Iterable[Candidate], source: PairSource) -> Iterator[PreferencePair]:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
         for (conversation_id, at), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
             texts = [row.text for row in group if speaks(row.text) or not self.config.filter]
@@ -174,7 +182,7 @@ class PairMaker:
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
             elif self._worth(scores[best] - scores[worst]):
-                yield self._pair(talk, at, "reward", texts[best], texts[worst], scores[best], scores[worst])
+                yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
 
     def _unfit(self, chosen: str, rejected: str, said: str) -> str:
         return unfit(chosen, rejected, said, self.config) if self.config.filter else ""

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from rlhi.config import DpoConfig
 
+RESULT = "result.json"
+"""What a run came to; it is written last, when the model is there."""
+
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message is one line: what, which figure, the remedy."""
@@ -21,7 +24,9 @@ class TrainingStopped(TrainingError):
 class Resolved(BaseModel):
     """One training run, fully said: what the launcher writes beside the run.
 
-    ``reference`` is :func:`weights_hash` of the champion; empty checks nothing.
+    ``base`` is the champion, who is the reference; ``reference`` is its :func:`weights_hash`, empty checks nothing.
+    ``start`` is what training begins with: the ``trained`` folder of the round before (a LoRA's adapter, or all
+    weights); empty begins with the champion itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +38,7 @@ class Resolved(BaseModel):
     dpo: DpoConfig
     deepspeed: dict[str, object] | None = None
     reference: str = ""
+    start: str = ""
 
     @property
     def checkpoints(self) -> Path:

@@ -36,6 +36,7 @@ _NAMES: Mapping[str, str] = {
     "rewrite": "guided rewrite",
     "reward": "sampled and rewarded",
     "explicit_choice": "the user's own choice",
+    "on_policy": "sampled in training and rewarded",
 }
 
 

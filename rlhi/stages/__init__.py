@@ -106,7 +106,8 @@ STAGES: dict[str, Stage] = {
             ("data/pairs",),
         ),
         Stage(
-            "dpo", "learn", ("dpo", "pairs", "seed"), ("cycle.json", "data/pairs"), ("models/challenger",), pool="gpu",
+            "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "models/reward", "data/pairs"), ("models/challenger", "data/online"), pool="gpu",
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),

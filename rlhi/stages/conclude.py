@@ -19,7 +19,7 @@ from rlhi.contracts import (
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.stages import incoming
 from rlhi.stages.ingest import conversations
-from rlhi.stages.training import TRAINING
+from rlhi.stages.training import TRAINING, all_pairs
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
 
 EXAMPLES = 6
@@ -75,7 +75,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
     cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
     training = read_json(space.path("models/challenger") / TRAINING)
     reward = read_json(space.path("models/reward/metrics.json"))
-    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    pairs = all_pairs(space)
     labels = Counter(row.label for row in read_table(space.path("data/feedback"), FeedbackTurn))
     history = training.get("history")
     loss = tuple(

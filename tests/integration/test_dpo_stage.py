@@ -37,7 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     space = make_space(root, tiny_policy)
     ledger.begin(root)
     write_table(space.path("data/pairs"), PreferencePair, made_pairs(), user=lambda row: row.user_id)
-    (root / "models/challenger").mkdir(parents=True)
+    for name in ("data/conversations", "data/feedback", "data/personas", "models/reward", "models/challenger"):
+        space.path(name).mkdir(parents=True)
     (root / "models/challenger" / "weights").write_text("the former challenger")
     return root
 

@@ -34,6 +34,8 @@ class Experiment:
 
 # So many pairs come from a dozen users of a world: the number at which few and many users are compared.
 FEW_PAIRS = 28
+# Half of them come from a world's requests (56 at full size), answered anew: both arms can fill it.
+ONLINE_PAIRS = 48
 
 # Nobody has a persona where answers are right or wrong.
 ARITHMETIC: Overrides = {"candidates": {"persona_only": False}}
@@ -70,6 +72,13 @@ CATALOGUE: dict[str, Experiment] = {
     "method": Experiment(
         "Does DPO teach more than SFT on the chosen side of the same pairs?",
         (Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}), Arm("DPO")),
+    ),
+    "online": Experiment(
+        "Does DPO on fresh answers of the model in training teach more than offline DPO, at equal pairs and steps?",
+        (
+            Arm("offline", {"dpo": {"rounds": 1, "max_pairs": ONLINE_PAIRS}}),
+            Arm("online, 2 rounds", {"dpo": {"rounds": 2, "max_pairs": ONLINE_PAIRS}}),
+        ),
     ),
     "persona-inference": Experiment(
         "How much of what was learned needs the persona at inference?",

@@ -177,7 +177,7 @@ def _learned_from(space: Workspace, where: str) -> int:
     training = read_json(space.path("models/challenger") / TRAINING)
     if "skipped" in training:
         raise TrainingError(f"{where}: {training['skipped']}")
-    return int(str(training["new_pairs"])) + int(str(training["replayed_pairs"]))
+    return sum(int(str(training.get(f"{kind}_pairs", 0))) for kind in ("new", "replayed", "fresh"))
 
 
 def _concluded(space: Workspace, number: int, measured: Before) -> dict[str, tuple[float, float]]:
