@@ -72,7 +72,8 @@ class DpoConfig(Section):
     method: Method = "dpo"
     min_new_pairs: int = Field(default=24, ge=1)
     max_pairs: int = Field(default=80, ge=1)
-    user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's pairs weigh together, at most")
+    unpaired: bool = Field(default=True, description="for kto: learn from answers that users judged singly, too")
+    user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's rows weigh together, at most")
     epochs: float = Field(default=1, gt=0)
     learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)

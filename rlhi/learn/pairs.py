@@ -20,6 +20,8 @@ from rlhi.prompts import with_persona
 
 MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
+NOT_DRAWN = "of a user who was not drawn"
+OVER_SHARE = "over the user's share"
 
 
 @dataclass(slots=True)
@@ -89,9 +91,9 @@ class PairMaker:
         for user, rows in groupby(made, key=lambda pair: pair.user_id):
             listed = list(rows)
             if user not in kept:
-                self.dropped.reasons["of a user who was not drawn"] += len(listed)
+                self.dropped.reasons[NOT_DRAWN] += len(listed)
                 continue
-            self.dropped.reasons["over the user's share"] += max(0, len(listed) - self.config.max_per_user)
+            self.dropped.reasons[OVER_SHARE] += max(0, len(listed) - self.config.max_per_user)
             yield from listed[: self.config.max_per_user]
 
     def _from_choices(self) -> Iterator[PreferencePair]:
@@ -171,25 +173,3 @@ class PairMaker:
             content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), chosen, rejected,
             talk.user_id, *where[:2], source, text, version, high, low,
         )  # fmt: skip
-
-
-def lesson(pair: PreferencePair) -> str:
-    """What a pair teaches, whichever text it teaches it with: its answer's place and source."""
-    return f"{pair.conversation_id}#{pair.turn_index}#{pair.source}"
-
-
-def training_set(
-    made: Iterable[PreferencePair], learned: frozenset[str], replay: float, most: int, seed: int
-) -> tuple[list[PreferencePair], list[PreferencePair]]:
-    """The pairs for a challenger: all that its champion has not learned from, and a share of those it has.
-
-    Returns:
-        (new pairs, replayed pairs); together at most ``most``, drawn by seed, new ones first.
-    """
-    ordered = sorted(made, key=lambda pair: content_key(seed, lesson(pair)))
-    old = [pair for pair in ordered if lesson(pair) in learned]
-    new = [pair for pair in ordered if lesson(pair) not in learned]
-    # Room is left for replay, or it would vanish when there is most to learn.
-    room = min(len(old), most - int(most / (1 + replay)))
-    new = new[: most - room]
-    return new, old[: min(int(replay * len(new)), most - len(new))]

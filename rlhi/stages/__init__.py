@@ -102,11 +102,11 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
-            ("data/conversations", "data/personas", "data/rewrites", "data/candidates", "models/reward"),
-            ("data/pairs",),
+            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
         ),
         Stage(
-            "dpo", "learn", ("dpo", "pairs", "seed"), ("cycle.json", "data/pairs"), ("models/challenger",), pool="gpu",
+            "dpo", "learn", ("dpo", "pairs", "seed"), ("cycle.json", "data/pairs", "data/judged"),
+            ("models/challenger",), pool="gpu",
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),

@@ -11,6 +11,7 @@ from rlhi.contracts import (
     Candidate,
     Conversation,
     FeedbackTurn,
+    JudgedAnswer,
     Persona,
     PreferencePair,
     Rewrite,
@@ -18,6 +19,7 @@ from rlhi.contracts import (
 )
 from rlhi.learn import candidates as ubr
 from rlhi.learn import rewrite as ugr
+from rlhi.learn.judged import JudgedMaker
 from rlhi.learn.pairs import PairMaker
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
@@ -70,8 +72,12 @@ def candidates(space: Workspace, params: Params) -> Outcome:
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:
-    """Turn rewrites and candidates into preference pairs, filtered by the reward model."""
-    talks, _, personas = _log(space)
+    """Turn rewrites and candidates into preference pairs, filtered by the reward model; and what users judged singly.
+
+    Judged answers tell the persona that pairs tell, all that is known of the user: what its claims ask for is what is
+    to be learned, and most complaints are the first word of it (docs/training.md, "Judged answers").
+    """
+    talks, labels, personas = _log(space)
     ours = {name: talk for name, talk in talks.items() if not params.split.holds_out(talk.user_id)}
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
@@ -82,13 +88,21 @@ def pairs(space: Workspace, params: Params) -> Outcome:
     if not head.is_neutral:
         maker.spread.check()
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
+    single = JudgedMaker(ours, personas, params.pairs, seed=params.seed)
+    judged = list(single.answers(labels, made))
+    write_table(space.path("data/judged"), JudgedAnswer, judged, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)
+    sides = Counter(f"judged by {row.source}, {'wanted' if row.wanted else 'unwanted'}" for row in judged)
     counts: dict[str, int | float | str] = {
         **sources, "mean deviation of a request's rewards": maker.spread.deviation,
         "mean best to worst": maker.spread.best_to_worst,
         **{f"dropped: {reason}": count for reason, count in sorted(maker.dropped.reasons.items()) if count},
+        **dict(sorted(sides.items())),
+        **{f"judged, dropped: {reason}": count for reason, count in sorted(single.dropped.reasons.items()) if count},
     }  # fmt: skip
-    return Outcome(len(made), 0, counts, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
+    note = f"{len(made)} pairs from {len({pair.user_id for pair in made})} users"
+    note += f", {len(judged)} judged answers from {len({row.user_id for row in judged})}"
+    return Outcome(len(made) + len(judged), 0, counts, note)
 
 
 def _log(space: Workspace) -> tuple[dict[str, Conversation], list[FeedbackTurn], dict[str, Persona]]:

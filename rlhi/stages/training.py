@@ -1,21 +1,22 @@
-"""The stage ``dpo``: which pairs train, from which champion, in which folder; and the folder of the challenger."""
+"""The stage ``dpo``: which rows train, from which champion, in which folder; and the folder of the challenger."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rlhi import ledger
 from rlhi.config import Method, Params
-from rlhi.contracts import PreferencePair, content_key
+from rlhi.contracts import JudgedAnswer, PreferencePair, content_key
 from rlhi.learn import launch
 from rlhi.learn.card import Provenance, model_card
-from rlhi.learn.methods import rows_for
-from rlhi.learn.pairs import lesson, training_set
+from rlhi.learn.lessons import Row, lesson, size, training_set, weight
 from rlhi.learn.resolved import TrainingError, weights_hash
+from rlhi.learn.rows import answers_in_batch, rows_for
+from rlhi.learn.weights import WEIGHT
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
@@ -27,23 +28,29 @@ _POLL_SECONDS = 1.0
 
 
 def dpo(space: Workspace, params: Params) -> Outcome:
-    """Train a challenger from the champion, in a process of its own; none when there are too few new pairs."""
+    """Train a challenger from the champion, in a process of its own; none when there is too little that is new."""
     version = ledger.pinned(space.root).champion
     champion = ledger.policy_path(space.root, version)
     before = read_json(champion / TRAINING)
     learned = before.get("lessons")
     known = frozenset(map(str, learned)) if isinstance(learned, list) else frozenset()
-    made = read_table(space.path("data/pairs"), PreferencePair)
+    made = _made(space, params.dpo.method, params.dpo.unpaired)
     new, replayed = training_set(made, known, params.pairs.replay, params.dpo.max_pairs, params.seed)
-    folder = space.path("models/challenger")
-    if len(new) < params.dpo.min_new_pairs:
-        note = f"no challenger: {len(new)} new pairs, dpo.min_new_pairs is {params.dpo.min_new_pairs}"
+    rows, folder = [*new, *replayed], space.path("models/challenger")
+    counts: dict[str, int | float | str] = {"new pairs": _pairs(new), "replayed pairs": _pairs(replayed)}
+    if any(isinstance(row, JudgedAnswer) for row in made):
+        counts |= {"new judged": len(new) - _pairs(new), "replayed judged": len(replayed) - _pairs(replayed)}
+    if size(new) < params.dpo.min_new_pairs:
+        found = f"{_pairs(new)} new pairs"
+        if judged := counts.get("new judged"):
+            found += f" and {judged} new judged answers, worth {size(new):g} pairs together"
+        note = f"no challenger: {found}, dpo.min_new_pairs is {params.dpo.min_new_pairs}"
         _replace_folder(folder, lambda target: write_json(target / TRAINING, {"skipped": note}))
-        return Outcome(0, 0, {"new pairs": len(new)}, note)
+        return Outcome(0, 0, counts, note)
     # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
     weights = str(before.get("weights") or weights_hash(champion))
     config = params.dpo.model_dump(mode="json")
-    keys = [pair.key for pair in (*new, *replayed)]
+    keys = [row.key for row in rows]
     work = space.path(f"{RUNS}/{content_key(keys, version, weights, config, params.seed)}")
     _keep_only(work)
     with progress(f"training ({params.dpo.method.upper()}), percent", 100) as advance:
@@ -55,20 +62,23 @@ def dpo(space: Workspace, params: Params) -> Outcome:
             shown = 100 * step // of
 
         trained = launch.train(
-            [*new, *replayed], champion, work, params.dpo, _deepspeed(params.dpo.deepspeed), params.seed, on_step,
-            weights,
+            rows, champion, work, params.dpo, _deepspeed(params.dpo.deepspeed), params.seed, on_step, weights,
         )  # fmt: skip
     left_out = set(trained.too_long)
-    learned_now = {lesson(pair) for at, pair in enumerate((*new, *replayed)) if at not in left_out}
+    learned_now = {lesson(row) for at, row in enumerate(rows) if at not in left_out}
     record = {
         "champion": version, "lessons": sorted(known | learned_now),
-        "new_pairs": len(new), "replayed_pairs": len(replayed), "too_long": len(left_out),
+        **{name.replace(" ", "_"): count for name, count in counts.items()}, "too_long": len(left_out),
+        "wanted": trained.wanted, "unwanted": trained.unwanted, "class_weights": list(trained.class_weights),
         "method": params.dpo.method, "engine": trained.engine, "zero_stage": trained.zero_stage,
         "trainer": trained.trainer, "world_size": trained.world_size,
         "reference": weights, "weights": weights_hash(trained.model), "history": list(trained.history),
     }  # fmt: skip
-    pairs_version = content_key(sorted(pair.key for pair in made))
-    card = model_card(Provenance(version, weights, pairs_version, len(new), len(replayed)), params.dpo)
+    origin = Provenance(
+        version, weights, content_key(sorted(row.key for row in made)), _pairs(new), _pairs(replayed),
+        len(new) - _pairs(new), len(replayed) - _pairs(replayed),
+    )  # fmt: skip
+    card = model_card(origin, params.dpo)
 
     def fill(target: Path) -> None:
         shutil.copytree(trained.model, target, dirs_exist_ok=True)
@@ -78,25 +88,42 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     _replace_folder(folder, fill)
     shutil.rmtree(work, ignore_errors=True)
     losses = [step["loss"] for step in trained.history]
-    counts: dict[str, int | float | str] = {
-        "new pairs": len(new), "replayed pairs": len(replayed), "too long": len(left_out),
+    counts |= {
+        "too long": len(left_out), "wanted answers": trained.wanted, "unwanted answers": trained.unwanted,
         "first loss": losses[0], "last loss": losses[-1], "engine": trained.engine, "processes": trained.world_size,
         "resumed from step": trained.resumed_from,
     }  # fmt: skip
-    return Outcome(1, 0, counts, f"challenger trained on {trained.pairs} pairs from policy@{version}")
+    what = f"{trained.pairs} pairs"
+    if trained.judged:
+        what += f" and {trained.judged} judged answers ({trained.wanted} wanted, {trained.unwanted} unwanted in all)"
+    return Outcome(1, 0, counts, f"challenger trained on {what} from policy@{version}")
+
+
+def _made(space: Workspace, method: Method, unpaired: bool) -> list[Row]:
+    """What the method learns from; answers that users judged singly are for KTO alone."""
+    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    judged = read_table(space.path("data/judged"), JudgedAnswer) if method == "kto" and unpaired else []
+    return [*pairs, *judged]
+
+
+def _pairs(rows: Sequence[Row]) -> int:
+    return sum(isinstance(row, PreferencePair) for row in rows)
 
 
 def exported(space: Workspace, method: Method) -> Iterator[str]:
-    """The workspace's pairs as JSON lines of TRL's rows for ``method``, in the order of their keys.
+    """What ``method`` learns from as JSON lines of TRL's rows: by key, or for KTO in the order that its batches want.
 
     Raises:
         StageError: there are no pairs yet.
     """
-    _ = space.params  # says so where this is no workspace
+    dpo = space.params.dpo  # says so where this is no workspace
     if not space.path("data/pairs").is_dir():
         raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
-    made = sorted(read_table(space.path("data/pairs"), PreferencePair), key=lambda pair: pair.key)
-    for row in rows_for(method, [launch.trl_row(pair) | launch.provenance(pair) for pair in made]):
+    made = sorted(_made(space, method, dpo.unpaired), key=lambda row: row.key)
+    told = [launch.trl_row(row) | launch.provenance(row) for row in made]
+    if method == "kto":
+        told = [one | {WEIGHT: weight(row)} for one, row in zip(told, made, strict=True)]
+    for row in rows_for(method, told, answers_in_batch(dpo)):
         yield json.dumps(row, ensure_ascii=False)
 
 

@@ -17,7 +17,7 @@ from rlhi import ledger, stages
 from rlhi.contracts import PreferencePair
 from rlhi.errors import explain
 from rlhi.learn.launch import OPEN
-from rlhi.learn.pairs import lesson
+from rlhi.learn.lessons import lesson
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
 from rlhi.stages.training import RUNS, TRAINING, join

@@ -131,9 +131,9 @@ def test_baselines_learn_from_the_same_pairs_and_save_the_same_layout(
 
 def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:
     from rlhi.learn.launch import trl_row
-    from rlhi.learn.methods import rows_for
+    from rlhi.learn.rows import rows_for
 
-    rows = rows_for("kto", [trl_row(pair) for pair in made_pairs(6)])
+    rows = rows_for("kto", [trl_row(pair) for pair in made_pairs(6)], 4)
     assert [row["label"] for row in rows] == [True, False] * 6
     assert {json.dumps(row["completion"]) for row in rows} == {
         json.dumps(row[side]) for row in map(trl_row, made_pairs(6)) for side in ("chosen", "rejected")
