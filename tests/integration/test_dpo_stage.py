@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from rlhi import ledger, stages
-from rlhi.contracts import PreferencePair
+from rlhi.contracts import JudgedAnswer, PreferencePair
 from rlhi.errors import explain
 from rlhi.learn.launch import OPEN
 from rlhi.learn.lessons import lesson
@@ -37,6 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     space = make_space(root, tiny_policy)
     ledger.begin(root)
     write_table(space.path("data/pairs"), PreferencePair, made_pairs(), user=lambda row: row.user_id)
+    write_table(space.path("data/judged"), JudgedAnswer, [], user=lambda row: row.user_id)
     (root / "models/challenger").mkdir(parents=True)
     (root / "models/challenger" / "weights").write_text("the former challenger")
     return root

@@ -170,6 +170,10 @@ def test_a_cycle_learns_from_them_and_one_with_nothing_new_trains_nothing(cycled
     record = read_json(space.path("models/challenger") / TRAINING)
     assert record["method"] == "kto" and int(str(record["new_judged"])) > 0
     assert int(str(record["wanted"])) > 0 < int(str(record["unwanted"]))
+    shown = read_json(space.path("reports/cycle-0001.json"))["judged"]
+    assert isinstance(shown, list) and sum(count for _, count in shown) == len(
+        read_table(space.path("data/judged"), JudgedAnswer)
+    )
     before = digest(cycled, "models/challenger", "data/judged", "data/pairs")
     assert run_cycle(cycled) is None, "nothing new: no cycle begins"
     assert digest(cycled, "models/challenger", "data/judged", "data/pairs") == before
