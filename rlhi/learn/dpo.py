@@ -15,6 +15,7 @@ import shutil
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ from rlhi.learn.resume import drop_unfinished, last_checkpoint, marker, step_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
+
+    from rlhi.learn.rows import Contents
 
 TOLD = ("step", "loss", "rewards/accuracies", "rewards/margins", "rewards/chosen")
 
@@ -64,14 +67,14 @@ def _train(run: Resolved) -> None:
     if run.reference:
         check_reference(weights_hash(Path(run.base)), run.reference, f"the weights in {run.base}")
     checkpoint = last_checkpoint(run.checkpoints)
-    trainer, tokenizer, too_long = make_trainer(run, trl_arguments(run))
+    trainer, tokenizer, contents = make_trainer(run, trl_arguments(run))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         drop_unfinished(run.checkpoints)
     for callback in (guard(run, trainer), marker(trainer), _teller()):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    _save(run, trainer, tokenizer, too_long, step_of(checkpoint))
+    _save(run, trainer, tokenizer, contents, step_of(checkpoint))
 
 
 def _start_processes(run: Resolved) -> None:
@@ -115,7 +118,7 @@ def _teller() -> TrainerCallback:
 
 
 def _save(
-    run: Resolved, trainer: Trainer, tokenizer: PreTrainedTokenizerBase, too_long: list[int], resumed: int
+    run: Resolved, trainer: Trainer, tokenizer: PreTrainedTokenizerBase, contents: Contents, resumed: int
 ) -> None:
     output = Path(run.output)
     trained = output / "trained"
@@ -130,8 +133,8 @@ def _save(
         "master_weights": _master_weights(trainer),
         "trainer": type(trainer).__name__,
         "world_size": int(trainer.accelerator.num_processes),
-        "pairs": len(trainer.train_dataset) // (2 if run.dpo.method == "kto" else 1),
-        "too_long": too_long,
+        **asdict(contents),
+        "class_weights": [getattr(trainer, f"{side}_weight", 1.0) for side in ("desirable", "undesirable")],
         "resumed_from": resumed,
         "history": [
             {key: row[key] for key in TOLD if key in row} for row in trainer.state.log_history if "loss" in row

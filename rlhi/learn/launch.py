@@ -20,7 +20,10 @@ from typing import IO
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import PreferencePair, to_record
+from rlhi.learn.lessons import Row, weight
 from rlhi.learn.resolved import RESULT, Resolved, TrainingError, weights_hash
+from rlhi.learn.rows import LABEL
+from rlhi.learn.weights import WEIGHT
 
 OPEN = "open"
 """A file in a run's folder while its first node waits for, or trains with, the others."""
@@ -30,8 +33,9 @@ OPEN = "open"
 class Trained:
     """What a training run left: the model's folder, who trained it, and the loss of every step.
 
-    ``too_long`` are the places of the pairs that were left out; ``resumed_from`` is the step of the checkpoint that it
-    went on from, 0 for none.
+    It learned from ``pairs`` and ``judged`` answers, together ``wanted`` and ``unwanted`` ones, which KTO weighs by
+    ``class_weights``. ``too_long`` are the places of the rows that were left out; ``resumed_from`` is the step of the
+    checkpoint that it went on from, 0 for none.
     """
 
     model: Path
@@ -41,6 +45,10 @@ class Trained:
     trainer: str
     world_size: int
     pairs: int
+    judged: int
+    wanted: int
+    unwanted: int
+    class_weights: tuple[float, ...]
     too_long: tuple[int, ...]
     resumed_from: int
     history: tuple[dict[str, float], ...]
@@ -51,26 +59,30 @@ class Trained:
         return self.model.with_name("trained")
 
 
-def trl_row(pair: PreferencePair) -> dict[str, object]:
-    """TRL's conversational preference row: ``prompt``, ``chosen``, ``rejected`` as lists of messages."""
-    return {
-        "prompt": [to_record(message) for message in pair.prompt],
-        "chosen": [{"role": "assistant", "content": pair.chosen}],
-        "rejected": [{"role": "assistant", "content": pair.rejected}],
-    }
+def trl_row(row: Row) -> dict[str, object]:
+    """TRL's conversational row: ``prompt``, and ``chosen`` and ``rejected`` or ``completion``, as lists of messages."""
+    prompt = [to_record(message) for message in row.prompt]
+    if isinstance(row, PreferencePair):
+        return {"prompt": prompt, "chosen": _answer(row.chosen), "rejected": _answer(row.rejected)}
+    return {"prompt": prompt, "completion": _answer(row.response), LABEL: row.wanted}
 
 
-def provenance(pair: PreferencePair) -> dict[str, object]:
-    """Where a pair comes from; beside TRL's columns, which its trainers leave alone."""
+def _answer(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def provenance(row: Row) -> dict[str, object]:
+    """Where a row comes from; beside TRL's columns, which its trainers leave alone. A judged answer has no rewards."""
+    rewards = (row.reward_chosen, row.reward_rejected) if isinstance(row, PreferencePair) else (None, None)
     return {
-        "key": pair.key, "user_id": pair.user_id, "conversation_id": pair.conversation_id,
-        "turn_index": pair.turn_index, "source": pair.source, "persona_version": pair.persona_version,
-        "reward_chosen": pair.reward_chosen, "reward_rejected": pair.reward_rejected,
+        "key": row.key, "user_id": row.user_id, "conversation_id": row.conversation_id, "turn_index": row.turn_index,
+        "source": row.source, "persona_version": row.persona_version,
+        "reward_chosen": rewards[0], "reward_rejected": rewards[1],
     }  # fmt: skip
 
 
 def train(
-    pairs: Sequence[PreferencePair],
+    made: Sequence[Row],
     base: Path,
     output: Path,
     dpo: DpoConfig,
@@ -93,21 +105,19 @@ def train(
     output.mkdir(parents=True, exist_ok=True)
     with _alone(output) as held:
         rows = output / "pairs.jsonl"
-        rows.write_text(
-            "".join(json.dumps(trl_row(pair) | {"user_id": pair.user_id}, ensure_ascii=False) + "\n" for pair in pairs),
-            encoding="utf-8",
-        )
+        told = [trl_row(row) | {"user_id": row.user_id, WEIGHT: weight(row)} for row in made]
+        rows.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in told), encoding="utf-8")
         resolved = Resolved(
             base=str(base), pairs=str(rows), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
             reference=reference or weights_hash(base), start=str(start or ""),
         )  # fmt: skip
         config = output / "resolved.json"
         config.write_text(resolved.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        with (output / "metrics.jsonl").open("w", encoding="utf-8") as told:
+        with (output / "metrics.jsonl").open("w", encoding="utf-8") as metrics:
 
             def tell(line: str) -> None:
-                told.write(line)
-                told.flush()
+                metrics.write(line)
+                metrics.flush()
                 step = json.loads(line)
                 on_step(int(step["step"]), int(step["of"]), float(step["loss"]))
 
@@ -128,9 +138,8 @@ def finished(output: Path) -> Trained | None:
     if not file.is_file():
         return None
     result = json.loads(file.read_text(encoding="utf-8"))
-    return Trained(
-        model=output / "model", **{**result, "too_long": tuple(result["too_long"]), "history": tuple(result["history"])}
-    )
+    listed = {name: tuple(result[name]) for name in ("class_weights", "too_long", "history")}
+    return Trained(model=output / "model", **{**result, **listed})
 
 
 def join(config: Path, rank: int) -> None:

@@ -26,6 +26,8 @@ MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
 IGNORES = "chosen does not follow the feedback"
 FITS_NOT = "the feedback does not fit the answer"
+NOT_DRAWN = "of a user who was not drawn"
+OVER_SHARE = "over the user's share"
 
 
 @dataclass(slots=True)
@@ -121,10 +123,10 @@ class PairMaker:
         for user, rows in groupby(made, key=lambda pair: pair.user_id):
             listed = list(rows)
             if user not in kept:
-                self.dropped.reasons["of a user who was not drawn"] += len(listed)
+                self.dropped.reasons[NOT_DRAWN] += len(listed)
                 continue
             most = max(0, self.config.max_per_user - given[user])
-            self.dropped.reasons["over the user's share"] += max(0, len(listed) - most)
+            self.dropped.reasons[OVER_SHARE] += max(0, len(listed) - most)
             yield from listed[:most]
 
     def _from_choices(self) -> Iterator[PreferencePair]:
@@ -220,25 +222,3 @@ class PairMaker:
 
 def _unheeding(asked: Sequence[Demand], original: str, rewrite: str) -> str:
     return {"ignores": IGNORES, "fits not": FITS_NOT}.get(judge(asked, original, rewrite), "")
-
-
-def lesson(pair: PreferencePair) -> str:
-    """What a pair teaches, whichever text it teaches it with: its answer's place and source."""
-    return f"{pair.conversation_id}#{pair.turn_index}#{pair.source}"
-
-
-def training_set(
-    made: Iterable[PreferencePair], learned: frozenset[str], replay: float, most: int, seed: int
-) -> tuple[list[PreferencePair], list[PreferencePair]]:
-    """The pairs for a challenger: all that its champion has not learned from, and a share of those it has.
-
-    Returns:
-        (new pairs, replayed pairs); together at most ``most``, drawn by seed, new ones first.
-    """
-    ordered = sorted(made, key=lambda pair: content_key(seed, lesson(pair)))
-    old = [pair for pair in ordered if lesson(pair) in learned]
-    new = [pair for pair in ordered if lesson(pair) not in learned]
-    # Room is left for replay, or it would vanish when there is most to learn.
-    room = min(len(old), most - int(most / (1 + replay)))
-    new = new[: most - room]
-    return new, old[: min(int(replay * len(new)), most - len(new))]

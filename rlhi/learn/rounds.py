@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from rlhi.config import SamplingConfig
 from rlhi.contracts import FreshPair, PreferencePair, content_key
 from rlhi.learn.launch import Trained
-from rlhi.learn.pairs import Spread, lesson
+from rlhi.learn.lessons import Row, lesson
+from rlhi.learn.pairs import Spread
 from rlhi.learn.rewrite import Asked
 
 
@@ -38,21 +39,26 @@ class Fresh:
 class Round:
     """One training. ``start`` and ``weights`` are the SHA-256 of the models that it began with and came to.
 
-    ``fresh`` is None for the first round, which learns from the pairs of the stage before.
+    ``fresh`` is None for the first round, which learns from the rows of the stage before.
     """
 
     number: int
-    pairs: tuple[PreferencePair, ...]
+    rows: tuple[Row, ...]
     start: str
     weights: str
     trained: Trained
     fresh: Fresh | None = None
 
     @property
-    def learned(self) -> list[PreferencePair]:
-        """Its pairs without those that were left out for their length."""
+    def pairs(self) -> list[PreferencePair]:
+        """Its rows without judged answers."""
+        return [row for row in self.rows if isinstance(row, PreferencePair)]
+
+    @property
+    def learned(self) -> list[Row]:
+        """Its rows without those that were left out for their length."""
         left_out = set(self.trained.too_long)
-        return [pair for at, pair in enumerate(self.pairs) if at not in left_out]
+        return [row for at, row in enumerate(self.rows) if at not in left_out]
 
 
 def room(most: int, used: int, number: int, rounds: int) -> int:
@@ -80,7 +86,7 @@ def fresh_requests(
 
 def lessons(rounds: Iterable[Round]) -> set[str]:
     """What the rounds have taught."""
-    return {lesson(pair) for one in rounds for pair in one.learned}
+    return {lesson(row) for one in rounds for row in one.learned}
 
 
 def fresh_rows(rounds: Sequence[Round]) -> Iterator[FreshPair]:

@@ -1,14 +1,14 @@
-"""No user steers the model alone: a user's pairs weigh in the loss together as much as ``dpo.user_cap`` pairs at most.
+"""No user steers the model alone: a user's rows weigh in the loss together as much as ``dpo.user_cap`` pairs at most.
 
-TRL averages the losses of a batch. A row's log-probabilities are all that its loss has of the weights, so a row is
-weighed where these leave the model: their values stay, their gradient is scaled. The figures that are told are
-therefore the unweighted ones.
+A judged answer brings a weight of its own. TRL averages the losses of a batch (SFT: of its tokens). A row's
+log-probabilities are all that its loss has of the weights, so a row is weighed where these leave the model: their
+values stay, their gradient is scaled. The figures that are told are therefore the unweighted ones.
 """
 
 from __future__ import annotations
 
 import types
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,18 +22,21 @@ WEIGHT = "weight"
 Example = dict[str, object]
 
 
-def user_weights(users: Sequence[str], cap: float) -> list[float]:
-    """A weight for each row of these users: 1, or for a user of more than ``cap`` rows ``cap`` shared among them.
+def user_weights(users: Sequence[str], cap: float, own: Sequence[float] | None = None) -> list[float]:
+    """A weight for each row of these users: its ``own`` (1), less where a user's rows weigh more than ``cap`` together.
 
     >>> user_weights(["a", "a", "a", "a", "b"], 2)
     [0.5, 0.5, 0.5, 0.5, 1.0]
     """
-    counted = Counter(users)
-    return [min(1.0, cap / counted[user]) for user in users]
+    given = own or [1.0] * len(users)
+    together: dict[str, float] = defaultdict(float)
+    for user, weight in zip(users, given, strict=True):
+        together[user] += weight
+    return [weight * min(1.0, cap / together[user]) for user, weight in zip(users, given, strict=True)]
 
 
 class WeighedRows:
-    """Goes before TRL's DPO and KTO trainers: each row's loss counts as its column ``weight`` says."""
+    """Goes before TRL's trainers: each row's loss counts as its column ``weight`` says."""
 
     _weights: Tensor | None = None
     _weighing = False
@@ -43,7 +46,7 @@ class WeighedRows:
         if WEIGHT not in self._signature_columns:  # type: ignore[has-type]
             self._signature_columns = [*self._signature_columns, WEIGHT]  # type: ignore[has-type]
 
-    def _compute_loss(self, model: object, inputs: dict[str, Tensor], return_outputs: bool) -> Tensor:
+    def compute_loss(self, model: object, inputs: dict[str, Tensor], *args: object, **kwargs: object) -> Tensor:
         if not self._weighing:
             self._weighing = True
             # A forward pass on packed rows has to be in place first: its answers are rows again when it returns.
@@ -52,7 +55,7 @@ class WeighedRows:
         rest = {name: value for name, value in inputs.items() if name != WEIGHT}
         self._weights = inputs.get(WEIGHT)
         try:
-            loss: Tensor = super()._compute_loss(model, rest, return_outputs)  # type: ignore[misc]
+            loss: Tensor = super().compute_loss(model, rest, *args, **kwargs)  # type: ignore[misc]
         finally:
             self._weights = None
         return loss

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
-from rlhi.contracts import Candidate, PreferencePair, Rewrite, Sample
+from rlhi.contracts import Candidate, JudgedAnswer, PreferencePair, Rewrite, Sample
 from rlhi.learn import candidates as ubr
 from rlhi.learn import rewrite as ugr
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
-from rlhi.stages.learned_from import complaints, pair_maker, read_log, requests
+from rlhi.stages.learned_from import complaints, judged_maker, pair_maker, read_log, requests
 from rlhi.stages.rewarding import reward, scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import dpo
@@ -52,17 +52,25 @@ def candidates(space: Workspace, params: Params) -> Outcome:
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:
-    """Turn rewrites and candidates into preference pairs, filtered by the reward model."""
+    """Turn rewrites and candidates into preference pairs, filtered by the reward model; and what users judged singly.
+
+    Judged answers tell the persona that pairs tell, all that is known of the user: what its claims ask for is what is
+    to be learned, and most complaints are the first word of it (docs/training.md, "Judged answers").
+    """
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    head = scorer(space, params)
-    maker = pair_maker(read_log(space), params, head)
+    log, head = read_log(space), scorer(space, params)
+    maker = pair_maker(log, params, head)
     made = list(maker.pairs(rows, sampled))
     # A head that too few comparisons trained finds all alike by design: no pairs, and the gate says so.
     if not head.is_neutral:
         maker.spread.check()
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
+    single = judged_maker(log, params)
+    judged = list(single.answers(log.labels, made))
+    write_table(space.path("data/judged"), JudgedAnswer, judged, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)
+    sides = Counter(f"judged by {row.source}, {'wanted' if row.wanted else 'unwanted'}" for row in judged)
     counts: dict[str, int | float | str] = {
         **sources, "mean deviation of a request's rewards": maker.spread.deviation,
         "mean best to worst": maker.spread.best_to_worst,
@@ -70,8 +78,12 @@ def pairs(space: Workspace, params: Params) -> Outcome:
         "wishes that no candidate met": maker.wanted.never.total(),
         **{f"never met: {claim}": count for claim, count in maker.wanted.never.most_common(5) if count},
         **{f"dropped: {reason}": count for reason, count in sorted(maker.dropped.reasons.items()) if count},
+        **dict(sorted(sides.items())),
+        **{f"judged, dropped: {reason}": count for reason, count in sorted(single.dropped.reasons.items()) if count},
     }  # fmt: skip
-    return Outcome(len(made), 0, counts, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
+    note = f"{len(made)} pairs from {len({pair.user_id for pair in made})} users"
+    note += f", {len(judged)} judged answers from {len({row.user_id for row in judged})}"
+    return Outcome(len(made) + len(judged), 0, counts, note)
 
 
 def _sampled(

@@ -8,6 +8,7 @@ from rlhi.config import Params
 from rlhi.contracts import Conversation, FeedbackTurn, Persona
 from rlhi.learn import candidates as ubr
 from rlhi.learn import rewrite as ugr
+from rlhi.learn.judged import JudgedMaker
 from rlhi.learn.pairs import PairMaker
 from rlhi.learn.rewrite import Asked
 from rlhi.models.base import Scorer
@@ -47,6 +48,14 @@ def requests(log: Log, params: Params) -> list[Asked]:
 
 def pair_maker(log: Log, params: Params, scorer: Scorer) -> PairMaker:
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
-    ours = {name: talk for name, talk in log.talks.items() if not params.split.holds_out(talk.user_id)}
     judged_by = told(log.personas.values(), params.pairs.persona, params.split.holds_out)
-    return PairMaker(ours, log.personas, judged_by, scorer, params.pairs, seed=params.seed)
+    return PairMaker(_learned_from(log, params), log.personas, judged_by, scorer, params.pairs, seed=params.seed)
+
+
+def judged_maker(log: Log, params: Params) -> JudgedMaker:
+    """Makes judged answers of these users' turns."""
+    return JudgedMaker(_learned_from(log, params), log.personas, params.pairs, seed=params.seed)
+
+
+def _learned_from(log: Log, params: Params) -> dict[str, Conversation]:
+    return {name: talk for name, talk in log.talks.items() if not params.split.holds_out(talk.user_id)}

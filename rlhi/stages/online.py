@@ -7,6 +7,7 @@ answers from ``data/samples/dpo``.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,11 @@ from pathlib import Path
 
 from rlhi import ledger
 from rlhi.config import Params
-from rlhi.contracts import PreferencePair, Sample, content_key
+from rlhi.contracts import Sample, content_key
 from rlhi.learn import launch
 from rlhi.learn.candidates import candidates
 from rlhi.learn.launch import Trained
-from rlhi.learn.pairs import training_set
+from rlhi.learn.lessons import Row, size, training_set
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.rounds import Fresh, Round, fresh_requests, room
@@ -57,7 +58,7 @@ class Run:
         return sum(len(one.trained.too_long) for one in self.rounds)
 
 
-def train(space: Workspace, params: Params, champion: Champion, first: Sequence[PreferencePair]) -> Run:
+def train(space: Workspace, params: Params, champion: Champion, first: Sequence[Row]) -> Run:
     """Train on ``first``, then on fresh pairs for ``dpo.rounds`` in all, each round from where the one before ended.
 
     Raises:
@@ -70,21 +71,21 @@ def train(space: Workspace, params: Params, champion: Champion, first: Sequence[
         before, fresh = (rounds[-1], _answers(space, params, rounds)) if rounds else (None, None)
         if isinstance(fresh, str):
             return Run(tuple(rounds), tuple(folders), fresh)
-        pairs = fresh.pairs if fresh else tuple(first)
+        rows = fresh.pairs if fresh else tuple(first)
         start = before.weights if before else champion.weights
         config = params.dpo.model_dump(mode="json")
-        key = content_key([pair.key for pair in pairs], champion.version, start, config, params.seed)
+        key = content_key([row.key for row in rows], champion.version, start, config, params.seed)
         folders.append(space.path(f"{RUNS}/{key}"))
         trained = launch.finished(folders[-1])
         if trained is None:
             _keep_only(folders)
-            trained = _train(params, champion, pairs, folders[-1], number, before)
-        rounds.append(Round(number, pairs, start, weights_hash(trained.model), trained, fresh))
+            trained = _train(params, champion, rows, folders[-1], number, before)
+        rounds.append(Round(number, rows, start, weights_hash(trained.model), trained, fresh))
     return Run(tuple(rounds), tuple(folders), "")
 
 
 def _train(
-    params: Params, champion: Champion, pairs: Sequence[PreferencePair], work: Path, number: int, before: Round | None
+    params: Params, champion: Champion, rows: Sequence[Row], work: Path, number: int, before: Round | None
 ) -> Trained:
     several = f", round {number} of {params.dpo.rounds}" if params.dpo.rounds > 1 else ""
     with progress(f"training ({params.dpo.method.upper()}){several}, percent", 100) as advance:
@@ -97,7 +98,7 @@ def _train(
 
         try:
             return launch.train(
-                pairs, champion.folder, work, params.dpo, _deepspeed(params.dpo.deepspeed), params.seed, on_step,
+                rows, champion.folder, work, params.dpo, _deepspeed(params.dpo.deepspeed), params.seed, on_step,
                 champion.weights, before.trained.unmerged if before else None,
             )  # fmt: skip
         except TrainingError as error:
@@ -116,8 +117,8 @@ def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh
     maker = pair_maker(log, params, head)
     made = list(maker.on_policy(rows, Counter(pair.user_id for one in rounds for pair in one.pairs)))
     maker.spread.check()
-    used = sum(len(one.pairs) for one in rounds)
-    most = room(params.dpo.max_pairs, used, before.number + 1, params.dpo.rounds)
+    used = sum(size(one.rows) for one in rounds)
+    most = room(params.dpo.max_pairs, math.ceil(used), before.number + 1, params.dpo.rounds)
     drawn, _ = training_set(made, frozenset(), 0.0, most, params.seed)
     if len(drawn) < params.dpo.min_fresh_pairs:
         return f"{ended}: {len(drawn)} fresh pairs, dpo.min_fresh_pairs is {params.dpo.min_fresh_pairs}"

@@ -1,22 +1,23 @@
-"""The stage ``dpo``: which pairs train, from which champion, in which folder; and the folder of the challenger."""
+"""The stage ``dpo``: which rows train, from which champion, in which folder; and the folder of the challenger."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rlhi import ledger
 from rlhi.config import DpoConfig, Method, Params
-from rlhi.contracts import FreshPair, PreferencePair, content_key
+from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn import launch
 from rlhi.learn.card import Provenance, model_card
-from rlhi.learn.methods import rows_for
-from rlhi.learn.pairs import training_set
+from rlhi.learn.lessons import Row, size, training_set, weight
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.rounds import fresh_rows, history, lessons, room, told
+from rlhi.learn.rows import answers_in_batch, rows_for
+from rlhi.learn.weights import WEIGHT
 from rlhi.stages import Outcome, StageError, online
 from rlhi.stages.online import RUNS, Champion
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
@@ -30,32 +31,40 @@ _POLL_SECONDS = 1.0
 
 
 def dpo(space: Workspace, params: Params) -> Outcome:
-    """Train a challenger from the champion, in a process of its own; none when there are too few new pairs."""
+    """Train a challenger from the champion, in a process of its own; none when there is too little that is new."""
     version = ledger.pinned(space.root).champion
     folder = ledger.policy_path(space.root, version)
     before = read_json(folder / TRAINING)
     learned = before.get("lessons")
     known = frozenset(map(str, learned)) if isinstance(learned, list) else frozenset()
-    made = read_table(space.path("data/pairs"), PreferencePair)
     config = params.dpo
-    new, _ = training_set(made, known, params.pairs.replay, config.max_pairs, params.seed)
-    if len(new) < config.min_new_pairs:
-        note = f"no challenger: {len(new)} new pairs, dpo.min_new_pairs is {config.min_new_pairs}"
+    made = _made(space, config.method, config.unpaired)
+
+    def chosen(most: int) -> tuple[list[Row], list[Row]]:
+        return training_set(made, known, params.pairs.replay, most, params.seed)
+
+    new, _ = chosen(config.max_pairs)
+    if size(new) < config.min_new_pairs:
+        counts = _counts(made, new, [])
+        found = f"{_pairs(new)} new pairs"
+        if judged := counts.get("new judged"):
+            found += f" and {judged} new judged answers, worth {size(new):g} pairs together"
+        note = f"no challenger: {found}, dpo.min_new_pairs is {config.min_new_pairs}"
         _write_fresh(space, ())
         _replace_folder(space.path(CHALLENGER), lambda target: write_json(target / TRAINING, {"skipped": note}))
-        return Outcome(0, 0, {"new pairs": len(new)}, note)
-    new, replayed = training_set(
-        made, known, params.pairs.replay, room(config.max_pairs, 0, 1, config.rounds), params.seed
-    )
+        return Outcome(0, 0, counts, note)
+    new, replayed = chosen(room(config.max_pairs, 0, 1, config.rounds))
+    counts = _counts(made, new, replayed)
     # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
     champion = Champion(version, folder, str(before.get("weights") or weights_hash(folder)))
     run = online.train(space, params, champion, [*new, *replayed])
     trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
-    record = {"lessons": sorted(known | lessons(run.rounds)), "new_pairs": len(new), "replayed_pairs": len(replayed)}
+    record: dict[str, object] = {"lessons": sorted(known | lessons(run.rounds))}
+    record |= {name.replace(" ", "_"): count for name, count in counts.items()}
     record |= _record(run, champion, config)
-    pairs_version = content_key(sorted(pair.key for pair in made))
     origin = Provenance(
-        version, champion.weights, pairs_version, len(new), len(replayed), len(fresh), len(run.rounds)
+        version, champion.weights, content_key(sorted(row.key for row in made)), _pairs(new), _pairs(replayed),
+        len(fresh), len(run.rounds), len(new) - _pairs(new), len(replayed) - _pairs(replayed),
     )  # fmt: skip
     card = model_card(origin, config)
 
@@ -68,7 +77,25 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     _replace_folder(space.path(CHALLENGER), fill)
     for work in run.folders:
         shutil.rmtree(work, ignore_errors=True)
-    return _outcome(run, version, len(new), len(replayed))
+    return _outcome(run, version, counts)
+
+
+def _made(space: Workspace, method: Method, unpaired: bool) -> list[Row]:
+    """What the method learns from; answers that users judged singly are for KTO alone."""
+    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    judged = read_table(space.path("data/judged"), JudgedAnswer) if method == "kto" and unpaired else []
+    return [*pairs, *judged]
+
+
+def _pairs(rows: Sequence[Row]) -> int:
+    return sum(isinstance(row, PreferencePair) for row in rows)
+
+
+def _counts(made: Sequence[Row], new: Sequence[Row], replayed: Sequence[Row]) -> dict[str, int | float | str]:
+    counts: dict[str, int | float | str] = {"new pairs": _pairs(new), "replayed pairs": _pairs(replayed)}
+    if _pairs(made) < len(made):
+        counts |= {"new judged": len(new) - _pairs(new), "replayed judged": len(replayed) - _pairs(replayed)}
+    return counts
 
 
 def _write_fresh(space: Workspace, rows: Iterable[FreshPair]) -> None:
@@ -80,6 +107,8 @@ def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str,
     trained = run.rounds[-1].trained
     record: dict[str, object] = {
         "champion": champion.version, "too_long": run.too_long, "method": config.method, "engine": trained.engine,
+        "wanted": sum(one.trained.wanted for one in run.rounds),
+        "unwanted": sum(one.trained.unwanted for one in run.rounds), "class_weights": list(trained.class_weights),
         "zero_stage": trained.zero_stage, "trainer": trained.trainer, "world_size": trained.world_size,
         "reference": champion.weights, "weights": run.rounds[-1].weights, "history": history(run.rounds),
     }  # fmt: skip
@@ -89,10 +118,11 @@ def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str,
     return record
 
 
-def _outcome(run: online.Run, version: str, new: int, replayed: int) -> Outcome:
+def _outcome(run: online.Run, version: str, counts: dict[str, int | float | str]) -> Outcome:
     trained, steps = run.rounds[-1].trained, history(run.rounds)
-    counts: dict[str, int | float | str] = {
-        "new pairs": new, "replayed pairs": replayed, "too long": run.too_long,
+    wanted, unwanted = (sum(getattr(one.trained, side) for one in run.rounds) for side in ("wanted", "unwanted"))
+    counts = counts | {
+        "too long": run.too_long, "wanted answers": wanted, "unwanted answers": unwanted,
         "first loss": steps[0]["loss"], "last loss": steps[-1]["loss"], "engine": trained.engine,
         "processes": trained.world_size, "resumed from step": trained.resumed_from,
     }  # fmt: skip
@@ -106,25 +136,31 @@ def _outcome(run: online.Run, version: str, new: int, replayed: int) -> Outcome:
                 f"round {one.number}: mean best to worst": one.fresh.spread.best_to_worst,
                 **{f"round {one.number}: dropped: {reason}": count for reason, count in one.fresh.dropped},
             }
-    pairs = sum(one.trained.pairs for one in run.rounds)
+    what = f"{sum(one.trained.pairs for one in run.rounds)} pairs"
+    if judged := sum(one.trained.judged for one in run.rounds):
+        what += f" and {judged} judged answers ({wanted} wanted, {unwanted} unwanted in all)"
     rounds = f" in {len(run.rounds)} rounds" if len(run.rounds) > 1 else ""
     ended = f"; {run.ended}" if run.ended else ""
-    return Outcome(1, 0, counts, f"challenger trained on {pairs} pairs from policy@{version}{rounds}{ended}")
+    return Outcome(1, 0, counts, f"challenger trained on {what} from policy@{version}{rounds}{ended}")
 
 
 def exported(space: Workspace, method: Method) -> Iterator[str]:
-    """The workspace's pairs as JSON lines of TRL's rows for ``method``, in the order of their keys.
+    """What ``method`` learns from as JSON lines of TRL's rows: by key, or for KTO in the order that its batches want.
 
     Pairs of the last challenger's own answers (``on_policy``) are among them.
 
     Raises:
         StageError: there are no pairs yet.
     """
-    _ = space.params  # says so where this is no workspace
+    dpo = space.params.dpo  # says so where this is no workspace
     if not space.path("data/pairs").is_dir():
         raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
-    made = sorted(all_pairs(space), key=lambda pair: pair.key)
-    for row in rows_for(method, [launch.trl_row(pair) | launch.provenance(pair) for pair in made]):
+    fresh = (row.pair for row in read_table(space.path(FRESH), FreshPair))
+    made = sorted([*_made(space, method, dpo.unpaired), *fresh], key=lambda row: row.key)
+    told = [launch.trl_row(row) | launch.provenance(row) for row in made]
+    if method == "kto":
+        told = [one | {WEIGHT: weight(row)} for one, row in zip(told, made, strict=True)]
+    for row in rows_for(method, told, answers_in_batch(dpo)):
         yield json.dumps(row, ensure_ascii=False)
 
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from rlhi import ledger, stages
-from rlhi.contracts import PreferencePair
+from rlhi.contracts import JudgedAnswer, PreferencePair
 from rlhi.errors import explain
 from rlhi.learn.launch import OPEN
-from rlhi.learn.pairs import lesson
+from rlhi.learn.lessons import lesson
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
 from rlhi.stages.training import RUNS, TRAINING, join
@@ -37,6 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     space = make_space(root, tiny_policy)
     ledger.begin(root)
     write_table(space.path("data/pairs"), PreferencePair, made_pairs(), user=lambda row: row.user_id)
+    write_table(space.path("data/judged"), JudgedAnswer, [], user=lambda row: row.user_id)
     for name in ("data/conversations", "data/feedback", "data/personas", "models/reward", "models/challenger"):
         space.path(name).mkdir(parents=True)
     (root / "models/challenger" / "weights").write_text("the former challenger")

@@ -17,7 +17,8 @@ from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
 from rlhi.learn.filters import speaks, speaks_of_feedback, unfit
-from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, Dropped, PairMaker, Spread, lesson, training_set
+from rlhi.learn.lessons import lesson, training_set
+from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, Dropped, PairMaker, Spread
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
