@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlhi.learn.compiling import free_dead_locks
 from rlhi.learn.guards import check_reference, guard
 from rlhi.learn.methods import make_trainer, trl_arguments
 from rlhi.learn.resolved import RESULT, Resolved, TrainingError, TrainingStopped, weights_hash
@@ -87,7 +88,9 @@ def _start_processes(run: Resolved) -> None:
 
     if run.deepspeed is not None and not torch.cuda.is_available():
         import deepspeed
+        from torch.utils.cpp_extension import get_default_build_root
 
+        free_dead_locks(Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root()))
         # Before from_pretrained: ZeRO-3 over two processes fails to load otherwise.
         deepspeed.init_distributed(dist_backend="gloo")
 
