@@ -20,7 +20,7 @@ from rlhi import ledger, stages
 from rlhi.config import DpoConfig
 from rlhi.contracts import FreshPair, Sample
 from rlhi.learn.launch import Trained, train
-from rlhi.learn.pairs import lesson
+from rlhi.learn.lessons import lesson
 from rlhi.learn.resolved import RESULT, TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
 from rlhi.learn.reward import RewardHead
