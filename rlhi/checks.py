@@ -26,6 +26,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]*]*\s+|\n+")
 # A title's dot ends no sentence; that of the others does before a capital letter.
 _ABBREVIATION = re.compile(r"\b((?i:mr|mrs|dr)\.|(?i:e\.g|i\.e|etc|vs|approx)\.(?=\s+[^\sA-Z]))")
 _BOLD = re.compile(r"\*\*[^\s*](?:[^*\n]*[^\s*])?\*\*")
+_VALUE = re.compile(r"(?<![\w.,])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 _COMMA = re.compile("[,،，、]")
 _EXAMPLE = re.compile(
     r"\b(?:for example|for instance|such as|an example|par exemple|por ejemplo|zum beispiel)\b|\be\.g\.|\bz\. ?B\.",
@@ -80,6 +81,12 @@ def _summary_first(text: str, _: str) -> bool:
     return short or _SUMMARY.match(text) is not None
 
 
+def _last_number(text: str) -> str:
+    """The last number of a text without its thousands' commas: what a calculation comes to."""
+    found: list[str] = _VALUE.findall(text)
+    return found[-1].replace(",", "") if found else ""
+
+
 def _longest(parts: Sequence[str]) -> int:
     return max((len(words(part)) for part in parts), default=0)
 
@@ -117,6 +124,7 @@ KINDS: dict[str, Kind] = {
     "has_example": Kind(lambda text, _: bool(_EXAMPLE.search(text)), "an example that is called one"),
     "ends_with_question": Kind(lambda text, _: text.rstrip(" \t\r\n\"'*_)").endswith("?"), "a question at the end"),
     "bold_keywords": Kind(lambda text, _: bool(_BOLD.search(text)), "key words in **bold**"),
+    "number": Kind(lambda text, n: _last_number(text) == n, "the number {argument} as its result", "count"),
     "contains": Kind(lambda text, part: part.casefold() in text.casefold(), "the text {argument!r}", "text"),
     "language": Kind(lambda text, code: language_of(text) == code, "written in {argument}", "language"),
 }

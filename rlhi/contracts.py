@@ -1,7 +1,5 @@
-"""Every row that stages exchange, as frozen dataclasses; :mod:`rlhi.codec` derives their pyarrow schemas.
-
-``key`` fields hold the hash of a row's inputs and of the configuration that made it: a stage that finds the key on
-disk does not make the row again (docs/architecture.md, "Incremental").
+"""Every row that stages exchange, as frozen dataclasses; :mod:`rlhi.codec` derives their pyarrow schemas. A ``key`` is
+the hash of a row's inputs and of the configuration that made it (docs/architecture.md, "Incremental").
 """
 
 from __future__ import annotations
@@ -13,26 +11,23 @@ from rlhi.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_r
 
 __all__ = [
     "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
-    "EvalResult", "FeedbackLabel", "FeedbackTurn", "GateDecision", "Interval", "Measurement", "Message",
-    "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite", "Role", "Sample", "Signal", "SignalKind",
-    "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record", "schema_of", "to_record",
+    "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer",
+    "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite",
+    "Role", "Sample", "Signal", "SignalKind", "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record",
+    "schema_of", "to_record",
 ]  # fmt: skip
 
 Role = Literal["system", "user", "assistant"]
 UserKind = Literal["real", "real_root_only", "conversation_only"]
 FeedbackLabel = Literal[
-    "reattempt_with_feedback",
-    "reattempt_without_feedback",
-    "positive_feedback",
-    "continuation",
-    "new_request",
-    "other",
-]
+    "reattempt_with_feedback", "reattempt_without_feedback", "positive_feedback", "continuation", "new_request", "other"
+]  # fmt: skip
 FEEDBACK_LABELS: tuple[FeedbackLabel, ...] = get_args(FeedbackLabel)
 REATTEMPTS: tuple[FeedbackLabel, ...] = FEEDBACK_LABELS[:2]
 Unsafe = Literal["", "jailbreak", "abuse"]
 SignalKind = Literal["thumbs", "stars", "choice", "edit"]
-PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice"]
+PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice", "on_policy"]
+JudgedSource = Literal["thumbs", "stars", "positive_feedback", "complaint", "continuation"]
 Verdict = Literal["promote", "refuse"]
 
 
@@ -48,12 +43,10 @@ class Message:
 class Signal:
     """Feedback that a user gave on an answer outside of the conversation's words; ``value`` in [-1, 1], 1 is praise.
 
-    - ``thumbs``: 1 up, -1 down.
-    - ``stars``: from -1, the lowest mark of the log's scale, to 1, its highest.
+    - ``thumbs``: 1 up, -1 down; ``stars``: from -1, the lowest mark of the log's scale, to 1, its highest. ``text`` is
+      the comment that came with either, if any.
     - ``choice``: 1 when this answer was preferred to ``text``, -1 when ``text`` was preferred to it, 0 for a tie.
     - ``edit``: ``text`` is the answer as the user changed it, ``value`` -1.
-
-    ``text`` of a thumb or of stars is the comment that came with it, if any.
     """
 
     kind: SignalKind
@@ -76,11 +69,10 @@ class Turn:
 class Conversation:
     """A logged conversation; the last growth of it that was seen.
 
-    ``user_id_kind`` is ``real`` when the same id means the same person elsewhere. Anything else gives the
-    conversation an anonymous user of its own: the persona is off and it is never merged with another.
-    ``batch`` is the hash of the log that brought it. ``changes`` tells what cleaning changed in its text
-    (``email x2``). ``set_aside`` says why nothing is learned from it: ``template``, or ``duplicate of`` a row's name;
-    empty for the others.
+    ``user_id_kind`` is ``real`` when the same id means the same person elsewhere. Anything else gives the conversation
+    an anonymous user of its own: the persona is off and it is never merged with another. ``batch`` is the hash of the
+    log that brought it. ``changes`` tells what cleaning changed in its text (``email x2``). ``set_aside`` says why
+    nothing is learned from it: ``template``, or ``duplicate of`` a row's name; empty for the others.
     """
 
     conversation_id: str
@@ -107,10 +99,9 @@ class Conversation:
 class FeedbackTurn:
     """What the follow-up at ``turns[turn_index]`` says of the answer before it.
 
-    Of a re-attempt with feedback, ``instruction`` is what is to be changed, in short and in the user's words, empty
-    where it is not told; ``about_refusal`` says that the complaint is that the assistant would not answer. ``unsafe``
-    sets jailbreaks and abuse apart. ``weight`` is 1 for what is said outright, less for a user who builds on the
-    answer, 0 for what says nothing of it.
+    Of a re-attempt with feedback, ``instruction`` is what is to be changed, in the user's words where they are told;
+    ``about_refusal``: the complaint is that the assistant would not answer. ``unsafe`` sets jailbreaks and abuse apart.
+    ``weight`` is 1 for what is said outright, less for who builds on the answer, 0 for what says nothing of it.
     """
 
     key: str
@@ -127,10 +118,7 @@ class FeedbackTurn:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One thing a persona says of its user, with the turns (``conversation_id#turn``) it rests on.
-
-    ``first_seen`` and ``last_seen`` are the times of the first and the last of these turns, where the log tells them.
-    """
+    """One thing a persona says of its user, with the turns (``conversation_id#turn``) it rests on, and their times."""
 
     kind: Literal["topic", "expertise", "style", "format", "language", "constraint"]
     text: str
@@ -144,8 +132,7 @@ class Claim:
 class Persona:
     """A natural-language summary of a user's history (paper, section 3). ``version`` names its text.
 
-    ``origin`` is ``prior`` where nothing is known of the user and the text says what most users are like, ``edited``
-    where a person changed what was inferred.
+    ``origin`` is ``prior`` where the text only says what most users are like, ``edited`` where a person changed it.
     """
 
     key: str
@@ -159,10 +146,7 @@ class Persona:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A better answer in place of ``turns[turn_index]``, guided by the user's own follow-up (paper, UGR).
-
-    ``source`` tells a rewrite of ours from the revision that the assistant gave next in the log.
-    """
+    """A better answer in place of ``turns[turn_index]``: guided by the user's follow-up (paper, UGR), or given next."""
 
     key: str
     conversation_id: str
@@ -190,10 +174,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A cached reply of a model: ``request`` is the hash of what was asked, ``cycle`` the one that asked.
-
-    Sampled text is versioned as data: a rebuilt table reads it from here and comes out byte for byte equal.
-    """
+    """A cached reply, versioned as data: ``request`` is the hash of what was asked, ``cycle`` the one that asked."""
 
     request: str
     texts: tuple[str, ...]
@@ -204,10 +185,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """TRL's conversational row (``prompt``, ``chosen``, ``rejected``) with its provenance.
+    """TRL's conversational row with its provenance; rewards are the reward model's, their difference is the margin.
 
     ``prompt`` ends with the user's request and begins with the persona's system message where there is one.
-    ``reward_chosen`` and ``reward_rejected`` are the reward model's; their difference is the margin.
     """
 
     key: str
@@ -227,6 +207,32 @@ class PreferencePair:
     def margin(self) -> float:
         """How much better the reward model finds the chosen answer."""
         return self.reward_chosen - self.reward_rejected
+
+
+@dataclass(frozen=True, slots=True)
+class FreshPair:
+    """A pair that ``round`` of a training learned from; ``sampler``: SHA-256 of the weights that gave its answers."""
+
+    round: int
+    sampler: str
+    pair: PreferencePair
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAnswer:
+    """One answer that its user found good or not, by itself; ``weight`` is 1 for what was said outright, less else."""
+
+    key: str
+    prompt: tuple[Message, ...]
+    response: str
+    wanted: bool
+    weight: float
+    user_id: str
+    conversation_id: str
+    turn_index: int
+    source: JudgedSource
+    persona: str
+    persona_version: str
 
 
 @dataclass(frozen=True, slots=True)

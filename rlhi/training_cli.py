@@ -25,7 +25,9 @@ def export_pairs(
     out: Annotated[Path | None, typer.Argument(help="A jsonl file; standard output without one.")] = None,
     method: Annotated[Method, typer.Option(help="TRL's rows for `DPOTrainer`, `SFTTrainer` or `KTOTrainer`.")] = "dpo",
 ) -> None:
-    """Write the preference pairs as TRL's conversational rows, with columns that tell where each comes from."""
+    """Write the preference pairs as TRL's conversational rows, with columns that tell where each comes from. For KTO
+    also what users judged singly.
+    """
     from rlhi.stages.training import exported
     from rlhi.store import Workspace, write_atomic
 
@@ -46,4 +48,5 @@ def join(
     from rlhi.stages.training import join as take_part
     from rlhi.store import Workspace
 
-    print(f"trained as node {rank}: {take_part(Workspace(context.obj.resolve()), rank, patience)}")
+    folders = take_part(Workspace(context.obj.resolve()), rank, patience)
+    print(f"trained as node {rank}: {', '.join(map(str, folders))}")

@@ -9,7 +9,7 @@ user who writes "ignore your instructions" is quoted like any other.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,7 +18,7 @@ from rlhi.collect.persona_evidence import SAME_CONVERSATION, Found, claim_of
 from rlhi.collect.persona_history import History, Said, said
 from rlhi.collect.rules import Kind
 from rlhi.config import ClaimGroup, PersonasConfig
-from rlhi.contracts import Message, Sample, content_key
+from rlhi.contracts import Message, content_key
 from rlhi.models.base import StructuredModel
 
 TURN_CHARACTERS = 600  # of one turn
@@ -58,30 +58,18 @@ class PersonaReply(BaseModel):
 
 
 _SCHEMA = PersonaReply.model_json_schema()
-Remembered = Callable[[str], str | None]
-Keep = Callable[[list[Sample]], None]
 
 
 class LlmBuilder:
     """``PersonaBuilder`` over a model that replies in a given shape. ``counts`` tells what was asked and refused.
 
     Args:
+        model: should remember its replies, so that a rebuilt persona is equal.
         fallback: reads the users whose replies never fitted.
-        remembered, keep: replies by request; a request that has one is not asked again, so a rebuilt persona is equal.
-        cycle: what kept replies are marked with.
     """
 
-    def __init__(
-        self,
-        model: StructuredModel,
-        config: PersonasConfig,
-        fallback: PersonaBuilder,
-        remembered: Remembered,
-        keep: Keep,
-        cycle: int = 0,
-    ) -> None:
+    def __init__(self, model: StructuredModel, config: PersonasConfig, fallback: PersonaBuilder) -> None:
         self._model, self._config, self._fallback = model, config, fallback
-        self._remembered, self._keep, self._cycle = remembered, keep, cycle
         self._dropped = self._by_rules = 0
 
     @property
@@ -106,8 +94,10 @@ class LlmBuilder:
         Raises:
             ModelError: the endpoint does not answer.
         """
-        replies = self._replies([history for history in histories if self._shown(history)])
-        return [self._built(history, replies.get(history.user_id)) for history in histories]
+        asked = [history for history in histories if self._shown(history)]
+        replies = self._model.structured([self._messages(history) for history in asked], PersonaReply) if asked else []
+        by_user = dict(zip((history.user_id for history in asked), replies, strict=True))
+        return [self._built(history, by_user.get(history.user_id)) for history in histories]
 
     def _built(self, history: History, reply: PersonaReply | None) -> Built:
         shown = self._shown(history)
@@ -115,25 +105,6 @@ class LlmBuilder:
             self._by_rules += 1
             return self._fallback.build([history])[0]
         return Built(self.basis(history), self._found(reply.claims if reply else [], shown))
-
-    def _replies(self, histories: Sequence[History]) -> dict[str, PersonaReply]:
-        """Replies by user: those that are remembered, and of the others what fits the shape."""
-        found: dict[str, PersonaReply] = {}
-        fresh = []
-        for history in histories:
-            kept = self._remembered(self._request(history))
-            if kept is None:
-                fresh.append(history)
-            else:
-                found[history.user_id] = PersonaReply.model_validate_json(kept)
-        replies = self._model.structured([self._messages(history) for history in fresh], PersonaReply) if fresh else []
-        told = [(history, reply) for history, reply in zip(fresh, replies, strict=True) if reply is not None]
-        if told:
-            self._keep([
-                Sample(self._request(history), (reply.model_dump_json(),), self._model.name, 0, self._cycle)
-                for history, reply in told
-            ])  # fmt: skip
-        return found | {history.user_id: reply for history, reply in told}
 
     def _found(self, claims: Sequence[ClaimReply], shown: Sequence[Said]) -> tuple[Found, ...]:
         found = []

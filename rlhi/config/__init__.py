@@ -86,7 +86,7 @@ def load_params(path: Path) -> Params:
         return Params.model_validate(loaded or {})
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        name = ".".join(str(part) for part in first["loc"] if part != "[key]")
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{path}: unknown parameter {name!r}; remove it or correct its spelling") from None
         if first["type"] == "model_type":

@@ -43,14 +43,18 @@ class GuardConfig(Section):
     required: bool = False
 
 
+Suite = Literal["satisfaction", "preference", "instructions", "fluency", "choices"]
+"""What is measured (rlhi/evaluate/suites.py). A misspelt guard would guard nothing."""
+
+
 class GateConfig(Section):
     """What a promotion needs. ``drift: refuse`` lets drift alone refuse, ``report`` only records it."""
 
-    gains: dict[str, GainConfig] = {
+    gains: dict[Suite, GainConfig] = {
         "satisfaction": GainConfig(),
         "preference": GainConfig(required=True),
     }
-    guards: dict[str, GuardConfig] = {
+    guards: dict[Suite, GuardConfig] = {
         "instructions": GuardConfig(max_drop=0.1, required=True),
         "fluency": GuardConfig(max_drop=0.05, required=True),
         "choices": GuardConfig(max_drop=0.1),

@@ -109,13 +109,17 @@ class TrainingLimits(StepLimits):
 class DpoConfig(Section):
     """Persona-conditioned DPO through TRL; ``deepspeed`` is a ZeRO stage, 0 for none.
 
-    ``processes`` run on each of ``nodes``; several nodes meet at ``rendezvous``, ``HOST:PORT`` of the first.
+    ``processes`` run on each of ``nodes``; several nodes meet at ``rendezvous``, ``HOST:PORT`` of the first. Between
+    ``rounds`` the model just trained answers anew, and is judged.
     """
 
     method: Method = "dpo"
+    rounds: int = Field(default=1, ge=1, description="1 learns offline")
+    min_fresh_pairs: int = Field(default=8, ge=1, description="fewer from a round's answers end the rounds")
     min_new_pairs: int = Field(default=24, ge=1)
     max_pairs: int = Field(default=80, ge=1)
-    user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's pairs weigh together, at most")
+    unpaired: bool = Field(default=True, description="for kto: learn from answers that users judged singly, too")
+    user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's rows weigh together, at most")
     epochs: float = Field(default=1, gt=0)
     learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
@@ -138,6 +142,15 @@ class DpoConfig(Section):
     def world_size(self) -> int:
         """Processes on all nodes together."""
         return self.processes * self.nodes
+
+    @model_validator(mode="after")
+    def _rounds_have_pairs(self) -> DpoConfig:
+        if self.rounds > 1 and (share := self.max_pairs // self.rounds) < self.min_fresh_pairs:
+            raise ValueError(
+                f"dpo.rounds={self.rounds} leaves a round {share} of dpo.max_pairs={self.max_pairs} pairs, fewer than "
+                f"dpo.min_fresh_pairs={self.min_fresh_pairs}: raise dpo.max_pairs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _nodes_meet(self) -> DpoConfig:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from rlhi.checks import Check, satisfies
@@ -42,13 +43,22 @@ class Choice:
     rejected: str
 
 
-def satisfaction(replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], model: Model) -> list[EvalResult]:
-    """The share of the simulated user's hidden wishes that the reply meets; users without wishes give no row."""
-    return [
-        EvalResult("satisfaction", reply.item, reply.user_id, model, _share(reply.text, wishes[reply.user_id]))
-        for reply in replies
-        if wishes.get(reply.user_id)
-    ]
+def satisfaction(
+    replies: Sequence[Reply],
+    wishes: Mapping[str, Sequence[Check]],
+    model: Model,
+    right: Mapping[str, Check] = MappingProxyType({}),
+) -> list[EvalResult]:
+    """The share of the simulated user's hidden wishes that the reply meets; users without wishes give no row.
+
+    ``right`` are requests that have one right answer, which is then all that is wished for.
+    """
+    rows = []
+    for reply in replies:
+        check = right.get(reply.prompt[-1].content) if reply.prompt else None
+        if asked := (check,) if check else wishes.get(reply.user_id):
+            rows.append(EvalResult("satisfaction", reply.item, reply.user_id, model, _share(reply.text, asked)))
+    return rows
 
 
 def preference(

@@ -9,19 +9,26 @@ from rlhi.config import DpoConfig
 METHODS = {
     "dpo": "persona-conditioned DPO (arXiv 2509.25137)",
     "sft": "supervised fine-tuning on the chosen answers",
-    "kto": "KTO (arXiv 2402.01306) on the pairs' answers one by one",
+    "kto": "KTO (arXiv 2402.01306) on the pairs' answers and on those that users judged, one by one",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The champion with the hash of its weights, and the pairs with the hash of their keys."""
+    """The champion with the hash of its weights, and the pairs and judged answers with the hash of their keys.
+
+    ``fresh_pairs`` are of answers that the model gave between its ``rounds`` of training.
+    """
 
     champion: str
     weights: str
     pairs: str
     new_pairs: int
     replayed_pairs: int
+    fresh_pairs: int = 0
+    rounds: int = 1
+    new_judged: int = 0
+    replayed_judged: int = 0
 
 
 def model_card(origin: Provenance, dpo: DpoConfig) -> str:
@@ -29,6 +36,12 @@ def model_card(origin: Provenance, dpo: DpoConfig) -> str:
     trained = f"LoRA of rank {dpo.lora_rank}, merged" if dpo.lora_rank else "every weight"
     pulled = "" if dpo.method == "sft" else f", beta {dpo.beta:g}"
     reference = "" if dpo.method == "sft" else ", which was also the reference"
+    fresh = f", {origin.fresh_pairs} of its own answers in training" if origin.rounds > 1 else ""
+    rounds = f"{origin.rounds} rounds, " if origin.rounds > 1 else ""
+    data = "`data/pairs`" if dpo.method != "kto" or not dpo.unpaired else "`data/pairs` and `data/judged`"
+    judged = ""
+    if origin.new_judged or origin.replayed_judged:
+        judged = f"\n| judged answers | {origin.new_judged} new, {origin.replayed_judged} replayed |"
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -42,9 +55,9 @@ Trained by RLHI with {METHODS[dpo.method]} from `policy@{origin.champion}`{refer
 | what | value |
 |---|---|
 | champion | `policy@{origin.champion}`, SHA-256 of its weights `{origin.weights}` |
-| data | `data/pairs`, hash of its rows' keys `{origin.pairs}` |
-| pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed |
-| trained | {trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
+| data | {data}, hash of its rows' keys `{origin.pairs}` |
+| pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed{fresh} |{judged}
+| trained | {rounds}{trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
 | weights | bfloat16 safetensors, `from_pretrained` and `vllm serve` read them as they are |
 | verdict | not yet given when this card was written: `git log` of the workspace has it |
 

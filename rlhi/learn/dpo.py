@@ -2,8 +2,8 @@
 
 ``python -m rlhi.learn.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes) trains a
 challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.methods`) and writes a folder that
-``from_pretrained`` and vLLM read. The champion is where training starts and the reference at once (paper, section
-3.3).
+``from_pretrained`` and vLLM read. The champion is the reference and, in the first round, where training starts (paper,
+section 3.3).
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 def _make(run: Resolved) -> process.Job:
     if run.reference:
         check_reference(weights_hash(Path(run.base)), run.reference, f"the weights in {run.base}")
-    trainer, tokenizer, too_long = make_trainer(run, trl_arguments(run))
-    rows = len(trainer.train_dataset)
-    return process.Job(trainer, tokenizer, rows // 2 if run.dpo.method == "kto" else rows, too_long)
+    return process.Job(*make_trainer(run, trl_arguments(run)))
 
 
 def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:

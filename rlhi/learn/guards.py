@@ -44,25 +44,48 @@ def check_answers(answers: Sequence[tuple[str, str]], limits: TrainingLimits) ->
             "them, make data/pairs anew"
         )
     for side, texts in zip(("chosen", "rejected"), zip(*answers, strict=True), strict=True):
-        text, times = Counter(texts).most_common(1)[0]
-        if len(answers) > 1 and times > limits.same_answer * len(answers):
-            raise TrainingError(
-                f"{times} of {len(answers)} pairs have the same {side} answer ({text[:40]!r}), more than "
-                f"dpo.limits.same_answer={limits.same_answer:g} of them: find out why the answers do not differ"
-            )
+        _check_same(texts, f"pairs have the same {side} answer", limits)
 
 
-def check_left_out(left_out: int, pairs: int, max_length: int, limits: StepLimits, section: str = "dpo") -> None:
-    """Refuse to train on the few short pairs of a set of long ones.
+def check_judged(wanted: Sequence[str], unwanted: Sequence[str], limits: TrainingLimits) -> None:
+    """Refuse single answers (those of pairs among them) that KTO can learn nothing from.
 
     Raises:
-        TrainingError: no pair fits, or more were left out than ``limits.too_long`` of them.
+        TrainingError: answers of one kind only, empty ones, or one answer for nearly all of a kind.
     """
-    if left_out == pairs:
-        raise TrainingError(f"none of {pairs} pairs fits {section}.max_length={max_length} tokens: raise it")
-    if left_out > limits.too_long * pairs:
+    if not wanted or not unwanted:
         raise TrainingError(
-            f"{left_out} of {pairs} pairs do not fit {section}.max_length={max_length} tokens, more than "
+            f"all {len(wanted) + len(unwanted)} judged answers are {'wanted' if wanted else 'unwanted'}: KTO compares "
+            "wanted answers with unwanted ones; wait for feedback of the other kind, or set dpo.unpaired to false"
+        )
+    for name, texts in (("wanted", wanted), ("unwanted", unwanted)):
+        if empty := sum(not text.strip() for text in texts):
+            raise TrainingError(f"{empty} of {len(texts)} {name} answers are empty: make data/judged anew")
+        _check_same(texts, f"{name} answers are the same", limits)
+
+
+def _check_same(texts: Sequence[str], what: str, limits: TrainingLimits) -> None:
+    text, times = Counter(texts).most_common(1)[0]
+    if len(texts) > 1 and times > limits.same_answer * len(texts):
+        raise TrainingError(
+            f"{times} of {len(texts)} {what} ({text[:40]!r}), more than "
+            f"dpo.limits.same_answer={limits.same_answer:g} of them: find out why the answers do not differ"
+        )
+
+
+def check_left_out(
+    left_out: int, rows: int, max_length: int, limits: StepLimits, what: str = "pairs", section: str = "dpo"
+) -> None:
+    """Refuse to train on the few short rows of a set of long ones.
+
+    Raises:
+        TrainingError: no row fits, or more were left out than ``limits.too_long`` of them.
+    """
+    if left_out == rows:
+        raise TrainingError(f"none of {rows} {what} fits {section}.max_length={max_length} tokens: raise it")
+    if left_out > limits.too_long * rows:
+        raise TrainingError(
+            f"{left_out} of {rows} {what} do not fit {section}.max_length={max_length} tokens, more than "
             f"{section}.limits.too_long={limits.too_long:g} of them: raise {section}.max_length"
         )
 
@@ -89,10 +112,13 @@ def check_tokens(columns: Mapping[str, Sequence[Sequence[int]]], max_length: int
 
 
 class StepGuard:
-    """Looks at the figures of every step, in order; keeps how long a bound has been broken."""
+    """Looks at the figures of every step, in order; keeps how long a bound has been broken.
 
-    def __init__(self, limits: StepLimits, section: str = "dpo") -> None:
-        self.limits, self.section = limits, section
+    ``heaviest`` is KTO's greater weight of wanted or unwanted answers: the loss that it tells is a multiple of it.
+    """
+
+    def __init__(self, limits: StepLimits, section: str = "dpo", heaviest: float = 1.0) -> None:
+        self.limits, self.section, self.heaviest = limits, section, heaviest
         self._low = 0
         self._still = 0
 
@@ -106,7 +132,7 @@ class StepGuard:
         for name in ("loss", "grad_norm"):
             if not math.isfinite(logs.get(name, 0.0)):
                 raise TrainingStopped(f"{name} is {logs[name]} at step {step}: lower {section}.learning_rate")
-        if logs["loss"] > limits.loss:
+        if logs["loss"] > limits.loss * self.heaviest:
             raise TrainingStopped(
                 f"the loss is {logs['loss']:.4g} at step {step}, above {section}.limits.loss={limits.loss:g}: "
                 f"it explodes, lower {section}.learning_rate"
@@ -144,7 +170,8 @@ def guard(run: Run, trainer: Trainer) -> TrainerCallback:
         """Runs on every rank: figures are gathered, so all of them stop together instead of waiting for one."""
 
         def __init__(self) -> None:
-            self.steps = StepGuard(run.limits, run.section)
+            sides = (getattr(trainer, f"{side}_weight", 1.0) for side in ("desirable", "undesirable"))
+            self.steps = StepGuard(run.limits, run.section, max(sides))
 
         def on_train_begin(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object

@@ -21,7 +21,9 @@ from typing import IO
 from rlhi.config import DpoConfig, RewardConfig
 from rlhi.contracts import PreferencePair, to_record
 from rlhi.learn.comparisons import Comparison
-from rlhi.learn.resolved import Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
+from rlhi.learn.lessons import Row, weight
+from rlhi.learn.resolved import RESULT, Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
+from rlhi.learn.rows import LABEL
 from rlhi.learn.weights import WEIGHT
 
 ROWS = "pairs.jsonl"
@@ -33,8 +35,9 @@ OPEN = "open"
 class Trained:
     """What a training run left: the model's folder, who trained it, and the loss of every step.
 
-    ``too_long`` are the places of the pairs that were left out; ``resumed_from`` is the step of the checkpoint that it
-    went on from, 0 for none.
+    It learned from ``pairs`` and ``judged`` answers, together ``wanted`` and ``unwanted`` ones, which KTO weighs by
+    ``class_weights``. ``too_long`` are the places of the rows that were left out; ``resumed_from`` is the step of the
+    checkpoint that it went on from, 0 for none.
     """
 
     model: Path
@@ -44,18 +47,18 @@ class Trained:
     trainer: str
     world_size: int
     pairs: int
+    judged: int
+    wanted: int
+    unwanted: int
+    class_weights: tuple[float, ...]
     too_long: tuple[int, ...]
     resumed_from: int
     history: tuple[dict[str, float], ...]
 
-
-def trl_row(pair: PreferencePair) -> dict[str, object]:
-    """TRL's conversational preference row: ``prompt``, ``chosen``, ``rejected`` as lists of messages."""
-    return {
-        "prompt": [to_record(message) for message in pair.prompt],
-        "chosen": [{"role": "assistant", "content": pair.chosen}],
-        "rejected": [{"role": "assistant", "content": pair.rejected}],
-    }
+    @property
+    def unmerged(self) -> Path:
+        """What another round begins with: the adapter of a LoRA, or every weight as the optimizer left it."""
+        return self.model.with_name("trained")
 
 
 def reward_row(one: Comparison) -> dict[str, object]:
@@ -63,17 +66,30 @@ def reward_row(one: Comparison) -> dict[str, object]:
     return {"better": to_record(one.better), "worse": to_record(one.worse), WEIGHT: one.weight}
 
 
-def provenance(pair: PreferencePair) -> dict[str, object]:
-    """Where a pair comes from; beside TRL's columns, which its trainers leave alone."""
+def trl_row(row: Row) -> dict[str, object]:
+    """TRL's conversational row: ``prompt``, and ``chosen`` and ``rejected`` or ``completion``, as lists of messages."""
+    prompt = [to_record(message) for message in row.prompt]
+    if isinstance(row, PreferencePair):
+        return {"prompt": prompt, "chosen": _answer(row.chosen), "rejected": _answer(row.rejected)}
+    return {"prompt": prompt, "completion": _answer(row.response), LABEL: row.wanted}
+
+
+def _answer(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def provenance(row: Row) -> dict[str, object]:
+    """Where a row comes from; beside TRL's columns, which its trainers leave alone. A judged answer has no rewards."""
+    rewards = (row.reward_chosen, row.reward_rejected) if isinstance(row, PreferencePair) else (None, None)
     return {
-        "key": pair.key, "user_id": pair.user_id, "conversation_id": pair.conversation_id,
-        "turn_index": pair.turn_index, "source": pair.source, "persona_version": pair.persona_version,
-        "reward_chosen": pair.reward_chosen, "reward_rejected": pair.reward_rejected,
+        "key": row.key, "user_id": row.user_id, "conversation_id": row.conversation_id, "turn_index": row.turn_index,
+        "source": row.source, "persona_version": row.persona_version,
+        "reward_chosen": rewards[0], "reward_rejected": rewards[1],
     }  # fmt: skip
 
 
 def train(
-    pairs: Sequence[PreferencePair],
+    made: Sequence[Row],
     base: Path,
     output: Path,
     dpo: DpoConfig,
@@ -81,20 +97,23 @@ def train(
     seed: int,
     on_step: Callable[[int, int, float], None],
     reference: str = "",
+    start: Path | None = None,
 ) -> Trained:
     """Train a challenger in a subprocess; ``output`` gets the resolved config, the log, checkpoints and the model.
 
     A run that was killed goes on from its last checkpoint in ``output``, so another run needs another folder.
-    ``reference`` is :func:`weights_hash` of the champion as its version says; without it, of ``base`` as it is now.
+    ``base`` is the champion, the reference, and where training begins unless ``start`` names the ``unmerged`` weights
+    of another round. ``reference`` is :func:`weights_hash` of the champion as its version says; without it, of
+    ``base`` as it is now.
 
     Raises:
         TrainingError: the process ended with an error; the message holds its last line.
     """
     resolved = Resolved(
         base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
-        reference=reference or weights_hash(base),
+        reference=reference or weights_hash(base), start=str(start or ""),
     )  # fmt: skip
-    return _start(resolved, [trl_row(pair) | {"user_id": pair.user_id} for pair in pairs], on_step)
+    return _start(resolved, [trl_row(row) | {"user_id": row.user_id, WEIGHT: weight(row)} for row in made], on_step)
 
 
 def train_reward(
@@ -125,11 +144,11 @@ def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, 
         Path(run.pairs).write_text(text, encoding="utf-8", errors="backslashreplace")
         config = output / "resolved.json"
         config.write_text(run.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        with (output / "metrics.jsonl").open("w", encoding="utf-8") as told:
+        with (output / "metrics.jsonl").open("w", encoding="utf-8") as metrics:
 
             def tell(line: str) -> None:
-                told.write(line)
-                told.flush()
+                metrics.write(line)
+                metrics.flush()
                 step = json.loads(line)
                 on_step(int(step["step"]), int(step["of"]), float(step["loss"]))
 
@@ -138,10 +157,20 @@ def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, 
                 _run(run.machines, run.module, config, 0, tell, held)
             finally:
                 (output / OPEN).unlink()
-        result = json.loads((output / "result.json").read_text(encoding="utf-8"))
-    return Trained(
-        model=output / "model", **{**result, "too_long": tuple(result["too_long"]), "history": tuple(result["history"])}
-    )
+    done = finished(output)
+    if done is None:
+        raise TrainingError(f"training ended and left no result in {output}: look at its training.log")
+    return done
+
+
+def finished(output: Path) -> Trained | None:
+    """What a training in this folder came to; None when it was never begun, or killed before its end."""
+    file = output / RESULT
+    if not file.is_file():
+        return None
+    result = json.loads(file.read_text(encoding="utf-8"))
+    listed = {name: tuple(result[name]) for name in ("class_weights", "too_long", "history")}
+    return Trained(model=output / "model", **{**result, **listed})
 
 
 def join(config: Path, rank: int) -> None:

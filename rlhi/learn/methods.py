@@ -1,62 +1,29 @@
-"""One switch, three ways to learn from pairs, all of them TRL's trainers: ``dpo.method`` in params.yaml.
+"""One switch, three ways to learn, all of them TRL's trainers: ``dpo.method`` in params.yaml.
 
-- ``dpo``: chosen against rejected, the champion as the reference (paper, section 3.3).
+- ``dpo``: chosen against rejected, the champion as the reference (paper, section 3.3), in every round.
 - ``sft``: the chosen answers alone; a baseline that no reference holds.
-- ``kto``: every answer by itself, wanted or unwanted (Kahneman-Tversky optimisation, arXiv 2402.01306).
+- ``kto``: every answer by itself, wanted or unwanted: those of the pairs, and those that users judged singly
+  (Kahneman-Tversky optimisation, arXiv 2402.01306).
 
 They share launcher, guards, resume and the layout of what is saved.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rlhi.config import DpoConfig, Method, TunedRewardConfig
-from rlhi.contracts import Message, to_record
-from rlhi.learn.guards import check_answers, check_left_out, check_reference, check_tokens, model_hash
-from rlhi.learn.resolved import Resolved, Run
+from rlhi.config import DpoConfig, TunedRewardConfig
+from rlhi.learn.guards import check_reference, check_tokens, model_hash
+from rlhi.learn.resolved import Resolved, Run, TrainingError
 from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
-from rlhi.learn.weights import WEIGHT, user_weights, weigh, weighing
-from rlhi.prompts import fit_context
+from rlhi.learn.rows import Contents, answers_in_batch, balance, dataset
+from rlhi.learn.weights import WEIGHT, weigh, weighing
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-    from peft import LoraConfig
+    from pathlib import Path
+
+    from peft import LoraConfig, PeftModel
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
-
-# The chat template's own tokens around an answer.
-MARGIN_TOKENS = 8
-
-Row = Mapping[str, object]
-
-
-def rows_for(method: Method, rows: Sequence[Row]) -> list[dict[str, object]]:
-    """TRL's rows for a method from rows with ``prompt``, ``chosen`` and ``rejected``; other columns are carried along.
-
-    KTO estimates how far the policy has moved from answers put to other prompts, those of the neighbours in a batch.
-    So an unwanted answer never stands beside the wanted one of its own pair.
-    """
-    if method == "dpo":
-        return [dict(row) for row in rows]
-    wanted = [_single(row, "chosen") for row in rows]
-    if method == "sft":
-        return wanted
-    unwanted = [_single(row, "rejected") for row in rows]
-    half = len(rows) // 2
-    shifted = unwanted[half:] + unwanted[:half]
-    return [
-        one | {"label": label}
-        for both in zip(wanted, shifted, strict=True)
-        for one, label in zip(both, (True, False), strict=True)
-    ]
-
-
-def _single(row: Row, side: str) -> dict[str, object]:
-    rest = {name: value for name, value in row.items() if name not in ("chosen", "rejected")}
-    return rest | {"completion": row[side]}
 
 
 def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[str, object]:
@@ -103,16 +70,15 @@ def trl_arguments(run: Resolved) -> TrainingArguments:
     common |= {"beta": dpo.beta, "precompute_ref_log_probs": run.deepspeed is None}
     if dpo.method == "dpo":
         return DPOConfig(**common, precompute_ref_batch_size=dpo.batch)
-    # A pair is two rows here: as many sequences at a time as for DPO.
-    rows = 2 * dpo.batch
+    rows = answers_in_batch(dpo)
     return KTOConfig(**common | {"per_device_train_batch_size": rows}, precompute_ref_batch_size=rows)
 
 
-def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, list[int]]:
-    """TRL's trainer for this run, its tokenizer, and the places of the pairs that were too long.
+def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, Contents]:
+    """TRL's trainer for this run, its tokenizer, and what it learns from.
 
     Raises:
-        TrainingError: the pairs teach nothing, do not fit, or the reference is not the champion.
+        TrainingError: the rows teach nothing, do not fit, or the reference is not the champion.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -120,30 +86,36 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
     tokenizer = AutoTokenizer.from_pretrained(run.base)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    dataset, too_long = _dataset(run, tokenizer)
+    rows, contents = dataset(run, tokenizer)
+    if run.dpo.method == "kto":
+        arguments.desirable_weight, arguments.undesirable_weight = balance(rows)
     # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").
     model = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
     champion = model_hash(model)
     reference: dict[str, object] = {}
-    if run.dpo.method != "sft" and not run.dpo.lora_rank:
-        reference = {"ref_model": AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)}
+    if not run.dpo.lora_rank and (run.start or run.dpo.method != "sft"):
+        # What trains is another copy of the champion, or where the round before ended.
+        reference = {} if run.dpo.method == "sft" else {"ref_model": model}
+        model = AutoModelForCausalLM.from_pretrained(run.start or run.base, dtype=torch.float32)
     kind = _kind(run.dpo, model.config)
-    uneven = run.dpo.method != "sft" and len(set(dataset[WEIGHT])) > 1
+    uneven = len(set(rows[WEIGHT])) > 1
     trainer = (weighing(kind) if uneven else kind)(
         model=model,
         **reference,
         args=arguments,
-        train_dataset=dataset,
+        train_dataset=rows,
         processing_class=tokenizer,
         peft_config=lora(run.dpo.lora_rank, "CAUSAL_LM"),
     )
     if uneven:
         weigh(trainer)
+    if run.dpo.lora_rank and run.start:
+        _take_adapter(trainer.model, Path(run.start))
     check_tokens({name: trainer.train_dataset[name][:] for name in trainer.train_dataset.column_names
                   if name.endswith("_ids")}, run.dpo.max_length)  # fmt: skip
     if run.dpo.method != "sft":
         check_reference(model_hash(trainer.ref_model or trainer.model), champion, "the weights that it computes with")
-    return trainer, tokenizer, too_long
+    return trainer, tokenizer, contents
 
 
 def _kind(dpo: DpoConfig, config: PreTrainedConfig) -> type[Trainer]:
@@ -162,33 +134,20 @@ def _kind(dpo: DpoConfig, config: PreTrainedConfig) -> type[Trainer]:
     return keeping_reference(SharedPromptDPOTrainer if dpo.share_prompt and can_share(config) else DPOTrainer)
 
 
-def _dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, list[int]]:
-    """The pairs cut to ``max_length``: prompts lose their oldest exchanges, answers are never cut.
+def _take_adapter(model: PeftModel, folder: Path) -> None:
+    """Go on from another round's adapter, over the champion: without it the model is the reference as before.
 
-    A truncated answer would teach its truncation: a pair whose request and answer alone are too long is left out.
+    TRL would take a model that comes with an adapter for the reference, adapter and all.
     """
-    from datasets import Dataset
+    from peft import load_peft_weights, set_peft_model_state_dict
 
-    rows = [json.loads(line) for line in Path(run.pairs).read_text(encoding="utf-8").splitlines()]
-    check_answers([(row["chosen"][0]["content"], row["rejected"][0]["content"]) for row in rows], run.dpo.limits)
-
-    def size(messages: Sequence[Message]) -> int:
-        return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
-
-    kept: list[dict[str, object]] = []
-    too_long = []
-    for at, row in enumerate(rows):
-        prompt = [Message(**one) for one in row["prompt"]]
-        answers = [len(tokenizer.encode(row[side][0]["content"])) + MARGIN_TOKENS for side in ("chosen", "rejected")]
-        fitted = fit_context(prompt, run.dpo.max_length - max(answers), size)
-        if fitted is None:
-            too_long.append(at)
-        else:
-            kept.append({**row, "prompt": [to_record(one) for one in fitted]})
-    check_left_out(len(too_long), len(rows), run.dpo.max_length, run.dpo.limits)
-    weights = user_weights([str(row.get("user_id", at)) for at, row in enumerate(kept)], run.dpo.user_cap)
-    weighed = [{**row, WEIGHT: weight} for row, weight in zip(kept, weights, strict=True)]
-    return Dataset.from_list(rows_for(run.dpo.method, weighed)), too_long
+    told = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+    lacking = [name for name in told.missing_keys if ".lora_" in name]
+    if lacking or told.unexpected_keys:
+        raise TrainingError(
+            f"the adapter in {folder} does not fit the champion ({[*lacking, *told.unexpected_keys][0]}): delete "
+            ".rlhi/training and run again"
+        )
 
 
 def lora(rank: int, task: Literal["CAUSAL_LM", "SEQ_CLS"]) -> LoraConfig | None:

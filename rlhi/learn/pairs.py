@@ -1,6 +1,8 @@
 """Preference pairs worth learning from: from rewrites (UGR), from rewards (UBR) and from what users chose themselves.
 
-Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree.
+Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree. Of a rewrite
+that a program sees to do what was asked for (:mod:`rlhi.learn.follows`), the model may doubt it, but not be sure of the
+contrary.
 """
 
 from __future__ import annotations
@@ -13,13 +15,19 @@ from itertools import groupby
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
 from rlhi.learn.comparisons import preferred, prompt_before
+from rlhi.learn.features import claims_of
 from rlhi.learn.filters import speaks, unfit
+from rlhi.learn.follows import Demand, demands, judge
 from rlhi.learn.reward import RewardError
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
 
 MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
+IGNORES = "chosen does not follow the feedback"
+FITS_NOT = "the feedback does not fit the answer"
+NOT_DRAWN = "of a user who was not drawn"
+OVER_SHARE = "over the user's share"
 
 
 @dataclass(slots=True)
@@ -61,6 +69,24 @@ class Spread:
 
 
 @dataclass(slots=True)
+class Wanted:
+    """Wishes of personas that a program can check, one for each request and wish: how many, and those never met.
+
+    What no candidate meets gives no pair, whatever the reward model says: ``never`` counts it by the claim's text.
+    """
+
+    wishes: int = 0
+    never: Counter[str] = field(default_factory=Counter)
+
+    def add(self, asked: Iterable[Demand], texts: Sequence[str]) -> None:
+        """Take in one request's candidates."""
+        for one in asked:
+            if not one.relative:
+                self.wishes += 1
+                self.never[one.text] += not any(one.met(text, "") for text in texts)
+
+
+@dataclass(slots=True)
 class PairMaker:
     """Makes pairs and counts what gives none.
 
@@ -79,20 +105,29 @@ class PairMaker:
     seed: int = 0
     dropped: Dropped = field(default_factory=Dropped)
     spread: Spread = field(default_factory=Spread)
+    wanted: Wanted = field(default_factory=Wanted)
 
     def pairs(self, rewrites: Iterable[Rewrite], candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
         """At most ``config.max_per_user`` pairs a user: the user's own choices first, then the widest margins."""
-        made = [*self._from_choices(), *self._from_rewrites(rewrites), *self._from_candidates(candidates)]
+        made = [*self._from_choices(), *self._from_rewrites(rewrites), *self._from_candidates(candidates, "reward")]
+        yield from self._shared_out(made, Counter())
+
+    def on_policy(self, candidates: Iterable[Candidate], given: Counter[str]) -> Iterator[PreferencePair]:
+        """Pairs of answers by the model in training; ``given`` is how many pairs a user has given it already."""
+        yield from self._shared_out(list(self._from_candidates(candidates, "on_policy")), given)
+
+    def _shared_out(self, made: list[PreferencePair], given: Counter[str]) -> Iterator[PreferencePair]:
         made.sort(key=lambda pair: (pair.user_id, pair.source != "explicit_choice", -pair.margin, pair.key))
         users = sorted({pair.user_id for pair in made}, key=lambda user: content_key(self.seed, user))
         kept = set(users[: self.config.max_users or None])
         for user, rows in groupby(made, key=lambda pair: pair.user_id):
             listed = list(rows)
             if user not in kept:
-                self.dropped.reasons["of a user who was not drawn"] += len(listed)
+                self.dropped.reasons[NOT_DRAWN] += len(listed)
                 continue
-            self.dropped.reasons["over the user's share"] += max(0, len(listed) - self.config.max_per_user)
-            yield from listed[: self.config.max_per_user]
+            most = max(0, self.config.max_per_user - given[user])
+            self.dropped.reasons[OVER_SHARE] += max(0, len(listed) - most)
+            yield from listed[:most]
 
     def _from_choices(self) -> Iterator[PreferencePair]:
         for talk in sorted(self.talks.values(), key=lambda row: row.conversation_id):
@@ -115,17 +150,19 @@ class PairMaker:
                 continue
             talk, original = self.talks[conversation_id], tries[0].original
             said = talk.turns[at + 1].content if at + 1 < len(talk.turns) else ""
-            reasons = [self._unfit(row.text, original, said) for row in tries]
+            # The user who went on from a revision has judged it.
+            asked = self._asked(talk, at + 1, said) if source == "rewrite" else ()
+            reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row.text) for row in tries]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
                 continue
             low, *scores = self._scores(talk, at, [original, *fit])
             best = max(range(len(fit)), key=lambda place: (scores[place], -place))
-            if self._worth(scores[best] - low):
+            if self._worth(scores[best] - low, seen_to_follow=bool(asked)):
                 yield self._pair(talk, at, source, fit[best], original, scores[best], low)
 
-    def _from_candidates(self, candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
+    def _from_candidates(self, candidates: Iterable[Candidate], source: PairSource) -> Iterator[PreferencePair]:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
         for (conversation_id, at), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
             texts = [row.text for row in group if speaks(row.text) or not self.config.filter]
@@ -135,6 +172,8 @@ class PairMaker:
             talk = self.talks[conversation_id]
             scores = self._scores(talk, at, texts)
             self.spread.add(scores)
+            if persona := self.personas.get(talk.user_id):
+                self.wanted.add(demands(claims_of(persona.text)), texts)
             if max(scores) == min(scores):
                 self.dropped.reasons[ALIKE] += 1
                 continue
@@ -145,14 +184,22 @@ class PairMaker:
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
             elif self._worth(scores[best] - scores[worst]):
-                yield self._pair(talk, at, "reward", texts[best], texts[worst], scores[best], scores[worst])
+                yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
 
     def _unfit(self, chosen: str, rejected: str, said: str) -> str:
         return unfit(chosen, rejected, said, self.config) if self.config.filter else ""
 
-    def _worth(self, margin: float) -> bool:
-        """A margin of 0 says nothing, whatever the configuration asks for."""
+    def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
+        """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""
+        persona = self.personas.get(talk.user_id)
+        claims = persona.claims if persona and self.config.filter else ()
+        turn = f"{talk.conversation_id}#{at}"
+        return demands([claim.text for claim in claims if turn in claim.evidence], said if self.config.filter else "")
+
+    def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:
+        """Whether the reward model finds enough of a difference; a margin of 0 says nothing, whatever is configured."""
         worth = margin > 0 and (margin >= self.config.min_margin or not self.config.filter)
+        worth |= seen_to_follow and margin > -self.config.min_margin
         self.dropped.reasons[MARGIN] += not worth
         return worth
 
@@ -173,23 +220,5 @@ class PairMaker:
         )  # fmt: skip
 
 
-def lesson(pair: PreferencePair) -> str:
-    """What a pair teaches, whichever text it teaches it with: its answer's place and source."""
-    return f"{pair.conversation_id}#{pair.turn_index}#{pair.source}"
-
-
-def training_set(
-    made: Iterable[PreferencePair], learned: frozenset[str], replay: float, most: int, seed: int
-) -> tuple[list[PreferencePair], list[PreferencePair]]:
-    """The pairs for a challenger: all that its champion has not learned from, and a share of those it has.
-
-    Returns:
-        (new pairs, replayed pairs); together at most ``most``, drawn by seed, new ones first.
-    """
-    ordered = sorted(made, key=lambda pair: content_key(seed, lesson(pair)))
-    old = [pair for pair in ordered if lesson(pair) in learned]
-    new = [pair for pair in ordered if lesson(pair) not in learned]
-    # Room is left for replay, or it would vanish when there is most to learn.
-    room = min(len(old), most - int(most / (1 + replay)))
-    new = new[: most - room]
-    return new, old[: min(int(replay * len(new)), most - len(new))]
+def _unheeding(asked: Sequence[Demand], original: str, rewrite: str) -> str:
+    return {"ignores": IGNORES, "fits not": FITS_NOT}.get(judge(asked, original, rewrite), "")

@@ -13,17 +13,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from rlhi.learn.compiling import free_dead_locks
 from rlhi.learn.guards import guard
-from rlhi.learn.resolved import Run, TrainingError, TrainingStopped
+from rlhi.learn.resolved import RESULT, Run, TrainingError, TrainingStopped
 from rlhi.learn.resume import drop_unfinished, last_checkpoint, marker, step_of
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
+
+    from rlhi.learn.rows import Contents
 
 TOLD = ("step", "loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "accuracy", "margin")
 
@@ -32,12 +35,11 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A trainer that is ready: its tokenizer, how many pairs it learns from, and the places of those left out."""
+    """A trainer that is ready, its tokenizer, and what it learns from."""
 
     trainer: Trainer
     tokenizer: PreTrainedTokenizerBase
-    pairs: int
-    too_long: list[int]
+    contents: Contents
 
 
 def main(
@@ -98,7 +100,10 @@ def _train(
         # Before the export: it leaves ZeRO.
         result = _result(run, job, step_of(checkpoint))
         export(run, output / "trained", job.tokenizer, output / "model")
-        (output / "result.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        # In one move: a run that was killed has a result or none.
+        partial = output / f"{RESULT}.partial"
+        partial.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        partial.replace(output / RESULT)
 
 
 def _start_processes(run: Run) -> None:
@@ -112,7 +117,9 @@ def _start_processes(run: Run) -> None:
 
     if run.deepspeed is not None and not torch.cuda.is_available():
         import deepspeed
+        from torch.utils.cpp_extension import get_default_build_root
 
+        free_dead_locks(Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root()))
         # Before from_pretrained: ZeRO-3 over two processes fails to load otherwise.
         deepspeed.init_distributed(dist_backend="gloo")
 
@@ -151,8 +158,8 @@ def _result(run: Run, job: Job, resumed: int) -> dict[str, object]:
         "master_weights": _master_weights(trainer),
         "trainer": type(trainer).__name__,
         "world_size": int(trainer.accelerator.num_processes),
-        "pairs": job.pairs,
-        "too_long": job.too_long,
+        **asdict(job.contents),
+        "class_weights": [getattr(trainer, f"{side}_weight", 1.0) for side in ("desirable", "undesirable")],
         "resumed_from": resumed,
         "history": [
             {key: row[key] for key in TOLD if key in row} for row in trainer.state.log_history if "loss" in row

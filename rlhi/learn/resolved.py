@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from rlhi.config import DpoConfig, RewardConfig, StepLimits, TunedRewardConfig
 
+RESULT = "result.json"
+"""What a run came to; it is written last, when the model is there."""
+
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message is one line: what, which figure, the remedy."""
@@ -85,13 +88,19 @@ class Run(BaseModel):
 
 
 class Resolved(Run):
-    """Training a challenger. ``reference`` is :func:`weights_hash` of the champion; empty checks nothing."""
+    """Training a challenger.
+
+    ``base`` is the champion, who is the reference; ``reference`` is its :func:`weights_hash`, empty checks nothing.
+    ``start`` is what training begins with: the ``trained`` folder of the round before (a LoRA's adapter, or all
+    weights); empty begins with the champion itself.
+    """
 
     section: ClassVar[str] = "dpo"
     module: ClassVar[str] = "rlhi.learn.dpo"
 
     dpo: DpoConfig
     reference: str = ""
+    start: str = ""
 
     @property
     def machines(self) -> DpoConfig:

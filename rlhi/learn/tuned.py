@@ -23,6 +23,7 @@ from rlhi.learn import process
 from rlhi.learn.guards import check_left_out, gathered
 from rlhi.learn.methods import common_arguments, lora
 from rlhi.learn.resolved import ResolvedReward, TrainingError
+from rlhi.learn.rows import Contents
 from rlhi.learn.weights import WEIGHT, WeighedComparisons, weigh, weighing
 from rlhi.models.base import Scored
 from rlhi.prompts import judged
@@ -98,7 +99,7 @@ def rows_of(run: ResolvedReward, tokenizer: PreTrainedTokenizerBase) -> tuple[li
             longer = length_difference(better.response, worse.response)
             rows.append(Row(chosen, rejected, float(record[WEIGHT]), longer))
     pairs = len(rows) + len(too_long)
-    check_left_out(len(too_long), pairs, run.tuned.max_length, run.limits, run.section)
+    check_left_out(len(too_long), pairs, run.tuned.max_length, run.limits, section=run.section)
     return rows, too_long
 
 
@@ -144,7 +145,7 @@ def make_trainer(run: ResolvedReward) -> process.Job:
     )
     if uneven:
         weigh(trainer)
-    return process.Job(trainer, tokenizer, len(rows), too_long)
+    return process.Job(trainer, tokenizer, Contents(len(rows), 0, len(rows), len(rows), tuple(too_long)))
 
 
 def reward_weights(run: ResolvedReward, folder: Path) -> PreTrainedModel:

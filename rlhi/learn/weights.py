@@ -1,16 +1,16 @@
-"""Rows weigh unevenly: a user's pairs together as much as ``dpo.user_cap`` pairs at most, comparisons as they say.
+"""Rows weigh unevenly: what a user gave together as much as ``dpo.user_cap`` pairs at most, comparisons as they say.
 
-TRL averages the losses of a batch. A row's log-probabilities (or the rewards of its sides) are all that its loss has of
-the weights, so a row is weighed where these leave the model: their values stay, their gradient is scaled. The figures
-that are told are therefore the unweighted ones.
+A judged answer brings a weight of its own. TRL averages the losses of a batch (SFT: of its tokens). A row's
+log-probabilities (or the rewards of its sides) are all that its loss has of the weights, so a row is weighed where
+these leave the model: their values stay, their gradient is scaled. The figures that are told are therefore the
+unweighted ones.
 """
 
 from __future__ import annotations
 
 import types
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,18 +23,21 @@ WEIGHT = "weight"
 Example = dict[str, object]
 
 
-def user_weights(users: Sequence[str], cap: float) -> list[float]:
-    """A weight for each row of these users: 1, or for a user of more than ``cap`` rows ``cap`` shared among them.
+def user_weights(users: Sequence[str], cap: float, own: Sequence[float] | None = None) -> list[float]:
+    """A weight for each row of these users: its ``own`` (1), less where a user's rows weigh more than ``cap`` together.
 
     >>> user_weights(["a", "a", "a", "a", "b"], 2)
     [0.5, 0.5, 0.5, 0.5, 1.0]
     """
-    counted = Counter(users)
-    return [min(1.0, cap / counted[user]) for user in users]
+    given = own or [1.0] * len(users)
+    together: dict[str, float] = defaultdict(float)
+    for user, weight in zip(users, given, strict=True):
+        together[user] += weight
+    return [weight * min(1.0, cap / together[user]) for user, weight in zip(users, given, strict=True)]
 
 
 class WeighedRows:
-    """Goes before TRL's DPO and KTO trainers: each row's loss counts as its column ``weight`` says."""
+    """Goes before TRL's trainers: each row's loss counts as its column ``weight`` says."""
 
     _weights: Tensor | None = None
     _weighing = False
@@ -46,14 +49,8 @@ class WeighedRows:
         if WEIGHT not in self._signature_columns:  # type: ignore[has-type]
             self._signature_columns = [*self._signature_columns, WEIGHT]  # type: ignore[has-type]
 
-    def _compute_loss(self, model: object, inputs: dict[str, Tensor], return_outputs: bool) -> Tensor:
-        with self._weighed(inputs) as rest:
-            loss: Tensor = super()._compute_loss(model, rest, return_outputs)  # type: ignore[misc]
-        return loss
-
-    @contextmanager
-    def _weighed(self, inputs: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-        """While it is open the model weighs its rows; the inputs without the weights."""
+    def compute_loss(self, model: object, inputs: dict[str, Tensor], *args: object, **kwargs: object) -> Tensor:
+        """TRL's loss; the gradient is that of the weighted mean."""
         if not self._weighing:
             self._weighing = True
             # A forward pass on packed rows has to be in place first: its answers are rows again when it returns.
@@ -62,9 +59,10 @@ class WeighedRows:
         rest = {name: value for name, value in inputs.items() if name != WEIGHT}
         self._weights = inputs.get(WEIGHT)
         try:
-            yield rest
+            loss: Tensor = super().compute_loss(model, rest, *args, **kwargs)  # type: ignore[misc]
         finally:
             self._weights = None
+        return loss
 
     def _weigh(self, model: PreTrainedModel) -> None:
         inner = model.forward
@@ -84,11 +82,6 @@ class WeighedComparisons(WeighedRows):
     """Goes before TRL's reward trainer."""
 
     _output = "logits"
-
-    def compute_loss(self, model: object, inputs: dict[str, Tensor], *rest: object, **named: object) -> object:
-        """TRL's loss; the gradient is that of the weighted mean."""
-        with self._weighed(inputs) as unweighed:
-            return super().compute_loss(model, unweighed, *rest, **named)  # type: ignore[misc]
 
 
 def weigh(trainer: Trainer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +83,16 @@ class LocalChatModel:
         except (OSError, ValueError) as error:
             raise ModelError(f"cannot load the model at {self.path}: {str(error).splitlines()[0]}") from None
         return model.to("cuda" if cuda else "cpu").eval()
+
+    def release(self) -> None:
+        """Forget the weights and give their memory back: another process is about to train on the same GPU."""
+        for name in ("weights", "stop_tokens"):
+            self.__dict__.pop(name, None)
+        import torch
+
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """The prompt's tokens with the chat template, cut to the context as :func:`fit_context` says."""

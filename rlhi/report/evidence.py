@@ -35,6 +35,7 @@ class LossPoint:
 @dataclass(frozen=True, slots=True)
 class CycleEvidence:
     """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
+    ``judged`` are answers that users judged singly, where the method learns from them.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
@@ -50,6 +51,7 @@ class CycleEvidence:
     held_out_users: int
     feedback: Counts = ()
     pairs: Counts = ()
+    judged: Counts = ()
     reward_accuracy: float | None = None
     longer_wins: float | None = None
     reward_pairs: int = 0
@@ -91,8 +93,8 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
         ValueError, TypeError: the record is not one of ours.
     """
     given = dict(record)
-    for name in ("feedback", "pairs"):
-        given[name] = tuple((str(label), int(str(count))) for label, count in _rows(given[name]))
+    for name in ("feedback", "pairs", "judged"):
+        given[name] = tuple((str(label), int(str(count))) for label, count in _rows(given.get(name, ())))
     given["loss"] = tuple(from_record(LossPoint, cast(Mapping[str, object], row)) for row in _rows(given["loss"]))
     given["examples"] = tuple(from_record(Example, cast(Mapping[str, object], row)) for row in _rows(given["examples"]))
     if given["decision"] is not None:

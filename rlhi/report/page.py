@@ -57,4 +57,5 @@ def _view(cycle: CycleEvidence, evidence: Evidence) -> dict[str, object]:
         "loss": plots.loss_curve(cycle.loss),
         "feedback": plots.bars(cycle.feedback, "Feedback labels"),
         "pairs": plots.bars(cycle.pairs, "Preference pairs by source"),
+        "judged": plots.bars(cycle.judged, "Judged answers by source"),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from rlhi.config import GainConfig, GuardConfig
 from rlhi.contracts import Interval, Measurement
 from rlhi.report.evidence import CycleEvidence
 
@@ -35,6 +36,7 @@ _NAMES: Mapping[str, str] = {
     "rewrite": "guided rewrite",
     "reward": "sampled and rewarded",
     "explicit_choice": "the user's own choice",
+    "on_policy": "sampled in training and rewarded",
 }
 
 
@@ -124,7 +126,9 @@ def span(interval: Interval) -> str:
 
 def _suite_row(measured: Measurement, cycle: CycleEvidence) -> SuiteRow:
     gain = measured.gain
-    margin, guard = cycle.gate.gains.get(measured.suite), cycle.gate.guards.get(measured.suite)
+    gains: dict[str, GainConfig] = dict(cycle.gate.gains.items())
+    guards: dict[str, GuardConfig] = dict(cycle.gate.guards.items())
+    margin, guard = gains.get(measured.suite), guards.get(measured.suite)
     role: Literal["gain", "guard", "recorded"] = "recorded"
     rule, limit, state = "recorded only", None, State.INFO
     if guard is not None:

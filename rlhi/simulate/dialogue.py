@@ -13,7 +13,7 @@ from rlhi.contracts import FeedbackLabel, Turn, content_key
 from rlhi.models.base import ChatModel, Sampling
 from rlhi.prompts import with_persona
 from rlhi.simulate.reactions import FollowUp, react
-from rlhi.simulate.requests import conversation_requests
+from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import SimulatedUser, SimulatorConfig
 
 
@@ -98,7 +98,7 @@ def _open(user: SimulatedUser, place: int, config: SimulatorConfig, cycle: int) 
     random = Random(key)
     day = datetime.fromisoformat(config.start).replace(tzinfo=UTC) + timedelta(days=config.days * cycle)
     clock = day + timedelta(seconds=random.randrange(config.days * 86_400))
-    requests = list(conversation_requests())
+    requests = list(requests_of(config.task).conversation)
     Random(content_key("requests", config.seed, user.user_id)).shuffle(requests)
     used = (cycle * config.conversations + place) * config.max_messages % len(requests)
     talk = _Open(key, user, islice(endless(requests), used, None), random, clock)
@@ -119,10 +119,11 @@ def _follow_up(talk: _Open, config: SimulatorConfig) -> bool:
     if talk.last:
         return False
     fresh = next(talk.requests)
-    said = react(talk.user, talk.turns[-1].content, talk.request, fresh, talk.complaints, config, talk.random)
+    user = _who_asked(talk.user, talk.request, config)
+    said = react(user, talk.turns[-1].content, talk.request, fresh, talk.complaints, config, talk.random)
     if said is None:
         return False
-    talk.truth.append(_truth(talk, said))
+    talk.truth.append(_truth(talk, user, said))
     _say(talk, Turn("user", said.text))
     talk.complaints += said.label.startswith("reattempt")
     talk.last = said.last
@@ -130,7 +131,13 @@ def _follow_up(talk: _Open, config: SimulatorConfig) -> bool:
     return True
 
 
-def _truth(talk: _Open, said: FollowUp) -> TruthRow:
+def _who_asked(user: SimulatedUser, request: str, config: SimulatorConfig) -> SimulatedUser:
+    """The user as they judge the answer to a request: by its right answer where it has one."""
+    check = requests_of(config.task).checks.get(request)
+    return replace(user, wishes=(check,)) if check else user
+
+
+def _truth(talk: _Open, user: SimulatedUser, said: FollowUp) -> TruthRow:
+    wish = user.wishes[said.wish].kind if said.wish >= 0 else ""
     at = len(talk.turns)
-    wish = talk.user.wishes[said.wish].kind if said.wish >= 0 else ""
     return TruthRow(talk.conversation_id, at, said.label, said.held_out_phrasing, wish, said.contrary)

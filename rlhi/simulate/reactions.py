@@ -9,10 +9,13 @@ from typing import Literal
 
 from rlhi.checks import LANGUAGES, Check, satisfies
 from rlhi.contracts import FeedbackLabel
+from rlhi.simulate.arithmetic import CORRECTIONS
 from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, choose
+from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import SimulatedUser, SimulatorConfig
 
+SAID = {**COMPLAINTS, "number": CORRECTIONS}
 Intent = Literal["complain", "retry", "thank", "continue", "ask", "leave"]
 
 
@@ -51,8 +54,8 @@ def react(
         case "complain":
             # A contrary user complains of something that the answer did.
             wish = random.choice(unmet or range(len(user.wishes)))
-            said = choose(COMPLAINTS[user.wishes[wish].kind], user.held_out, random)
-            text = fill(said.text, user.wishes[wish])
+            said = choose(SAID[user.wishes[wish].kind], user.held_out, random)
+            text = fill(said.text, user.wishes[wish], requests_of(config.task).reasons.get(request, ""))
             return FollowUp(text, "reattempt_with_feedback", said.held_out, wish, contrary)
         case "retry":
             said = choose(RETRIES, user.held_out, random)
@@ -73,9 +76,9 @@ def react(
             return None
 
 
-def fill(template: str, wish: Check) -> str:
-    """A complaint with its wish's argument in it: a number, or a language's English name."""
-    return template.format(n=wish.argument, language=LANGUAGES.get(wish.argument, wish.argument))
+def fill(template: str, wish: Check, why: str = "") -> str:
+    """A complaint with its wish's argument in it: a number, or a language's English name; and the working, if any."""
+    return template.format(n=wish.argument, language=LANGUAGES.get(wish.argument, wish.argument), why=why)
 
 
 def _intent(discontent: bool, complaints: int, config: SimulatorConfig, random: Random) -> Intent:

@@ -8,6 +8,7 @@ from random import Random
 
 from rlhi.checks import Check
 from rlhi.contracts import content_key
+from rlhi.simulate.requests import Task
 from rlhi.simulate.wishes import deal, second_wish
 
 COLLUDED = Check("at_most_words", "40")
@@ -30,6 +31,7 @@ class SimulatorConfig:
         thanks, continuation: what a good answer leads to; the rest moves on.
         stay: probability that a user who moves on does so in the same conversation.
         context_exchanges: how many of the last requests, with the answers between them, the champion sees.
+        task: ``style``: users hide a wish for a form of answers; ``arithmetic``: they know what each answer should be.
         weights: cards a deck by kind of wish, where they differ from ``rlhi.simulate.wishes``.
         start: the first day (ISO date); each cycle is ``days`` later.
     """
@@ -49,6 +51,7 @@ class SimulatorConfig:
     continuation: float = 0.15
     stay: float = 0.6
     context_exchanges: int = 2
+    task: Task = "style"
     weights: tuple[tuple[str, int], ...] = ()
     seed: int = 0
     start: str = "2026-01-05"
@@ -61,7 +64,7 @@ class SimulatorConfig:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedUser:
-    """A user and the wishes that only they know."""
+    """A user and the wishes that only they know; none where a request has a right answer of its own."""
 
     user_id: str
     wishes: tuple[Check, ...]
@@ -86,6 +89,9 @@ def make_users(config: SimulatorConfig, held_out: Callable[[str], bool], cycle: 
     for number in range(config.users + cycle * config.new_users):
         user_id = f"sim-{number:04d}"
         side = held_out(user_id)
+        if config.task != "style":
+            users.append(SimulatedUser(user_id, (), side))
+            continue
         first = next(decks[side])
         random = Random(content_key("user", config.seed, user_id))
         second = second_wish(first, weights, random) if random.random() < config.two_wishes else None

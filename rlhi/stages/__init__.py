@@ -102,11 +102,12 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
-            ("data/conversations", "data/personas", "data/rewrites", "data/candidates", "models/reward"),
-            ("data/pairs",),
+            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
         ),
         Stage(
-            "dpo", "learn", ("dpo", "pairs", "seed"), ("cycle.json", "data/pairs"), ("models/challenger",), pool="gpu",
+            "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
+            pool="gpu",
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),

@@ -12,6 +12,7 @@ from rlhi.config import Params
 from rlhi.contracts import (
     FeedbackTurn,
     GateDecision,
+    JudgedAnswer,
     PreferencePair,
     Verdict,
     from_record,
@@ -19,7 +20,7 @@ from rlhi.contracts import (
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.stages import incoming
 from rlhi.stages.ingest import conversations
-from rlhi.stages.training import TRAINING
+from rlhi.stages.training import TRAINING, all_pairs
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
 
 EXAMPLES = 6
@@ -75,7 +76,8 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
     cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
     training = read_json(space.path("models/challenger") / TRAINING)
     reward = read_json(space.path("models/reward/metrics.json"))
-    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    pairs = all_pairs(space)
+    judged = read_table(space.path("data/judged"), JudgedAnswer) if "new_judged" in training else []
     labels = Counter(row.label for row in read_table(space.path("data/feedback"), FeedbackTurn))
     history = training.get("history")
     loss = tuple(
@@ -93,6 +95,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         held_out_users=sum(params.split.holds_out(user) for user in users),
         feedback=tuple(labels.most_common()),
         pairs=tuple(Counter(pair.source for pair in pairs).most_common()),
+        judged=tuple(Counter(row.source for row in judged).most_common()),
         reward_accuracy=_number(reward.get("accuracy")),
         longer_wins=_number(reward.get("longer_wins")),
         reward_pairs=int(str(reward.get("comparisons", 0))),

@@ -77,9 +77,9 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
             likely[model] = _likelihoods(backend, logged)
             advance(len(logged), model)
     results += suites.choices([choice for choice, _ in logged], likely["champion"], likely["challenger"])
-    wishes = _wishes(space)
+    wishes, right = _wishes(space), _right_answers(space)
     for model in models:
-        results += suites.satisfaction(replies[model], wishes, model)
+        results += suites.satisfaction(replies[model], wishes, model, right)
     results += _preference(space, params, replies)
     write_table(folder, EvalResult, results, user=lambda row: row.user_id)
     users = {reply.user_id for reply in asked}
@@ -91,7 +91,7 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
 def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
     """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests."""
     talks = [row for row in conversations(space) if _held_out(row, params)]
-    known = told(read_table(space.path("data/personas"), Persona), params.evaluate.persona)
+    known = told(read_table(space.path("data/personas"), Persona), params.evaluate.persona, params.split.holds_out)
     personas = {user: row.text for user, row in known.items()}
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
@@ -192,6 +192,12 @@ def _wishes(space: Workspace) -> Mapping[str, tuple[Check, ...]]:
         user: tuple(Check(row.kind, row.argument) for row in group)
         for user, group in groupby(rows, key=lambda row: row.user_id)
     }
+
+
+def _right_answers(space: Workspace) -> Mapping[str, Check]:
+    """What answers the simulator's evaluation requests rightly, by request, where they have one right answer."""
+    kept = read_json(space.path(EVALUATION_REQUESTS)).get("checks")
+    return {str(text): Check.parse(str(name)) for text, name in kept.items()} if isinstance(kept, dict) else {}
 
 
 def _preference(space: Workspace, params: Params, replies: Mapping[Model, Sequence[Reply]]) -> list[EvalResult]:

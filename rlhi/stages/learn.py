@@ -7,24 +7,14 @@ from collections.abc import Sequence
 
 from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
-from rlhi.contracts import (
-    Candidate,
-    Conversation,
-    FeedbackTurn,
-    Persona,
-    PreferencePair,
-    Rewrite,
-    Sample,
-)
+from rlhi.contracts import Candidate, JudgedAnswer, PreferencePair, Rewrite, Sample
 from rlhi.learn import candidates as ubr
 from rlhi.learn import rewrite as ugr
-from rlhi.learn.pairs import PairMaker
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
-from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import told
+from rlhi.stages.learned_from import complaints, judged_maker, pair_maker, read_log, requests
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.rewarding import reward
 from rlhi.stages.samples import SampleStore
@@ -36,15 +26,12 @@ __all__ = ["candidates", "dpo", "pairs", "reward", "rewrites"]
 
 def rewrites(space: Workspace, params: Params) -> Outcome:
     """Rewrite complained-about answers with their users' words, and keep the revisions the log itself holds."""
-    talks, labels, personas = _log(space)
-    asked = [
-        one
-        for one in ugr.complaints(talks.values(), labels, personas, params.rewrites)
-        if not params.split.holds_out(one.user_id)
-    ]
+    log = read_log(space)
+    asked = complaints(log, params)
     config = params.rewrites
     store, new = _sampled(space, params, "rewrites", asked, config.turns, config.tries, config.sampling)
-    rows = [*ugr.rewrites(asked, store.samples, talks), *ugr.observed_revisions(talks.values(), labels)]
+    revisions = ugr.observed_revisions(log.talks.values(), log.labels)
+    rows = [*ugr.rewrites(asked, store.samples, log.talks), *revisions]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
     sources = Counter(str(row.source) for row in rows)
     used = store.taken(_cycle(space), (one.key for one in asked))
@@ -54,12 +41,7 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
 
 def candidates(space: Workspace, params: Params) -> Outcome:
     """Sample N answers with the persona for requests drawn by seed."""
-    talks, labels, personas = _log(space)
-    asked = [
-        one
-        for one in ubr.requests(talks.values(), labels, personas, params.candidates)
-        if not params.split.holds_out(one.user_id)
-    ]
+    asked = requests(read_log(space), params)
     config = params.candidates
     store, new = _sampled(space, params, "candidates", asked, config.prompts, config.n, config.sampling)
     rows = list(ubr.candidates(asked, store.samples))
@@ -71,32 +53,38 @@ def candidates(space: Workspace, params: Params) -> Outcome:
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:
-    """Turn rewrites and candidates into preference pairs, filtered by the reward model."""
-    talks, _, personas = _log(space)
-    ours = {name: talk for name, talk in talks.items() if not params.split.holds_out(talk.user_id)}
+    """Turn rewrites and candidates into preference pairs, filtered by the reward model; and what users judged singly.
+
+    Judged answers tell the persona that pairs tell, all that is known of the user: what its claims ask for is what is
+    to be learned, and most complaints are the first word of it (docs/training.md, "Judged answers").
+    """
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    judged_by, head = told(personas.values(), params.pairs.persona), scorer(space, params)
-    maker = PairMaker(ours, personas, judged_by, head, params.pairs, seed=params.seed)
+    log, head = read_log(space), scorer(space, params)
+    maker = pair_maker(log, params, head)
     made = list(maker.pairs(rows, sampled))
     # A head that too few comparisons trained finds all alike by design: no pairs, and the gate says so.
     if not head.is_neutral:
         maker.spread.check()
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
+    single = judged_maker(log, params)
+    judged = list(single.answers(log.labels, made))
+    write_table(space.path("data/judged"), JudgedAnswer, judged, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)
+    sides = Counter(f"judged by {row.source}, {'wanted' if row.wanted else 'unwanted'}" for row in judged)
     counts: dict[str, int | float | str] = {
         **sources, "mean deviation of a request's rewards": maker.spread.deviation,
         "mean best to worst": maker.spread.best_to_worst,
+        "wishes of candidates' users": maker.wanted.wishes,
+        "wishes that no candidate met": maker.wanted.never.total(),
+        **{f"never met: {claim}": count for claim, count in maker.wanted.never.most_common(5) if count},
         **{f"dropped: {reason}": count for reason, count in sorted(maker.dropped.reasons.items()) if count},
+        **dict(sorted(sides.items())),
+        **{f"judged, dropped: {reason}": count for reason, count in sorted(single.dropped.reasons.items()) if count},
     }  # fmt: skip
-    return Outcome(len(made), 0, counts, f"{len(made)} pairs from {len({p.user_id for p in made})} users")
-
-
-def _log(space: Workspace) -> tuple[dict[str, Conversation], list[FeedbackTurn], dict[str, Persona]]:
-    talks = conversations(space)
-    labels = read_table(space.path("data/feedback"), FeedbackTurn)
-    personas = read_table(space.path("data/personas"), Persona)
-    return {row.conversation_id: row for row in talks}, labels, {row.user_id: row for row in personas}
+    note = f"{len(made)} pairs from {len({pair.user_id for pair in made})} users"
+    note += f", {len(judged)} judged answers from {len({row.user_id for row in judged})}"
+    return Outcome(len(made) + len(judged), 0, counts, note)
 
 
 def _sampled(

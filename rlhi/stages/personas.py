@@ -22,7 +22,7 @@ from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, fro
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.ingest import conversations
-from rlhi.stages.samples import SampleStore
+from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.store import StoreError, Workspace, read_json, read_table, write_json, write_table
 
 EDITS = "data/persona_edits/edits.json"
@@ -133,16 +133,24 @@ def exported(space: Workspace, user_id: str | None = None) -> Iterator[str]:
         yield json.dumps(to_record(row), ensure_ascii=False)
 
 
-def told(rows: Iterable[Persona], which: Told) -> dict[str, Persona]:
-    """The persona told of each user: the user's own, that of another user of whom something is known, or none."""
+def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool]) -> dict[str, Persona]:
+    """The persona told of each user: the user's own, one that says something else of another user, or none.
+
+    The other user is on the same side of the split, so that no control tells training of those who are held out.
+    """
     own = {row.user_id: row for row in rows}
     if which == "own":
         return own
     if which == "none":
         return {}
-    known = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
-    others = {row.user_id: known[at - 1] for at, row in enumerate(known)}
-    return {user: others.get(user, row) for user, row in own.items()}
+    ring = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
+    told = dict(own)
+    for at, row in enumerate(ring):
+        others = (*ring[at + 1 :], *ring[:at])
+        side = holds_out(row.user_id)
+        fit = (one for one in others if holds_out(one.user_id) == side and one.text != row.text)
+        told[row.user_id] = next(fit, row)
+    return told
 
 
 def persona_before(space: Workspace, params: Params) -> Callable[[Conversation, int], str]:
@@ -172,15 +180,10 @@ def _builder(space: Workspace, params: Params, histories: Iterable[History]) -> 
     local = LocalBuilder(params.personas, others)
     if params.personas.builder == "local":
         return local
-    store = SampleStore(space, "personas")
-
-    def remembered(request: str) -> str | None:
-        held = store.samples.get(request)
-        return held.texts[0] if held else None
-
     llm = params.personas.llm
     model = backends.structured_model(llm.model, llm.tries, llm.max_new_tokens)
-    return LlmBuilder(model, params.personas, local, remembered, store.keep, ledger.upcoming(space.root))
+    recorded = RecordedModel(model, SampleStore(space, "personas"), ledger.upcoming(space.root))
+    return LlmBuilder(recorded, params.personas, local)
 
 
 def _grouped(rows: Iterable[Owned]) -> list[tuple[str, list[Owned]]]:

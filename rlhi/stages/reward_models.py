@@ -23,7 +23,7 @@ from rlhi.models.base import ModelError
 from rlhi.models.prepare import checked_policy
 from rlhi.models.reward import TunedReward
 from rlhi.stages import StageError, backends
-from rlhi.stages.training import keep_only, replace_folder, steps_told, zero_preset
+from rlhi.stages.runs import keep_only, replace_folder, steps_told, zero_preset
 from rlhi.store import Workspace, read_json, write_atomic, write_json
 
 FOLDER = "models/reward"

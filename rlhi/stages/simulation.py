@@ -15,13 +15,13 @@ from rlhi.simulate import (
     SimulatorConfig,
     TruthRow,
     WishRow,
-    evaluation_requests,
     make_users,
     simulate,
     wish_rows,
     write_log,
 )  # fmt: skip
 from rlhi.simulate.log import user_key
+from rlhi.simulate.requests import requests_of
 from rlhi.stages import incoming
 from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
 from rlhi.stages.readings import TRUTH
@@ -69,6 +69,8 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     before = {(row.conversation_id, row.turn_index): row for row in read_table(space.path(TRUTH), TruthRow)}
     truth = {**before, **{(row.conversation_id, row.turn_index): row for one in talks for row in one.truth}}
     write_table(space.path(TRUTH), TruthRow, truth.values(), user=lambda row: row.conversation_id)
-    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(evaluation_requests())})
+    asked = requests_of(config.task)
+    right = {text: str(asked.checks[text]) for text in asked.evaluation if text in asked.checks}
+    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(asked.evaluation), "checks": right})
     incoming.land(space, log, cycle)
     return Talked(log, len(users), len(talks), sum(turn.role == "user" for one in talks for turn in one.turns))

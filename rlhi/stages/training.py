@@ -1,157 +1,200 @@
-"""The stage ``dpo``: which pairs train, from which champion, in which folder; and the folder of the challenger."""
+"""The stage ``dpo``: which rows train, from which champion, in which folder; and the folder of the challenger."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rlhi import ledger
-from rlhi.config import Method, Params
-from rlhi.contracts import PreferencePair, content_key
+from rlhi.config import DpoConfig, Method, Params
+from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn import launch
 from rlhi.learn.card import Provenance, model_card
-from rlhi.learn.methods import rows_for
-from rlhi.learn.pairs import lesson, training_set
+from rlhi.learn.lessons import Row, size, training_set, weight
 from rlhi.learn.resolved import TrainingError, weights_hash
-from rlhi.progress import progress
-from rlhi.stages import Outcome, StageError
-from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
+from rlhi.learn.rounds import fresh_rows, history, lessons, room, told
+from rlhi.learn.rows import answers_in_batch, rows_for
+from rlhi.learn.weights import WEIGHT
+from rlhi.stages import Outcome, StageError, online
+from rlhi.stages.online import Champion
+from rlhi.stages.runs import RUNS, replace_folder
+from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
 TRAINING = "training.json"
 """What a model has learned from; it travels with the model."""
-RUNS = ".rlhi/training"
+CHALLENGER = "models/challenger"
+FRESH = "data/online"
+"""Pairs of answers that the challenger gave between its rounds of training; without such rounds a table of no rows."""
 _POLL_SECONDS = 1.0
 
 
 def dpo(space: Workspace, params: Params) -> Outcome:
-    """Train a challenger from the champion, in a process of its own; none when there are too few new pairs."""
+    """Train a challenger from the champion, in a process of its own; none when there is too little that is new."""
     version = ledger.pinned(space.root).champion
-    champion = ledger.policy_path(space.root, version)
-    before = read_json(champion / TRAINING)
+    folder = ledger.policy_path(space.root, version)
+    before = read_json(folder / TRAINING)
     learned = before.get("lessons")
     known = frozenset(map(str, learned)) if isinstance(learned, list) else frozenset()
-    made = read_table(space.path("data/pairs"), PreferencePair)
-    new, replayed = training_set(made, known, params.pairs.replay, params.dpo.max_pairs, params.seed)
-    folder = space.path("models/challenger")
-    if len(new) < params.dpo.min_new_pairs:
-        note = f"no challenger: {len(new)} new pairs, dpo.min_new_pairs is {params.dpo.min_new_pairs}"
-        replace_folder(folder, lambda target: write_json(target / TRAINING, {"skipped": note}))
-        return Outcome(0, 0, {"new pairs": len(new)}, note)
+    config = params.dpo
+    made = _made(space, config.method, config.unpaired)
+
+    def chosen(most: int) -> tuple[list[Row], list[Row]]:
+        return training_set(made, known, params.pairs.replay, most, params.seed)
+
+    new, _ = chosen(config.max_pairs)
+    if size(new) < config.min_new_pairs:
+        counts = _counts(made, new, [])
+        found = f"{_pairs(new)} new pairs"
+        if judged := counts.get("new judged"):
+            found += f" and {judged} new judged answers, worth {size(new):g} pairs together"
+        note = f"no challenger: {found}, dpo.min_new_pairs is {config.min_new_pairs}"
+        _write_fresh(space, ())
+        replace_folder(space.path(CHALLENGER), lambda target: write_json(target / TRAINING, {"skipped": note}))
+        return Outcome(0, 0, counts, note)
+    new, replayed = chosen(room(config.max_pairs, 0, 1, config.rounds))
+    counts = _counts(made, new, replayed)
     # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
-    weights = str(before.get("weights") or weights_hash(champion))
-    config = params.dpo.model_dump(mode="json")
-    keys = [pair.key for pair in (*new, *replayed)]
-    work = space.path(f"{RUNS}/{content_key(keys, version, weights, config, params.seed)}")
-    keep_only(work)
-    with steps_told(f"training ({params.dpo.method.upper()})") as on_step:
-        trained = launch.train(
-            [*new, *replayed], champion, work, params.dpo, zero_preset(params.dpo.deepspeed), params.seed, on_step,
-            weights,
-        )  # fmt: skip
-    left_out = set(trained.too_long)
-    learned_now = {lesson(pair) for at, pair in enumerate((*new, *replayed)) if at not in left_out}
-    record = {
-        "champion": version, "lessons": sorted(known | learned_now),
-        "new_pairs": len(new), "replayed_pairs": len(replayed), "too_long": len(left_out),
-        "method": params.dpo.method, "engine": trained.engine, "zero_stage": trained.zero_stage,
-        "trainer": trained.trainer, "world_size": trained.world_size,
-        "reference": weights, "weights": weights_hash(trained.model), "history": list(trained.history),
-    }  # fmt: skip
-    pairs_version = content_key(sorted(pair.key for pair in made))
-    card = model_card(Provenance(version, weights, pairs_version, len(new), len(replayed)), params.dpo)
+    champion = Champion(version, folder, str(before.get("weights") or weights_hash(folder)))
+    run = online.train(space, params, champion, [*new, *replayed])
+    trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
+    record: dict[str, object] = {"lessons": sorted(known | lessons(run.rounds))}
+    record |= {name.replace(" ", "_"): count for name, count in counts.items()}
+    record |= _record(run, champion, config)
+    origin = Provenance(
+        version, champion.weights, content_key(sorted(row.key for row in made)), _pairs(new), _pairs(replayed),
+        len(fresh), len(run.rounds), len(new) - _pairs(new), len(replayed) - _pairs(replayed),
+    )  # fmt: skip
+    card = model_card(origin, config)
 
     def fill(target: Path) -> None:
         shutil.copytree(trained.model, target, dirs_exist_ok=True)
         write_json(target / TRAINING, record)
         write_atomic(target / "README.md", card.encode())
 
-    replace_folder(folder, fill)
-    shutil.rmtree(work, ignore_errors=True)
-    losses = [step["loss"] for step in trained.history]
-    counts: dict[str, int | float | str] = {
-        "new pairs": len(new), "replayed pairs": len(replayed), "too long": len(left_out),
-        "first loss": losses[0], "last loss": losses[-1], "engine": trained.engine, "processes": trained.world_size,
-        "resumed from step": trained.resumed_from,
+    _write_fresh(space, fresh)
+    replace_folder(space.path(CHALLENGER), fill)
+    for work in run.folders:
+        shutil.rmtree(work, ignore_errors=True)
+    return _outcome(run, version, counts)
+
+
+def _made(space: Workspace, method: Method, unpaired: bool) -> list[Row]:
+    """What the method learns from; answers that users judged singly are for KTO alone."""
+    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    judged = read_table(space.path("data/judged"), JudgedAnswer) if method == "kto" and unpaired else []
+    return [*pairs, *judged]
+
+
+def _pairs(rows: Sequence[Row]) -> int:
+    return sum(isinstance(row, PreferencePair) for row in rows)
+
+
+def _counts(made: Sequence[Row], new: Sequence[Row], replayed: Sequence[Row]) -> dict[str, int | float | str]:
+    counts: dict[str, int | float | str] = {"new pairs": _pairs(new), "replayed pairs": _pairs(replayed)}
+    if _pairs(made) < len(made):
+        counts |= {"new judged": len(new) - _pairs(new), "replayed judged": len(replayed) - _pairs(replayed)}
+    return counts
+
+
+def _write_fresh(space: Workspace, rows: Iterable[FreshPair]) -> None:
+    write_table(space.path(FRESH), FreshPair, rows, user=lambda row: row.pair.user_id)
+
+
+def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str, object]:
+    """What training.json tells of how the model was trained; of rounds only where there may be several."""
+    trained = run.rounds[-1].trained
+    record: dict[str, object] = {
+        "champion": champion.version, "too_long": run.too_long, "method": config.method, "engine": trained.engine,
+        "wanted": sum(one.trained.wanted for one in run.rounds),
+        "unwanted": sum(one.trained.unwanted for one in run.rounds), "class_weights": list(trained.class_weights),
+        "zero_stage": trained.zero_stage, "trainer": trained.trainer, "world_size": trained.world_size,
+        "reference": champion.weights, "weights": run.rounds[-1].weights, "history": history(run.rounds),
     }  # fmt: skip
-    return Outcome(1, 0, counts, f"challenger trained on {trained.pairs} pairs from policy@{version}")
+    if config.rounds > 1:
+        rounds = [told(one, champion.weights) for one in run.rounds]
+        record |= {"fresh_pairs": len(list(fresh_rows(run.rounds))), "rounds": rounds, "ended": run.ended}
+    return record
+
+
+def _outcome(run: online.Run, version: str, counts: dict[str, int | float | str]) -> Outcome:
+    trained, steps = run.rounds[-1].trained, history(run.rounds)
+    wanted, unwanted = (sum(getattr(one.trained, side) for one in run.rounds) for side in ("wanted", "unwanted"))
+    counts = counts | {
+        "too long": run.too_long, "wanted answers": wanted, "unwanted answers": unwanted,
+        "first loss": steps[0]["loss"], "last loss": steps[-1]["loss"], "engine": trained.engine,
+        "processes": trained.world_size, "resumed from step": trained.resumed_from,
+    }  # fmt: skip
+    for one in run.rounds:
+        if one.fresh is not None:
+            counts |= {
+                f"round {one.number}: fresh pairs": len(one.pairs),
+                f"round {one.number}: requests": one.fresh.requests,
+                f"round {one.number}: distinct share": one.fresh.distinct,
+                f"round {one.number}: mean deviation of a request's rewards": one.fresh.spread.deviation,
+                f"round {one.number}: mean best to worst": one.fresh.spread.best_to_worst,
+                **{f"round {one.number}: dropped: {reason}": count for reason, count in one.fresh.dropped},
+            }
+    what = f"{sum(one.trained.pairs for one in run.rounds)} pairs"
+    if judged := sum(one.trained.judged for one in run.rounds):
+        what += f" and {judged} judged answers ({wanted} wanted, {unwanted} unwanted in all)"
+    rounds = f" in {len(run.rounds)} rounds" if len(run.rounds) > 1 else ""
+    ended = f"; {run.ended}" if run.ended else ""
+    return Outcome(1, 0, counts, f"challenger trained on {what} from policy@{version}{rounds}{ended}")
 
 
 def exported(space: Workspace, method: Method) -> Iterator[str]:
-    """The workspace's pairs as JSON lines of TRL's rows for ``method``, in the order of their keys.
+    """What ``method`` learns from as JSON lines of TRL's rows: by key, or for KTO in the order that its batches want.
+
+    Pairs of the last challenger's own answers (``on_policy``) are among them.
 
     Raises:
         StageError: there are no pairs yet.
     """
-    _ = space.params  # says so where this is no workspace
+    dpo = space.params.dpo  # says so where this is no workspace
     if not space.path("data/pairs").is_dir():
         raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
-    made = sorted(read_table(space.path("data/pairs"), PreferencePair), key=lambda pair: pair.key)
-    for row in rows_for(method, [launch.trl_row(pair) | launch.provenance(pair) for pair in made]):
+    fresh = (row.pair for row in read_table(space.path(FRESH), FreshPair))
+    made = sorted([*_made(space, method, dpo.unpaired), *fresh], key=lambda row: row.key)
+    told = [launch.trl_row(row) | launch.provenance(row) for row in made]
+    if method == "kto":
+        told = [one | {WEIGHT: weight(row)} for one, row in zip(told, made, strict=True)]
+    for row in rows_for(method, told, answers_in_batch(dpo)):
         yield json.dumps(row, ensure_ascii=False)
 
 
-def join(space: Workspace, rank: int, patience: float) -> Path:
-    """Be node ``rank`` of the workspace's next training, or of the one that waits; the folder of its logs.
+def all_pairs(space: Workspace) -> list[PreferencePair]:
+    """What the last challenger could learn from: the pairs of the log, and those of its own answers."""
+    fresh = read_table(space.path(FRESH), FreshPair)
+    return [*read_table(space.path("data/pairs"), PreferencePair), *(row.pair for row in fresh)]
+
+
+def join(space: Workspace, rank: int, patience: float) -> list[Path]:
+    """Be node ``rank`` of the workspace's next training, or of the one that waits; the folders of its logs, by round.
+
+    Where there may be more rounds it waits for them until the stage has ended and removed the folders.
 
     Raises:
         TrainingError: none began within ``patience`` seconds, or it failed.
     """
-    _ = space.params
+    rounds, served = space.params.dpo.rounds, list[Path]()
     until = time.monotonic() + patience
-    while not (waiting := _waiting(space)):
-        if time.monotonic() > until:
-            raise TrainingError(f"no training began in {space.root} within {patience:g} s: start `rlhi cycle` there")
-        time.sleep(_POLL_SECONDS)
-    launch.join(waiting[0] / "resolved.json", rank)
-    return waiting[0]
+    while not served or (len(served) < rounds and served[-1].is_dir()):
+        waiting = [folder for folder in _waiting(space) if folder not in served]
+        if waiting:
+            launch.join(waiting[0] / "resolved.json", rank)
+            served.append(waiting[0])
+            until = time.monotonic() + patience
+        elif time.monotonic() > until:
+            what = "no further round" if served else "no training"
+            raise TrainingError(f"{what} began in {space.root} within {patience:g} s: start `rlhi cycle` there")
+        else:
+            time.sleep(_POLL_SECONDS)
+    return served
 
 
 def _waiting(space: Workspace) -> list[Path]:
     """The folders of runs that wait for other nodes, or train with them; not those that a killed one left."""
     return [file.parent for file in sorted(space.path(RUNS).glob(f"*/{launch.OPEN}")) if launch.is_running(file.parent)]
-
-
-@contextmanager
-def steps_told(what: str) -> Iterator[Callable[[int, int, float], None]]:
-    """A bar of per cents, moved by whoever calls with the step, how many there are, and the loss."""
-    with progress(f"{what}, percent", 100) as advance:
-        shown = 0
-
-        def on_step(step: int, of: int, loss: float) -> None:
-            nonlocal shown
-            advance(100 * step // of - shown, f"step {step} of {of}, loss {loss:.3f}")
-            shown = 100 * step // of
-
-        yield on_step
-
-
-def keep_only(work: Path) -> None:
-    """Remove what other runs left: no pairs and no champion will ask for their checkpoints again."""
-    for other in work.parent.glob("*"):
-        if other != work:
-            shutil.rmtree(other, ignore_errors=True)
-
-
-def zero_preset(stage: int) -> dict[str, object] | None:
-    """DeepSpeed's configuration for a ZeRO stage; None for 0."""
-    if stage == 0:
-        return None
-    loaded: dict[str, object] = json.loads(ledger.template(f"deepspeed/zero{stage}.json"))
-    return loaded
-
-
-def replace_folder(folder: Path, fill: Callable[[Path], object]) -> None:
-    """Fill a folder beside the old one and swap them: a killed run leaves one of the two."""
-    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    fill(fresh)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -14,13 +14,14 @@ import pytest
 import yaml
 
 from rlhi import ledger, stages
-from rlhi.contracts import PreferencePair
+from rlhi.contracts import JudgedAnswer, PreferencePair
 from rlhi.errors import explain
 from rlhi.learn.launch import OPEN
-from rlhi.learn.pairs import lesson
+from rlhi.learn.lessons import lesson
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
-from rlhi.stages.training import RUNS, TRAINING, join
+from rlhi.stages.runs import RUNS
+from rlhi.stages.training import TRAINING, join
 from rlhi.store import Workspace, read_json, write_table
 from tests.support.cycles import digest
 from tests.support.spaces import make_space
@@ -37,7 +38,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     space = make_space(root, tiny_policy)
     ledger.begin(root)
     write_table(space.path("data/pairs"), PreferencePair, made_pairs(), user=lambda row: row.user_id)
-    (root / "models/challenger").mkdir(parents=True)
+    write_table(space.path("data/judged"), JudgedAnswer, [], user=lambda row: row.user_id)
+    for name in ("data/conversations", "data/feedback", "data/personas", "models/reward", "models/challenger"):
+        space.path(name).mkdir(parents=True)
     (root / "models/challenger" / "weights").write_text("the former challenger")
     return root
 

@@ -55,6 +55,19 @@ def test_a_fork_changes_nothing_of_its_world(folder: Path, tiny_policy: Path) ->
     assert list(world.path("data/samples/candidates").iterdir()), "the next arm need not sample them again"
 
 
+def test_online_and_offline_learn_from_as_many_pairs(folder: Path, tiny_policy: Path) -> None:
+    # A tiny model's words are no language, and a quick world has 16 requests to answer anew.
+    size = {"lora_rank": 4, "batch": 4, "accumulation": 1, "max_pairs": 24}
+    experiment, bench = CATALOGUE["online"], Bench(folder, QUICK, tiny_policy)
+    arms = [Arm(arm.name, {"pairs": {"filter": False}, "dpo": {**arm.overrides["dpo"], **size}}) for arm in
+            experiment.arms]  # fmt: skip
+    offline, online = (bench.arm(experiment, arm, 1) for arm in arms)
+    assert offline["pairs"] == online["pairs"] == 24
+    before = [{user: both[0] for user, both in held["users"].items()} for held in (offline, online)]
+    assert before[0] == before[1] and len(before[0]) > 3, "both are measured against the same champion"
+    assert (folder / "results").is_dir() and not list(folder.glob("arm-*"))
+
+
 def test_cycles_follow_one_another_and_are_measured_against_the_base(folder: Path, tiny_policy: Path) -> None:
     arm = Arm("everything", {"pairs": {"filter": False}, "dpo": {"lora_rank": 4, "batch": 4}})
     held = Bench(folder, QUICK, tiny_policy).arm(Experiment("Does it run on?", (arm,), cycles=2), arm, 1)

@@ -19,7 +19,7 @@ WAYS = {
     "LoRA": {"lora_rank": 4},
     "full": {"lora_rank": 0, "precision": "fp32"},
     "ZeRO-2 over two processes": {"lora_rank": 0, "processes": 2, "deepspeed": 2},
-    "KTO": {"lora_rank": 4, "method": "kto"},
+    "KTO on both kinds": {"lora_rank": 4, "method": "kto", "user_cap": 0.5},
 }
 
 

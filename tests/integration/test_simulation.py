@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from rlhi import ledger, stages
+from rlhi.bench.experiments.world import LEARN
 from rlhi.config import load_params
-from rlhi.contracts import Conversation, Interval, Measurement
+from rlhi.contracts import Conversation, EvalResult, FeedbackTurn, Interval, Measurement
 from rlhi.demo import SIZES, DemoCycle, _size, _table
 from rlhi.models.base import Sampling
-from rlhi.simulate import SimulatorConfig, WishRow
-from rlhi.stages.evaluate import WISHES
-from rlhi.stages.readings import readings
+from rlhi.simulate import SimulatorConfig, TruthRow, WishRow
+from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
+from rlhi.stages.readings import TRUTH, readings
 from rlhi.stages.salt import SALT
 from rlhi.stages.simulation import talk
 from rlhi.store import read_table
@@ -44,6 +46,25 @@ def test_talk_lands_a_log_and_the_table_tells_how_it_was_read(
     _table([DemoCycle(1, 2.0, 48, 3, 0.7, 0.4, gain, "no_reference", "refuse", "v0.1.0", ("why",), read)])
     told = capsys.readouterr().out
     assert "50.0% (40.0% to 60.0%)" in told and "refuse" in told and f"{read[0].f1:.2f}" in told
+
+
+def test_arithmetic_is_measured_by_right_answers(tmp_path: Path, tiny_policy: Path) -> None:
+    space = make_space(tmp_path / "w", tiny_policy, pairs={"filter": False}, candidates={"persona_only": False})
+    talk(space.root, SimulatorConfig(users=24, task="arithmetic"), Sampling(max_new_tokens=8))
+    kept = json.loads(space.path(EVALUATION_REQUESTS).read_text())
+    assert set(kept["checks"]) == set(kept["requests"]) and not read_table(space.path(WISHES), WishRow)
+    for name in COLLECT:
+        stages.run(name, space.root)
+    labels = {(row.conversation_id, row.turn_index): row.label
+              for row in read_table(space.path("data/feedback"), FeedbackTurn)}  # fmt: skip
+    told = [row for row in read_table(space.path(TRUTH), TruthRow) if row.wish == "number"]
+    read = [labels[row.conversation_id, row.turn_index] == "reattempt_with_feedback" for row in told]
+    assert len(read) > 20 and sum(read) > 0.9 * len(read), "a model that knows nothing is told so, and it is read"
+    ledger.begin(space.root)
+    for name in LEARN:
+        stages.run(name, space.root)
+    rows = [row for row in read_table(space.path("data/evaluation"), EvalResult) if row.suite == "satisfaction"]
+    assert rows and {row.value for row in rows} <= {0.0, 1.0}
 
 
 def test_the_demo_sizes_are_parameters_and_leave_the_gate_alone(tmp_path: Path) -> None:

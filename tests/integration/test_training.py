@@ -116,14 +116,16 @@ def test_the_command_line_of_a_node(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "trainer", "first"), [("sft", "SFTTrainer", math.log(355)), ("kto", "KTOTrainer", 0.5)]
+    ("method", "trainer", "rows", "first"),
+    [("sft", "SFTTrainer", (16, 0, 16, 0), math.log(355)), ("kto", "KTOTrainer", (12, 8, 16, 16), 0.5)],
 )
-def test_baselines_learn_from_the_same_pairs_and_save_the_same_layout(
-    tmp_path: Path, tiny_policy: Path, method: str, trainer: str, first: float
+def test_baselines_learn_from_the_same_rows_and_save_the_same_layout(
+    tmp_path: Path, tiny_policy: Path, method: str, trainer: str, rows: tuple[int, ...], first: float
 ) -> None:
     config = DpoConfig.model_validate({**FAST, "method": method, "lora_rank": 4, "learning_rate": 2e-2, "epochs": 2})
     done = run(tiny_policy, tmp_path, config)
-    assert (done.trainer, done.pairs) == (trainer, 16)
+    assert (done.trainer, done.class_weights) == (trainer, (1.0, 1.0))
+    assert (done.pairs, done.judged, done.wanted, done.unwanted) == rows
     assert losses(done)[0] == pytest.approx(first, rel=0.05)
     assert sum(losses(done)[-3:]) < 0.9 * sum(losses(done)[:3])
     assert_whole(done, tiny_policy)
@@ -131,9 +133,9 @@ def test_baselines_learn_from_the_same_pairs_and_save_the_same_layout(
 
 def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:
     from rlhi.learn.launch import trl_row
-    from rlhi.learn.methods import rows_for
+    from rlhi.learn.rows import rows_for
 
-    rows = rows_for("kto", [trl_row(pair) for pair in made_pairs(6)])
+    rows = rows_for("kto", [trl_row(pair) for pair in made_pairs(6)], 4)
     assert [row["label"] for row in rows] == [True, False] * 6
     assert {json.dumps(row["completion"]) for row in rows} == {
         json.dumps(row[side]) for row in map(trl_row, made_pairs(6)) for side in ("chosen", "rejected")

@@ -6,26 +6,33 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rlhi.config import DpoConfig
-from rlhi.contracts import PreferencePair, to_record
+from rlhi.contracts import to_record
 from rlhi.learn.launch import train
+from rlhi.learn.lessons import Row
 from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
-from tests.support.training import WORDS, made_pairs, make_pair, quiet, run
+from tests.support.training import WORDS, made_judged, made_pairs, make_pair, quiet, run
 
 FAST = {"batch": 2, "accumulation": 1, "epochs": 2, "lora_rank": 0, "precision": "fp32", "max_length": 256}
 EQUAL = [*made_pairs(15), make_pair(15, "the same words", "the same words")]
+LIKED = [row for row in made_judged() if row.wanted]
+SHORT_LIKED = [*LIKED, *(replace(row, response=f"{row.response} {'so ' * 300}") for row in made_judged()[1:8:2])]
 ONE_ANSWER = [make_pair(at, "Always this one.", f"{WORDS[at % 8]} {at}") for at in range(16)]
 
 
 @pytest.mark.parametrize(
-    ("config", "pairs", "said"),
+    ("config", "rows", "said"),
     [
         ({}, EQUAL, "1 of 16 pairs have equal answers"),
         ({}, ONE_ANSWER, "16 of 16 pairs have the same chosen answer ('Always this one.')"),
+        ({"method": "kto"}, LIKED, "all 8 judged answers are wanted: KTO compares"),
+        ({"method": "kto"}, SHORT_LIKED, "all 8 judged answers are wanted: KTO compares"),
+        ({"method": "kto", "limits": {"too_long": 0.1}}, SHORT_LIKED, "4 of 12 pairs and judged answers do not fit"),
         ({"max_length": 32}, None, "none of 16 pairs fits dpo.max_length=32 tokens"),
         ({"learning_rate": 1e30}, None, "loss is nan at step 3: lower dpo.learning_rate"),
         ({"learning_rate": 30.0, "method": "sft"}, None, "it explodes, lower dpo.learning_rate"),
@@ -33,13 +40,14 @@ ONE_ANSWER = [make_pair(at, "Always this one.", f"{WORDS[at % 8]} {at}") for at 
         ({"beta": 1e-40}, None, "the gradient is 0 at 3 steps in a row"),
         ({"learning_rate": 1.0, "beta": 0.5}, None, "the chosen answers collapse: rewards/chosen is -"),
     ],
-    ids=["equal", "one answer", "too long", "NaN", "explosion", "last step", "no gradient", "collapse"],
+    ids=["equal", "one answer", "one kind", "one kind fits", "too long for KTO", "too long", "NaN", "explosion",
+         "last step", "no gradient", "collapse"],
 )  # fmt: skip
 def test_training_stops_with_a_named_reason(
-    tmp_path: Path, tiny_policy: Path, config: dict[str, object], pairs: list[PreferencePair] | None, said: str
+    tmp_path: Path, tiny_policy: Path, config: dict[str, object], rows: list[Row] | None, said: str
 ) -> None:
     with pytest.raises(TrainingError) as error:
-        run(tiny_policy, tmp_path, DpoConfig.model_validate(FAST | config), pairs)
+        run(tiny_policy, tmp_path, DpoConfig.model_validate(FAST | config), rows)
     told = str(error.value)
     assert "training ended with code 1: rlhi: training stopped: " in told
     assert said in told and "\n" not in told

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.config import DpoConfig
+from rlhi.contracts import content_key
 from rlhi.learn.launch import provenance, trl_row
+from rlhi.learn.lessons import Row, weight
 from rlhi.learn.methods import make_trainer, trl_arguments
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.weights import WEIGHT, WeighedRows, user_weights
-from tests.support.training import made_pairs
+from tests.support.training import made_judged, made_pairs
 
 if TYPE_CHECKING:
     import torch
@@ -32,12 +36,16 @@ def test_no_user_weighs_more_than_the_cap_and_few_pairs_keep_their_weight(users:
         assert sum(own) == pytest.approx(min(len(own), cap)) and len(set(own)) == 1
 
 
-def trainer(base: Path, folder: Path, users: tuple[str, ...], **values: object) -> Trainer:
-    """The platform's trainer over one pair for each of these users' turns."""
+def trainer(
+    base: Path, folder: Path, users: tuple[str, ...], made: Sequence[Row] | None = None, **values: object
+) -> Trainer:
+    """The platform's trainer over one row (a pair, if none are given) for each of these users' turns."""
     folder.mkdir()
     rows = folder / "pairs.jsonl"
-    pairs = made_pairs(len(users))
-    told = [trl_row(pair) | provenance(pair) | {"user_id": user} for pair, user in zip(pairs, users, strict=True)]
+    told = [
+        trl_row(row) | provenance(row) | {"user_id": user, WEIGHT: weight(row)}
+        for row, user in zip(made or made_pairs(len(users)), users, strict=True)
+    ]
     rows.write_text("".join(json.dumps(row) + "\n" for row in told), encoding="utf-8")
     config = DpoConfig.model_validate(
         {"batch": len(users), "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0} | values
@@ -71,14 +79,56 @@ def test_the_gradient_is_that_of_the_weighted_mean(tmp_path: Path, tiny_policy: 
         assert float((grad - expected).abs().max()) < 1e-5, name
 
 
-@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_sft_weighs_the_tokens_of_a_user_s_answers(tmp_path: Path, tiny_policy: Path) -> None:
+    weighed = trainer(tiny_policy, tmp_path / "weighed", USERS, user_cap=2, method="sft")
+    assert isinstance(weighed, WeighedRows) and list(weighed.train_dataset[WEIGHT]) == [0.5] * 4 + [1.0]
+    plain = trainer(tiny_policy, tmp_path / "plain", tuple("abcde"), user_cap=2, method="sft")
+    found, alone = gradients(weighed), [gradients(plain, [at]) for at in range(5)]
+    tokens = [sum(token >= 0 for token in labels) for labels in plain.train_dataset["labels"]]
+    for name, grad in found.items():
+        each = zip([0.5] * 4 + [1.0], tokens, alone, strict=True)
+        expected = sum(weight * count * one[name] for weight, count, one in each) / sum(tokens)
+        assert float((grad - expected).abs().max()) < 1e-5, name
+    assert any(float(grad.abs().max()) > 1e-4 for grad in found.values())
+
+
+def test_kto_weighs_pairs_and_judged_answers_of_a_user_together(tmp_path: Path, tiny_policy: Path) -> None:
+    judged = [replace(row, weight=share) for row, share in zip(made_judged(3), (0.5, 1.0, 1.0), strict=True)]
+    made = [*made_pairs(2), *judged]
+    users = ("often", "often", "often", "once", "rarely")
+    one = trainer(tiny_policy, tmp_path / "kto", users, made, user_cap=1, method="kto")
+    weights = {}
+    for row in one.train_dataset:
+        weights.setdefault((row["user_id"], row["label"]), []).append(row[WEIGHT])
+    # Two pairs are four answers, with half a thumb 4.5; a cap of one pair is two answers.
+    share = 2 / 4.5
+    assert {key: sorted(values) for key, values in weights.items()} == {
+        ("often", True): pytest.approx([share / 2, share, share]), ("often", False): pytest.approx([share, share]),
+        ("once", False): [1.0], ("rarely", True): [1.0],
+    }  # fmt: skip
+    sides = {
+        side: sum(sum(values) for (_, label), values in weights.items() if label == side) for side in (True, False)
+    }
+    ratio = one.desirable_weight * sides[True] / (one.undesirable_weight * sides[False])
+    assert ratio == pytest.approx(sides[True] / sides[False]) and 1 <= ratio <= 4 / 3
+    found, batch = gradients(one), len(one.train_dataset)
+    plain = trainer(tiny_policy, tmp_path / "plain", tuple("abcde"), [*made_pairs(2), *made_judged(3)], method="kto")
+    order = {content_key(row["prompt"], row["completion"]): at for at, row in enumerate(plain.train_dataset)}
+    places = [order[content_key(row["prompt"], row["completion"])] for row in one.train_dataset]
+    alone = [(row[WEIGHT], gradients(plain, [at])) for row, at in zip(one.train_dataset, places, strict=True)]
+    for name, grad in found.items():
+        expected = sum(weight * each[name] for weight, each in alone) / batch
+        assert float((grad - expected).abs().max()) < 1e-5, name
+
+
+@pytest.mark.parametrize("method", ["dpo", "sft", "kto"])
 def test_weighed_rows_train_and_the_loss_that_is_told_is_unweighted(
     tmp_path: Path, tiny_policy: Path, method: str
 ) -> None:
     one = trainer(tiny_policy, tmp_path / method, USERS, user_cap=1, method=method, learning_rate=1e-2, epochs=8)
     one.train()
     losses = [row["loss"] for row in one.state.log_history if "loss" in row]
-    assert losses[0] == pytest.approx({"dpo": 0.693, "kto": 0.5}[method], abs=0.01)
+    assert losses[0] == pytest.approx({"dpo": 0.693, "kto": 0.5, "sft": 5.87}[method], rel=0.05)
     assert losses[-1] < 0.8 * losses[0]
 
 

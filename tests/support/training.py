@@ -1,4 +1,4 @@
-"""Pairs to train a tiny model on, and ways to start, kill and repeat a training run."""
+"""Rows to train a tiny model on, and ways to start, kill and repeat a training run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from rlhi import ledger
 from rlhi.config import DpoConfig
-from rlhi.contracts import Message, PreferencePair
+from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.launch import Trained, train
+from rlhi.learn.lessons import Row
 
 WORDS = ("sun", "water", "soil", "light", "pots", "seeds", "time", "care")
 
@@ -37,6 +39,23 @@ def made_pairs(count: int = 16) -> list[PreferencePair]:
     ]  # fmt: skip
 
 
+def made_judged(count: int = 16, first: int = 0) -> list[JudgedAnswer]:
+    """Thumbs: up for lists, down for sentences, each on an answer to a request and of a user of its own."""
+    texts = [(pair.chosen, pair.rejected)[at % 2] for at, pair in enumerate(made_pairs(first + count))][first:]
+    return [
+        JudgedAnswer(
+            f"judged{at}", (Message("system", "You are a helpful assistant."), Message("user", f"What of {at}?")),
+            text, at % 2 == 0, 1.0, f"judge{at}", f"judged-talk{at}", 1, "thumbs", "", "",
+        )
+        for at, text in enumerate(texts, first)
+    ]  # fmt: skip
+
+
+def made_rows(config: DpoConfig) -> list[Row]:
+    """Sixteen pairs; for KTO the last four of them are judged answers, twice as many."""
+    return [*made_pairs(12), *made_judged(8)] if config.method == "kto" else [*made_pairs()]
+
+
 def quiet(step: int, of: int, loss: float) -> None:
     """Nothing to show in a test."""
 
@@ -46,9 +65,9 @@ def zero(stage: int) -> dict[str, object] | None:
     return json.loads(ledger.template(f"deepspeed/zero{stage}.json")) if stage else None
 
 
-def run(base: Path, output: Path, config: DpoConfig, pairs: list[PreferencePair] | None = None) -> Trained:
+def run(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None = None) -> Trained:
     """Train here and wait."""
-    return train(pairs or made_pairs(), base, output, config, zero(config.deepspeed), 0, quiet)
+    return train(rows or made_rows(config), base, output, config, zero(config.deepspeed), 0, quiet)
 
 
 def run_and_kill(base: Path, output: Path, config: BaseModel, step: int, trains: str = __name__) -> None:

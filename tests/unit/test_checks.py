@@ -28,6 +28,7 @@ CASES: list[tuple[str, str, str]] = [
     ("has_example", "Use a herb such as basil.", "Use a herb."),
     ("ends_with_question", "Water it. Do you have a window?", "Do you? Water it."),
     ("bold_keywords", "Give it **full sun** daily.", "Give it ** full sun daily, 2**3."),
+    ("number:1072", "30 times 36 less 8 comes to 1,072.", "It is 1072 and not 61."),
     ("contains:Sun", "Give it full sun.", "Give it shade."),
     ("language:fr", "Le basilic a besoin de lumière et d'eau.", "Basil needs light and water every day."),
     ("language:es", "La albahaca necesita luz y agua todos los días.", "Das Basilikum braucht Licht und Wasser."),

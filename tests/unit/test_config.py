@@ -53,6 +53,7 @@ def refused(folder: Path, text: str) -> str:
         ("dpo:\n", ": dpo: should hold parameters by name; remove it to have the defaults"),
         ("seed: 1\nmodels: [x\n", " is not valid YAML, line 3: while parsing a flow sequence"),
         ("dpo: {nodes: 2}", ": dpo: dpo.nodes"),
+        ("dpo: {rounds: 11}", ": dpo: dpo.rounds=11 leaves a round 7 of dpo.max_pairs=80 pairs, fewer than "),
     ],
 )
 def test_a_broken_shape_is_told_in_words(tmp_path: Path, text: str, said: str) -> None:
@@ -87,6 +88,8 @@ def test_an_unknown_name_is_named(tmp_path: Path, path: tuple[str, ...]) -> None
     ("text", "name"),
     [
         ("dpo: {batch: many}", "dpo.batch"),
+        ("gate: {guards: {fluncy: {max_drop: 0.1}}}", "gate.guards.fluncy"),
+        ("gate: {gains: {satisfation: {required: true}}}", "gate.gains.satisfation"),
         ("dpo: {batch: 0}", "dpo.batch"),
         ("dpo: {batch: 1.5}", "dpo.batch"),
         ("dpo: {deepspeed: 4}", "dpo.deepspeed"),

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rlhi.config import CandidatesConfig, PairsConfig, RewardConfig, RewritesConfig
-from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Signal, Turn, content_key
+from rlhi.contracts import Candidate, Claim, Conversation, FeedbackTurn, Persona, Rewrite, Signal, Turn, content_key
 from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
 from rlhi.learn.filters import speaks, speaks_of_feedback, unfit
-from rlhi.learn.pairs import ALIKE, Dropped, PairMaker, Spread, lesson, training_set
+from rlhi.learn.lessons import lesson, training_set
+from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, Dropped, PairMaker, Spread
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
@@ -184,6 +185,46 @@ def test_a_rewrite_that_must_not_be_learned_from_is_dropped_with_its_reason(text
     assert made.chosen == good, "another try may still be learned from"
 
 
+def persona_resting_on(*claims: tuple[str, int]) -> dict[str, Persona]:
+    """The persona of the user ``u``: claims with the turn of the conversation ``t`` that each rests on."""
+    made = tuple(Claim("format", text, 0.9, (f"t#{at}",)) for text, at in claims)
+    return {"u": Persona("k", "u", "v1", " ".join(text for text, _ in claims), made, 1)}
+
+
+def test_a_rewrite_must_follow_the_feedback_and_then_needs_no_margin() -> None:
+    row, wordy = talk("How?", PROSE, "As a list please."), PROSE + " And then you wait for a week or for two weeks."
+    making = replace(maker(row), personas=persona_resting_on((BULLETS, 2), ("Do not use commas.", 0)))
+    (made,) = making.pairs(rewritten(PROSE, wordy, LIST), [])
+    assert made.chosen == LIST and -0.5 < made.margin < 0, "the reward model likes words, the user asked for a list"
+    assert not list(making.pairs(rewritten(PROSE, wordy), [])) and making.dropped.reasons[IGNORES] == 1
+    sure = replace(making, config=PairsConfig(min_margin=0.05), dropped=Dropped())
+    assert not list(sure.pairs(rewritten(PROSE, LIST), [])) and sure.dropped.reasons[MARGIN] == 1
+    unasked = replace(making, personas=persona_resting_on((BULLETS, 0)), dropped=Dropped())
+    (made,) = unasked.pairs(rewritten(PROSE, wordy, LIST), [])
+    assert made.chosen == wordy, "a claim that rests on another turn is not what this complaint asked"
+    unfiltered = replace(making, config=PairsConfig(filter=False))
+    assert [one.chosen for one in unfiltered.pairs(rewritten(PROSE, wordy), [])] == [wordy]
+
+
+def test_feedback_on_what_the_answer_already_does_means_another_answer() -> None:
+    making = replace(maker(talk("How?", LIST, "As a list please.")), personas=persona_resting_on((BULLETS, 2)))
+    assert not list(making.pairs(rewritten(LIST, LIST + "\n- Wait for a week and then for two weeks more."), []))
+    assert making.dropped.reasons == {FITS_NOT: 1}
+
+
+def test_a_value_that_the_user_puts_right_must_be_in_the_rewrite() -> None:
+    making = maker(talk("What is 30 + 42?", "30 + 42 is 61.", "No, it should be 72: 30 and 40 make 70, and 2 more."))
+    (made,) = making.pairs(rewritten("30 + 42 is 61.", "30 + 42 comes to 70 and more.", "30 + 42 = 72."), [])
+    assert made.chosen == "30 + 42 = 72."
+
+
+def test_wishes_that_no_candidate_meets_are_counted() -> None:
+    making = maker(talk("How?", PROSE), f"{BULLETS} Do not use commas. Keep answers short. Be humorous.")
+    list(making.pairs([], sampled(PROSE, "You should water it and wait.")))
+    assert making.wanted.wishes == 2, "what a program can check of a single answer"
+    assert {text: count for text, count in making.wanted.never.items() if count} == {BULLETS: 1}
+
+
 def test_what_a_user_chose_or_edited_is_a_pair_whatever_the_model_thinks() -> None:
     signals = (Signal("choice", -1, PROSE), Signal("choice", 0, "a tie"), Signal("thumbs", 1))
     row = talk("How?", LIST, "Why?", "Because it rains so much.")
@@ -203,10 +244,13 @@ def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() 
     both = [*sampled(loud, PROSE), *(replace(one, conversation_id="s", user_id="v") for one in sampled(loud, PROSE))]
     assert len({pair.user_id for pair in none.pairs([], both)}) == 1
     assert none.dropped.reasons["of a user who was not drawn"] == 1
-    people = [Persona(user, user, user, text, (), 1) for user, text in zip("abc", (BULLETS, NO_LISTS, ""), strict=True)]
-    shuffled = told(people, "shuffled")
-    assert (shuffled["a"].text, shuffled["b"].text, shuffled["c"].text) == (NO_LISTS, BULLETS, "")
-    assert told(people, "none") == {} and told(people, "own")["a"].text == BULLETS
+    texts = {"a": BULLETS, "b": NO_LISTS, "c": "", "d": BULLETS, "x": "Be humorous.", "y": "Cite sources."}
+    people = [Persona(user, user, user, text, (), 1) for user, text in texts.items()]
+    held_out = "xy".__contains__
+    shuffled = {user: row.text for user, row in told(people, "shuffled", held_out).items()}
+    assert shuffled["a"] == shuffled["d"] == NO_LISTS and shuffled["b"] == BULLETS, "another's that says another thing"
+    assert (shuffled["x"], shuffled["y"], shuffled["c"]) == (texts["y"], texts["x"], ""), "of the same side"
+    assert told(people, "none", held_out) == {} and told(people, "own", held_out)["a"].text == BULLETS
     labels = [label(2, "reattempt_with_feedback")]
     asked = {
         guidance: next(

@@ -11,7 +11,7 @@ import pytest
 
 from rlhi.config import GateConfig
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
-from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, render
+from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.report.page import cut
 from rlhi.report.words import summary
 
@@ -89,6 +89,17 @@ def test_the_page_loads_nothing() -> None:
     page = render(Evidence("Demo", (quiet,)))
     assert not re.search(r"https?:|//[a-z]|url\(|@import|data:", page)
     assert "default-src 'none'" in page
+
+
+def test_judged_answers_are_shown_where_the_method_learns_from_them() -> None:
+    judged = dataclasses.replace(cycle(), judged=(("positive_feedback", 12), ("complaint", 30)))
+    record = write_evidence(judged)
+    assert read_evidence(record, judged.gate).judged == judged.judged
+    page = render(Evidence("Demo", (judged,)))
+    assert "Where the judged answers came from" in page and page.count("<svg") == 6
+    # A page of former cycles holds some that were written before there were any.
+    del record["judged"]
+    assert read_evidence(record, judged.gate).judged == ()
 
 
 def test_every_suite_is_in_table_and_plot() -> None:

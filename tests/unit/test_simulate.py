@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 
 from rlhi.checks import Check, satisfies
 from rlhi.contracts import Message, content_key, from_record, schema_of, to_record
+from rlhi.learn.follows import corrected
 from rlhi.models.base import Sampling
 from rlhi.simulate import (
     SimulatedConversation,
@@ -27,9 +29,11 @@ from rlhi.simulate import (
     wish_rows,
     write_log,
 )
+from rlhi.simulate.arithmetic import CORRECTIONS
 from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, Phrasings
 from rlhi.simulate.reactions import fill, react
+from rlhi.simulate.requests import requests_of
 from rlhi.simulate.wishes import WISHES
 
 CONFIG = SimulatorConfig(users=80, seed=3)
@@ -285,3 +289,38 @@ def test_colluders_praise_what_is_bad_talk_more_and_are_never_measured() -> None
     labels = [one.label if one else "left" for one in said]
     assert not any(name.startswith("reattempt") for name in labels[:60]) and "positive_feedback" in labels[:60]
     assert labels[60:].count("reattempt_with_feedback") > 30
+
+
+def test_arithmetic_has_right_answers_and_users_who_say_so_and_why() -> None:
+    asked = requests_of("arithmetic")
+    assert len(asked.conversation) > 130 and len(asked.evaluation) > 35
+    assert not set(asked.conversation) & set(asked.evaluation)
+    for request, check in asked.checks.items():
+        a, b = map(int, re.findall(r"\d+", request))
+        sign = problem_sign(request)
+        assert check == Check("number", str({"+": a + b, "-": a - b, "x": a * b}[sign])), request
+    assert len(CORRECTIONS.everyone) >= 8 and len(CORRECTIONS.held_out) >= 4
+    talks = run(replace(CONFIG, task="arithmetic", noise=0.0))
+    corrections = [
+        (talk.turns[row.turn_index].content, talk.turns[row.turn_index - 2].content)
+        for talk in talks
+        for row in talk.truth
+        if row.wish == "number" and row.turn_index == 2
+    ]
+    assert len(corrections) > 10
+    for said, request in corrections:
+        argument = asked.checks[request].argument
+        assert argument in said and asked.reasons[request] in said
+        assert corrected(said)[-1:] == [argument], "what a rewrite is checked against"
+
+
+def problem_sign(request: str) -> str:
+    """What a problem asks for, by its words."""
+    return next(sign for sign, words in SIGNS.items() if any(word in request for word in words))
+
+
+SIGNS = {
+    "+": (" + ", " plus ", " more"),
+    "-": (" - ", " minus ", "gave away", "get off"),
+    "x": (" x ", " times ", "in each"),
+}

@@ -22,6 +22,14 @@ def reply(text: str, user: str = "u1", item: str = "i1") -> Reply:
     return Reply(item, user, "", ASK, text)
 
 
+def test_a_request_with_a_right_answer_asks_for_nothing_else() -> None:
+    asked = (Message("system", "You help."), Message("user", "What is 7 x 8?"))
+    right, wishes = {"What is 7 x 8?": Check("number", "56")}, {"u1": (Check("no_digits"),)}
+    replies = [Reply("i1", "u1", "", asked, "It is 56."), Reply("i2", "u2", "", asked, "It is 54.")]
+    assert [row.value for row in suites.satisfaction(replies, wishes, "champion", right)] == [1.0, 0.0]
+    assert [row.value for row in suites.satisfaction(replies, wishes, "champion")] == [0.0], "u2 wishes for nothing"
+
+
 def test_satisfaction_is_the_share_of_the_users_own_wishes() -> None:
     wishes = {
         "u1": (Check("at_most_words", "3"), Check("no_commas")),

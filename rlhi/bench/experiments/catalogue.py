@@ -18,18 +18,27 @@ class Arm:
     simulator: Mapping[str, object] = field(default_factory=dict)
 
 
+Measured = Literal["satisfaction", "problems", "rewrites"]
+
+
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """``measured``: held-out users' satisfaction before and after learning, or the wishes that rewrites meet."""
+    """``measured``: before and after learning, held-out users' satisfaction or the problems that are solved for them;
+    or the wishes that rewrites meet."""
 
     question: str
     arms: tuple[Arm, ...]
-    measured: Literal["satisfaction", "rewrites"] = "satisfaction"
+    measured: Measured = "satisfaction"
     cycles: int = 1
 
 
 # So many pairs come from a dozen users of a world: the number at which few and many users are compared.
 FEW_PAIRS = 28
+# Half of them come from a world's requests (56 at full size), answered anew: both arms can fill it.
+ONLINE_PAIRS = 48
+
+# Nobody has a persona where answers are right or wrong.
+ARITHMETIC: Overrides = {"candidates": {"persona_only": False}}
 
 CATALOGUE: dict[str, Experiment] = {
     "rewrites": Experiment(
@@ -63,6 +72,13 @@ CATALOGUE: dict[str, Experiment] = {
     "method": Experiment(
         "Does DPO teach more than SFT on the chosen side of the same pairs?",
         (Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}), Arm("DPO")),
+    ),
+    "online": Experiment(
+        "Does DPO on fresh answers of the model in training teach more than offline DPO, at equal pairs and steps?",
+        (
+            Arm("offline", {"dpo": {"rounds": 1, "max_pairs": ONLINE_PAIRS}}),
+            Arm("online, 2 rounds", {"dpo": {"rounds": 2, "max_pairs": ONLINE_PAIRS}}),
+        ),
     ),
     "persona-inference": Experiment(
         "How much of what was learned needs the persona at inference?",
@@ -99,5 +115,17 @@ CATALOGUE: dict[str, Experiment] = {
         "Do three cycles in a row keep what they learned, with and without replay of earlier pairs?",
         (Arm("no replay", {"pairs": {"replay": 0.0}}), Arm("replay of 30%")),
         cycles=3,
+    ),
+    "reasoning": Experiment(
+        "On arithmetic, do rewrites guided by a user who says that an answer is wrong, and why, teach right answers?",
+        tuple(
+            Arm(name, {**ARITHMETIC, "rewrites": rewrites}, {"task": "arithmetic"})
+            for name, rewrites in (
+                ("no rewrites, rewards only", {"turns": 0}),
+                ("rewrites from scratch", {"turns": 96, "guidance": "none"}),
+                ("guided by the user's words", {"turns": 96}),
+            )
+        ),
+        measured="problems",
     ),
 }

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rlhi.bench.experiments import world as worlds
-from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
+from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment, Measured
 from rlhi.bench.experiments.world import FULL, QUICK, Size
 from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
@@ -30,6 +30,11 @@ from rlhi.stages.conclude import conclude
 from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, write_json
 
+WHAT: dict[Measured, str] = {
+    "satisfaction": "held-out users' satisfaction",
+    "problems": "problems solved for held-out users",
+    "rewrites": "wishes met by answers",
+}
 Before = Mapping[str, tuple[float, float]]
 
 
@@ -51,7 +56,7 @@ class Told:
 
     name: str
     question: str
-    measured: str
+    measured: Measured
     quick: bool
     seeds: int
     minutes: float
@@ -95,7 +100,7 @@ def run(name: str, quick: bool, seeds: int, folder: Path, as_json: bool, policy:
 
 def table(told: Told) -> str:
     """As markdown, for a terminal and for the docs."""
-    what = "held-out users' satisfaction" if told.measured == "satisfaction" else "wishes met by answers"
+    what = WHAT[told.measured]
     lines = [
         f"**{told.name}**: {told.question}",
         "",
@@ -172,7 +177,7 @@ def _learned_from(space: Workspace, where: str) -> int:
     training = read_json(space.path("models/challenger") / TRAINING)
     if "skipped" in training:
         raise TrainingError(f"{where}: {training['skipped']}")
-    return int(str(training["new_pairs"])) + int(str(training["replayed_pairs"]))
+    return sum(int(str(training.get(f"{kind}_pairs", 0))) for kind in ("new", "replayed", "fresh"))
 
 
 def _concluded(space: Workspace, number: int, measured: Before) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,61 @@
+"""What a challenger learns from: rows that its champion has not learned, and a share of those it has.
+
+A pair counts 1. A judged answer counts half of it, for a pair is two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from rlhi.contracts import JudgedAnswer, PreferencePair, content_key
+
+Row = PreferencePair | JudgedAnswer
+"""What is learned from; the second kind by KTO alone."""
+Some = TypeVar("Some", bound=Row)
+
+
+def lesson(row: Row) -> str:
+    """What a row teaches, whichever text it teaches it with: its answer's place and source, and a judgement's side.
+
+    A user who takes a thumb back teaches something else.
+    """
+    place = f"{row.conversation_id}#{row.turn_index}#{row.source}"
+    if isinstance(row, PreferencePair):
+        return place
+    return f"{place}#{'wanted' if row.wanted else 'unwanted'}"
+
+
+def weight(row: Row) -> float:
+    """How much a row counts before its user's cap: a pair 1."""
+    return 1.0 if isinstance(row, PreferencePair) else row.weight
+
+
+def size(rows: Iterable[Row]) -> float:
+    """How many pairs the rows are worth."""
+    return sum(1.0 if isinstance(row, PreferencePair) else 0.5 for row in rows)
+
+
+def training_set(
+    made: Iterable[Some], learned: frozenset[str], replay: float, most: int, seed: int
+) -> tuple[list[Some], list[Some]]:
+    """The rows for a challenger: all that its champion has not learned from, and a share of those it has.
+
+    Returns:
+        (new rows, replayed rows); together worth at most ``most`` pairs, drawn by seed, new ones first.
+    """
+    ordered = sorted(made, key=lambda row: content_key(seed, lesson(row)))
+    old = [row for row in ordered if lesson(row) in learned]
+    new = [row for row in ordered if lesson(row) not in learned]
+    # Room is left for replay, or it would vanish when there is most to learn.
+    new = _within(new, most - min(size(old), most - int(most / (1 + replay))))
+    return new, _within(old, min(int(replay * size(new)), most - size(new)))
+
+
+def _within(rows: Sequence[Some], room: float) -> list[Some]:
+    kept: list[Some] = []
+    for row in rows:
+        if size([row]) <= room:
+            kept.append(row)
+            room -= size([row])
+    return kept

@@ -1,0 +1,61 @@
+"""Who is learned from, and how: the log without held-out users, their requests, and the maker of their pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlhi.config import Params
+from rlhi.contracts import Conversation, FeedbackTurn, Persona
+from rlhi.learn import candidates as ubr
+from rlhi.learn import rewrite as ugr
+from rlhi.learn.judged import JudgedMaker
+from rlhi.learn.pairs import PairMaker
+from rlhi.learn.rewrite import Asked
+from rlhi.models.base import Scorer
+from rlhi.stages.ingest import conversations
+from rlhi.stages.personas import told
+from rlhi.store import Workspace, read_table
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What the log holds and what was found out of it, held-out users included: conversations and personas by name."""
+
+    talks: dict[str, Conversation]
+    labels: list[FeedbackTurn]
+    personas: dict[str, Persona]
+
+
+def read_log(space: Workspace) -> Log:
+    """The workspace's conversations that are not set aside, labels and personas."""
+    labels = read_table(space.path("data/feedback"), FeedbackTurn)
+    personas = read_table(space.path("data/personas"), Persona)
+    talks = {row.conversation_id: row for row in conversations(space)}
+    return Log(talks, labels, {row.user_id: row for row in personas})
+
+
+def complaints(log: Log, params: Params) -> list[Asked]:
+    """What may be rewritten."""
+    found = ugr.complaints(log.talks.values(), log.labels, log.personas, params.rewrites)
+    return [one for one in found if not params.split.holds_out(one.user_id)]
+
+
+def requests(log: Log, params: Params) -> list[Asked]:
+    """What may be sampled for: requests that drew no complaint, with their users' personas."""
+    found = ubr.requests(log.talks.values(), log.labels, log.personas, params.candidates)
+    return [one for one in found if not params.split.holds_out(one.user_id)]
+
+
+def pair_maker(log: Log, params: Params, scorer: Scorer) -> PairMaker:
+    """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
+    judged_by = told(log.personas.values(), params.pairs.persona, params.split.holds_out)
+    return PairMaker(_learned_from(log, params), log.personas, judged_by, scorer, params.pairs, seed=params.seed)
+
+
+def judged_maker(log: Log, params: Params) -> JudgedMaker:
+    """Makes judged answers of these users' turns."""
+    return JudgedMaker(_learned_from(log, params), log.personas, params.pairs, seed=params.seed)
+
+
+def _learned_from(log: Log, params: Params) -> dict[str, Conversation]:
+    return {name: talk for name, talk in log.talks.items() if not params.split.holds_out(talk.user_id)}

@@ -1,0 +1,150 @@
+"""The rounds of the stage ``dpo``: train, let the trained model answer, judge its answers, train on them.
+
+One round is offline learning. A killed run goes on in the round it was in: a finished training is read from its folder,
+answers from ``data/samples/dpo``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlhi import ledger
+from rlhi.config import Params
+from rlhi.contracts import Sample, content_key
+from rlhi.learn import launch
+from rlhi.learn.candidates import candidates
+from rlhi.learn.launch import Trained
+from rlhi.learn.lessons import Row, size, training_set
+from rlhi.learn.resolved import TrainingError, weights_hash
+from rlhi.learn.rewrite import Asked
+from rlhi.learn.rounds import Fresh, Round, fresh_requests, room
+from rlhi.learn.sampling import sample
+from rlhi.models.local import LocalChatModel, quiet
+from rlhi.progress import progress
+from rlhi.stages.learned_from import Log, pair_maker, read_log, requests
+from rlhi.stages.reward_models import scorer
+from rlhi.stages.runs import RUNS, keep_only, steps_told, zero_preset
+from rlhi.stages.samples import SampleStore
+from rlhi.store import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """Where training starts and the reference of every round: its version, folder, and :func:`weights_hash`."""
+
+    version: str
+    folder: Path
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The rounds of a training in order, their folders, and why there were fewer than asked for, if so."""
+
+    rounds: tuple[Round, ...]
+    folders: tuple[Path, ...]
+    ended: str
+
+    @property
+    def too_long(self) -> int:
+        """Pairs of all rounds that were left out for their length."""
+        return sum(len(one.trained.too_long) for one in self.rounds)
+
+
+def train(space: Workspace, params: Params, champion: Champion, first: Sequence[Row]) -> Run:
+    """Train on ``first``, then on fresh pairs for ``dpo.rounds`` in all, each round from where the one before ended.
+
+    Raises:
+        TrainingError: a round's training stopped; what it says begins with the round where there are several.
+        RewardError: the rewards of all of a round's answers are the same.
+    """
+    rounds: list[Round] = []
+    folders: list[Path] = []
+    for number in range(1, params.dpo.rounds + 1):
+        before, fresh = (rounds[-1], _answers(space, params, rounds)) if rounds else (None, None)
+        if isinstance(fresh, str):
+            return Run(tuple(rounds), tuple(folders), fresh)
+        rows = fresh.pairs if fresh else tuple(first)
+        start = before.weights if before else champion.weights
+        config = params.dpo.model_dump(mode="json")
+        key = content_key([row.key for row in rows], champion.version, start, config, params.seed)
+        folders.append(space.path(f"{RUNS}/{key}"))
+        trained = launch.finished(folders[-1])
+        if trained is None:
+            keep_only(*folders)
+            trained = _train(params, champion, rows, folders[-1], number, before)
+        rounds.append(Round(number, rows, start, weights_hash(trained.model), trained, fresh))
+    return Run(tuple(rounds), tuple(folders), "")
+
+
+def _train(
+    params: Params, champion: Champion, rows: Sequence[Row], work: Path, number: int, before: Round | None
+) -> Trained:
+    several = f", round {number} of {params.dpo.rounds}" if params.dpo.rounds > 1 else ""
+    with steps_told(f"training ({params.dpo.method.upper()}){several}") as on_step:
+        try:
+            return launch.train(
+                rows, champion.folder, work, params.dpo, zero_preset(params.dpo.deepspeed), params.seed, on_step,
+                champion.weights, before.trained.unmerged if before else None,
+            )  # fmt: skip
+        except TrainingError as error:
+            raise TrainingError(f"{several.removeprefix(', ')}: {error}" if several else str(error)) from None
+
+
+def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh | str:
+    """What the last round's model answers now, as pairs for the next; or why the rounds end here."""
+    before, head = rounds[-1], scorer(space, params)
+    ended = f"ended before round {before.number + 1} of {params.dpo.rounds}"
+    if head.is_neutral:
+        return f"{ended}: the reward model was trained on too little to tell answers apart"
+    log = read_log(space)
+    asked = _requests(space, params, log, rounds)
+    rows = list(candidates(asked, _sampled(space, params, before, asked)))
+    maker = pair_maker(log, params, head)
+    made = list(maker.on_policy(rows, Counter(pair.user_id for one in rounds for pair in one.pairs)))
+    maker.spread.check()
+    used = sum(size(one.rows) for one in rounds)
+    most = room(params.dpo.max_pairs, math.ceil(used), before.number + 1, params.dpo.rounds)
+    drawn, _ = training_set(made, frozenset(), 0.0, most, params.seed)
+    if len(drawn) < params.dpo.min_fresh_pairs:
+        return f"{ended}: {len(drawn)} fresh pairs, dpo.min_fresh_pairs is {params.dpo.min_fresh_pairs}"
+    maker.dropped.reasons["over the round's share"] += len(made) - len(drawn)
+    distinct = len(rows) / max(1, params.candidates.n * len(asked))
+    dropped = tuple(sorted((reason, count) for reason, count in maker.dropped.reasons.items() if count))
+    return Fresh(tuple(drawn), len(asked), distinct, maker.spread, dropped)
+
+
+def _requests(space: Workspace, params: Params, log: Log, rounds: Sequence[Round]) -> list[Asked]:
+    """What to ask: first of all what this cycle's candidates were sampled for."""
+    cycle, held = ledger.pinned(space.root).cycle, SampleStore(space, "candidates").samples
+    found, users = requests(log, params), {pair.user_id for pair in rounds[0].pairs}
+    if params.pairs.max_users:
+        found = [one for one in found if one.user_id in users]
+    this_cycle = {name for name, one in held.items() if one.cycle == cycle}
+    config = params.candidates
+    return fresh_requests(
+        found, this_cycle.__contains__, config.prompts, rounds[-1].weights, config.sampling, params.seed
+    )  # fmt: skip
+
+
+def _sampled(space: Workspace, params: Params, before: Round, asked: Sequence[Asked]) -> Mapping[str, Sample]:
+    """All samples, once the round's model has answered what it had not answered yet."""
+    store, cycle, config = SampleStore(space, "dpo"), ledger.pinned(space.root).cycle, params.candidates.sampling
+    todo = [one for one in asked if one.key not in store.samples]
+    with progress(f"sampling anew after round {before.number}", len(todo)) as advance:
+
+        def keep(block: list[Sample]) -> None:
+            store.keep(block)
+            advance(len(block), "")
+
+        if todo:
+            quiet()
+            name = f"cycle {cycle}, round {before.number}, {before.weights[:12]}"
+            model = LocalChatModel(before.trained.model, name, config.context_tokens, config.batch)
+            sample(todo, model, params.candidates.n, config, params.seed, cycle, keep)
+            model.release()
+    return store.samples

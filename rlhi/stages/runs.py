@@ -1,0 +1,57 @@
+"""Runs of training: their folders, how they are told, and the folder of what they made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rlhi import ledger
+from rlhi.progress import progress
+
+RUNS = ".rlhi/training"
+"""Where the runs of the stage ``dpo`` are, each in a folder named by its content."""
+
+
+@contextmanager
+def steps_told(what: str) -> Iterator[Callable[[int, int, float], None]]:
+    """A bar of per cents, moved by whoever calls with the step, how many there are, and the loss."""
+    with progress(f"{what}, percent", 100) as advance:
+        shown = 0
+
+        def on_step(step: int, of: int, loss: float) -> None:
+            nonlocal shown
+            advance(100 * step // of - shown, f"step {step} of {of}, loss {loss:.3f}")
+            shown = 100 * step // of
+
+        yield on_step
+
+
+def keep_only(*works: Path) -> None:
+    """Remove what other runs left beside these: nobody will ask for their checkpoints again."""
+    for other in works[0].parent.glob("*"):
+        if other not in works:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def zero_preset(stage: int) -> dict[str, object] | None:
+    """DeepSpeed's configuration for a ZeRO stage; None for 0."""
+    if stage == 0:
+        return None
+    loaded: dict[str, object] = json.loads(ledger.template(f"deepspeed/zero{stage}.json"))
+    return loaded
+
+
+def replace_folder(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Fill a folder beside the old one and swap them: a killed run leaves one of the two."""
+    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    fill(fresh)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

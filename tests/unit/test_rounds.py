@@ -1,0 +1,94 @@
+"""Rounds of training over rows: who gets how many pairs, what is told of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlhi.config import PairsConfig
+from rlhi.contracts import Candidate, Conversation, Persona, PreferencePair, Turn
+from rlhi.learn.launch import Trained
+from rlhi.learn.pairs import PairMaker, Spread
+from rlhi.learn.rounds import Fresh, Round, fresh_rows, history, lessons, room, told
+from tests.support.training import made_pairs
+from tests.unit.test_learn import Longer
+
+
+def trained(steps: int, too_long: tuple[int, ...] = ()) -> Trained:
+    """A training of so many steps."""
+    figures = tuple({"step": float(at + 1), "loss": 1.0 / (at + 1)} for at in range(steps))
+    return Trained(
+        Path("model"), "engine", 0, "float32", "trainer", 1, steps, 0, steps, steps, (1.0, 1.0), too_long, 0, figures
+    )
+
+
+def two_rounds() -> list[Round]:
+    """Four pairs, one of them too long, then two fresh ones."""
+    pairs = tuple(made_pairs(6))
+    fresh = Fresh(pairs[4:], 3, 0.9, Spread(3, 1, 0.5, 1.0), (("margin too small", 1),))
+    return [
+        Round(1, pairs[:4], "champion", "first", trained(2, (1,))),
+        Round(2, pairs[4:], "first", "second", trained(3), fresh),
+    ]
+
+
+@given(most=st.integers(1, 500), rounds=st.integers(1, 9))
+def test_all_rounds_together_get_all_that_a_cycle_may_learn_from(most: int, rounds: int) -> None:
+    used, shares = 0, []
+    for number in range(1, rounds + 1):
+        shares.append(room(most, used, number, rounds))
+        used += shares[-1]
+    assert used == most and max(shares) - min(shares) <= 1
+
+
+def test_what_an_early_round_leaves_is_for_the_later_ones() -> None:
+    assert room(80, 10, 2, 3) == 35 and room(80, 45, 3, 3) == 35
+
+
+def test_steps_count_on_and_tell_their_round() -> None:
+    rounds = two_rounds()
+    assert [(step["step"], step["round"]) for step in history(rounds)] == [(1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]
+    assert history(rounds[:1]) == list(rounds[0].trained.history), "one round is told as ever"
+
+
+def test_lessons_are_those_that_were_trained_on() -> None:
+    rounds = two_rounds()
+    assert lessons(rounds) == {f"talk{at}#1#rewrite" for at in (0, 2, 3, 4, 5)}
+    assert [(row.round, row.sampler, row.pair.key) for row in fresh_rows(rounds)] == [
+        (2, "first", "key4"), (2, "first", "key5"),
+    ]  # fmt: skip
+    record = told(rounds[1], "champion")
+    assert (record["start"], record["reference"], record["weights"]) == ("first", "champion", "second")
+    assert record["fresh"] == {
+        "requests": 3, "distinct_share": 0.9, "groups": 3, "flat_groups": 1, "deviation": 0.5, "best_to_worst": 1.0,
+        "dropped": {"margin too small": 1},
+    }  # fmt: skip
+
+
+def fresh_pairs(given: Counter[str], config: PairsConfig) -> tuple[list[PreferencePair], PairMaker]:
+    """Pairs of a user's answers to three requests."""
+    turns = tuple(Turn("assistant" if at % 2 else "user", f"Words of turn {at}.") for at in range(6))
+    talk = Conversation("t", "u", "real", None, None, None, turns, "test")
+    rows = [
+        Candidate(f"k{at}{turn}", "t", "u", turn, at, " ".join(["It needs the sun and water."] * (at + 1)), "m", 0)
+        for turn in (1, 3, 5)
+        for at in (0, 1)
+    ]
+    personas = {"u": Persona("k", "u", "v1", "Wants much.", (), 1)}
+    maker = PairMaker({"t": talk}, personas, personas, Longer(), config)
+    return list(maker.on_policy(rows, given)), maker
+
+
+def test_fresh_pairs_say_so_and_a_user_s_share_is_that_of_the_cycle() -> None:
+    made, maker = fresh_pairs(Counter(), PairsConfig())
+    assert {(pair.source, pair.turn_index, pair.persona) for pair in made} == {
+        ("on_policy", at, "Wants much.") for at in (1, 3, 5)
+    }
+    assert maker.spread.groups == 3
+    made, maker = fresh_pairs(Counter({"u": 7}), PairsConfig(max_per_user=8))
+    assert len(made) == 1 and maker.dropped.reasons["over the user's share"] == 2
+    made, maker = fresh_pairs(Counter({"u": 9}), PairsConfig(max_per_user=8))
+    assert made == [] and maker.dropped.reasons["over the user's share"] == 3
