@@ -28,7 +28,7 @@ from rlhi.learn.rounds import fresh_requests
 from rlhi.learn.sampling import sample
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.learned_from import read_log, requests
-from rlhi.stages.rewarding import HEAD
+from rlhi.stages.reward_models import HEAD
 from rlhi.stages.runs import RUNS
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import FRESH, TRAINING, all_pairs, exported
