@@ -10,6 +10,7 @@ They share launcher, guards, resume and the layout of what is saved.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rlhi.config import DpoConfig, TunedRewardConfig
@@ -20,8 +21,6 @@ from rlhi.learn.rows import Contents, answers_in_batch, balance, dataset
 from rlhi.learn.weights import WEIGHT, weigh, weighing
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from peft import LoraConfig, PeftModel
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
 

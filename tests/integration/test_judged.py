@@ -68,6 +68,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     ledger.begin(root)
     write_table(space.path("data/pairs"), PreferencePair, made_pairs(4), user=lambda row: row.user_id)
     write_table(space.path("data/judged"), JudgedAnswer, made_judged(17), user=lambda row: row.user_id)
+    for name in ("data/conversations", "data/feedback", "data/personas", "models/reward"):
+        space.path(name).mkdir(parents=True, exist_ok=True)
     return root
 
 
