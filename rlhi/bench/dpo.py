@@ -10,8 +10,10 @@ text is this project's own requests, strung together until a prompt has the aske
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -135,7 +137,9 @@ def _train(way: str, pairs: list[PreferencePair], base: Path, folder: Path, toke
             save_strategy="no", disable_tqdm=True, report_to="none",
         )  # fmt: skip
     began = time.perf_counter()
-    trainer, _, _ = methods.make_trainer(resolved, arguments)
-    trainer.train()
+    # Trainers print their figures; standard output is for the table.
+    with contextlib.redirect_stdout(sys.stderr):
+        trainer, _, _ = methods.make_trainer(resolved, arguments)
+        trainer.train()
     took = time.perf_counter() - began
     return took, [row["loss"] for row in trainer.state.log_history if "loss" in row]

@@ -157,3 +157,14 @@ def test_models_whose_attention_would_not_obey_the_mask_are_left_to_trl(tiny_pol
     windowed._attn_implementation = "sdpa"
     assert not can_share(windowed)
     assert not can_share(GPT2Config(attn_implementation="flash_attention_2"))
+
+
+def test_the_benchmark_trains_in_all_ways_and_prints_nothing_but_its_table(
+    tmp_path: Path, tiny_policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = made_pairs(AutoTokenizer.from_pretrained(tiny_policy), 60, 4)
+    for way in WAYS:
+        (tmp_path / way).mkdir()
+        seconds, losses = _train(way, made, tiny_policy, tmp_path / way, 60)
+        assert seconds > 0 and losses[0] == pytest.approx(0.693, abs=0.01)
+    assert capsys.readouterr().out == "", "trainers print their figures elsewhere"
