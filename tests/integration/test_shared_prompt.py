@@ -162,6 +162,10 @@ def test_models_whose_attention_would_not_obey_the_mask_are_left_to_trl(tiny_pol
 def test_the_benchmark_trains_in_all_ways_and_prints_nothing_but_its_table(
     tmp_path: Path, tiny_policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from transformers import AutoTokenizer
+
+    from rlhi.bench.dpo import WAYS, _train, made_pairs
+
     made = made_pairs(AutoTokenizer.from_pretrained(tiny_policy), 60, 4)
     for way in WAYS:
         (tmp_path / way).mkdir()
