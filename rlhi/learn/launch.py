@@ -21,6 +21,7 @@ from typing import IO
 from rlhi.config import DpoConfig, RewardConfig
 from rlhi.contracts import PreferencePair, to_record
 from rlhi.learn.comparisons import Comparison
+from rlhi.learn.compiling import builds, free_dead_locks
 from rlhi.learn.lessons import Row, weight
 from rlhi.learn.resolved import RESULT, Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
 from rlhi.learn.rows import LABEL
@@ -204,6 +205,8 @@ def command(machines: Machines, config: Path, rank: int = 0, module: str = Resol
 
 def _run(machines: Machines, module: str, config: Path, rank: int, tell: Callable[[str], None], held: IO[str]) -> None:
     log = config.parent / ("training.log" if rank == 0 else f"training-{rank}.log")
+    if machines.deepspeed:
+        free_dead_locks(builds())
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             command(machines, config, rank, module), env=_environment(machines), stdout=subprocess.PIPE, stderr=errors,

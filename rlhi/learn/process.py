@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from rlhi.learn.compiling import free_dead_locks
 from rlhi.learn.guards import guard
 from rlhi.learn.resolved import RESULT, Run, TrainingError, TrainingStopped
 from rlhi.learn.resume import drop_unfinished, last_checkpoint, marker, step_of
@@ -117,9 +116,7 @@ def _start_processes(run: Run) -> None:
 
     if run.deepspeed is not None and not torch.cuda.is_available():
         import deepspeed
-        from torch.utils.cpp_extension import get_default_build_root
 
-        free_dead_locks(Path(os.environ.get("TORCH_EXTENSIONS_DIR") or get_default_build_root()))
         # Before from_pretrained: ZeRO-3 over two processes fails to load otherwise.
         deepspeed.init_distributed(dist_backend="gloo")
 
