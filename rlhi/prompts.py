@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, Turn, to_record
@@ -11,6 +12,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BASE_SYSTEM = "You are a helpful assistant."
+
+
+def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
+    """A model folder's tokenizer; its pad token is set."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def persona_system(persona: str) -> str:

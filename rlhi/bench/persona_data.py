@@ -5,17 +5,24 @@ from __future__ import annotations
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, groupby
 from pathlib import Path
 from typing import Any
 
 from rlhi.collect.claims import wishes_in
-from rlhi.collect.persona_history import History
-from rlhi.config import FeedbackConfig
+from rlhi.collect.persona import History, persona
+from rlhi.collect.persona_builder import LocalBuilder, requests
+from rlhi.collect.persona_history import said
+from rlhi.collect.persona_topics import population
+from rlhi.config import FeedbackConfig, PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Turn
 from rlhi.models.base import Scored
+
+PersonaOf = Callable[[str, str], str]
+"""The text of a user's persona without a conversation (empty: of all of them)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,22 @@ def histories_of(rows: Sequence[Conversation], labelled: Sequence[FeedbackTurn])
     for label in labelled:
         feedback[label.user_id].append(label)
     return {user: History(user, tuple(own), tuple(feedback[user])) for user, own in talks.items()}
+
+
+def population_builder(histories: Mapping[str, History], config: PersonasConfig) -> LocalBuilder:
+    """A builder that knows what all these users ask about."""
+    return LocalBuilder(config, population((one.user_id, requests(said(one))) for one in histories.values()))
+
+
+def persona_texts(histories: Mapping[str, History], config: PersonasConfig, builder: LocalBuilder) -> PersonaOf:
+    """The text of a user's persona without one conversation, each built once; of a stranger nothing is known."""
+
+    @cache
+    def persona_of(user: str, leave_out: str) -> str:
+        history = histories.get(user, History(user, (), ()))
+        return persona(history, config, leave_out=leave_out or None, builder=builder).text
+
+    return persona_of
 
 
 def labels(rows: Sequence[Conversation]) -> list[FeedbackTurn]:

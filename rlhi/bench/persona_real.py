@@ -8,17 +8,28 @@ user's persona, or another user's. The head sees an answer's form; what it canno
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from rlhi.bench.persona_data import Pair, choices, histories_of, labels, people, ratings, read_labels
+from rlhi.bench.persona_data import (
+    Pair,
+    PersonaOf,
+    choices,
+    histories_of,
+    labels,
+    people,
+    persona_texts,
+    population_builder,
+    ratings,
+    read_labels,
+)
 from rlhi.collect.persona import History, persona
 from rlhi.collect.persona_builder import LocalBuilder, requests
 from rlhi.collect.persona_history import Said, said
 from rlhi.collect.persona_observed import STYLES, language_of_message
-from rlhi.collect.persona_topics import population, terms
+from rlhi.collect.persona_topics import terms
 from rlhi.config import PersonasConfig, RewardConfig
 from rlhi.contracts import Claim, Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
@@ -31,9 +42,6 @@ QUICK_PAIRS = 6  # of each user in a quick run
 FOLDS = 5
 # All that is known is told to the scorer, not only what a small chat model would heed.
 CONFIG = PersonasConfig(max_claims=8, text_kinds=("wish", "topic", "expertise", "style", "language"))
-
-PersonaOf = Callable[[str, str], str]
-"""The text of a user's persona without one of their conversations (``""``: without none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +89,8 @@ def real(data: Path, embedder: Embedder, quick: bool) -> RealPersonas:
     """
     rows = people(data)
     histories = histories_of(rows, read_labels(rows) if quick else labels(rows))
-    others = population((one.user_id, requests(said(one))) for one in histories.values())
-    builder = LocalBuilder(CONFIG, others)
-    texts: dict[tuple[str, str], str] = {}
-
-    def persona_of(user: str, leave_out: str) -> str:
-        if (user, leave_out) not in texts:
-            history = histories.get(user, History(user, (), ()))
-            texts[user, leave_out] = persona(history, CONFIG, leave_out=leave_out or None, builder=builder).text
-        return texts[user, leave_out]
+    builder = population_builder(histories, CONFIG)
+    persona_of = persona_texts(histories, CONFIG, builder)
 
     whole = {user: persona(history, CONFIG, builder=builder) for user, history in histories.items()}
     picked, rated = list(choices(data)), list(ratings(data, rows))

@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rlhi.bench.persona_data import histories_of, labels, people, ratings, records
-from rlhi.collect.persona import History, persona
-from rlhi.collect.persona_builder import LocalBuilder, requests
-from rlhi.collect.persona_history import said
-from rlhi.collect.persona_topics import population
+from rlhi.bench.persona_data import (
+    histories_of,
+    labels,
+    people,
+    persona_texts,
+    population_builder,
+    ratings,
+    records,
+)
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Message, content_key
 from rlhi.learn.comparisons import Comparison
@@ -33,14 +37,7 @@ def judged(data: Path) -> Iterator[Judged]:
     """All comparisons of the data: choices and ranks by source, and ratings of one conversation's answers."""
     rows = people(data)
     histories = histories_of(rows, labels(rows))
-    builder = LocalBuilder(CONFIG, population((one.user_id, requests(said(one))) for one in histories.values()))
-    texts: dict[tuple[str, str], str] = {}
-
-    def persona_of(user: str, leave_out: str) -> str:
-        if (user, leave_out) not in texts:
-            history = histories.get(user, History(user, (), ()))
-            texts[user, leave_out] = persona(history, CONFIG, leave_out=leave_out or None, builder=builder).text
-        return texts[user, leave_out]
+    persona_of = persona_texts(histories, CONFIG, population_builder(histories, CONFIG))
 
     strangers = [user for user in sorted(histories) if persona_of(user, "")]
 

@@ -19,6 +19,7 @@ from rlhi.learn.resolved import Resolved, Run, TrainingError
 from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
 from rlhi.learn.rows import Contents, answers_in_batch, balance, dataset
 from rlhi.learn.weights import WEIGHT, weigh, weighing
+from rlhi.prompts import tokenizer_of
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
@@ -80,11 +81,9 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
         TrainingError: the rows teach nothing, do not fit, or the reference is not the champion.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
-    tokenizer = AutoTokenizer.from_pretrained(run.base)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer = tokenizer_of(Path(run.base))
     rows, contents = dataset(run, tokenizer)
     if run.dpo.method == "kto":
         arguments.desirable_weight, arguments.undesirable_weight = balance(rows)

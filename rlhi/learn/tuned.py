@@ -26,7 +26,7 @@ from rlhi.learn.resolved import ResolvedReward, TrainingError
 from rlhi.learn.rows import Contents
 from rlhi.learn.weights import WEIGHT, WeighedComparisons, weigh, weighing
 from rlhi.models.base import Scored
-from rlhi.prompts import judged
+from rlhi.prompts import judged, tokenizer_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -110,12 +110,9 @@ def make_trainer(run: ResolvedReward) -> process.Job:
         TrainingError: the comparisons do not fit, or the base cannot become a reward model.
     """
     from datasets import Dataset
-    from transformers import AutoTokenizer
     from trl import RewardConfig, RewardTrainer
 
-    tokenizer = AutoTokenizer.from_pretrained(run.base)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer = tokenizer_of(Path(run.base))
     rows, too_long = rows_of(run, tokenizer)
     columns: dict[str, object] = {
         "chosen_ids": [row.chosen_ids for row in rows],

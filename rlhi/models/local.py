@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message
 from rlhi.models.base import ModelError, Sampling
-from rlhi.prompts import fit_context
+from rlhi.prompts import fit_context, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -64,12 +64,7 @@ class LocalChatModel:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The folder's tokenizer; its pad token is set."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(self.path)
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer
+        return tokenizer_of(self.path)
 
     @cached_property
     def weights(self) -> PreTrainedModel:

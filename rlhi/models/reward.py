@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rlhi.config import TunedRewardConfig
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.local import blocks
-from rlhi.prompts import judged
+from rlhi.prompts import judged, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -42,12 +42,7 @@ class TunedReward:
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The folder's tokenizer; its pad token is set."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(self.path)
-        if tokenizer.pad_token_id is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        return tokenizer
+        return tokenizer_of(self.path)
 
     @cached_property
     def weights(self) -> PreTrainedModel:

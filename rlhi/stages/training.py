@@ -39,7 +39,8 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     learned = before.get("lessons")
     known = frozenset(map(str, learned)) if isinstance(learned, list) else frozenset()
     config = params.dpo
-    made = _made(space, config.method, config.unpaired)
+    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    made: list[Row] = [*pairs, *_judged(space, config.method, config.unpaired)]
 
     def chosen(most: int) -> tuple[list[Row], list[Row]]:
         return training_set(made, known, params.pairs.replay, most, params.seed)
@@ -81,11 +82,9 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     return _outcome(run, version, counts)
 
 
-def _made(space: Workspace, method: Method, unpaired: bool) -> list[Row]:
-    """What the method learns from; answers that users judged singly are for KTO alone."""
-    pairs = read_table(space.path("data/pairs"), PreferencePair)
-    judged = read_table(space.path("data/judged"), JudgedAnswer) if method == "kto" and unpaired else []
-    return [*pairs, *judged]
+def _judged(space: Workspace, method: Method, unpaired: bool) -> list[JudgedAnswer]:
+    """Answers that users judged singly: for KTO alone."""
+    return read_table(space.path("data/judged"), JudgedAnswer) if method == "kto" and unpaired else []
 
 
 def _pairs(rows: Sequence[Row]) -> int:
@@ -156,8 +155,8 @@ def exported(space: Workspace, method: Method) -> Iterator[str]:
     dpo = space.params.dpo  # says so where this is no workspace
     if not space.path("data/pairs").is_dir():
         raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
-    fresh = (row.pair for row in read_table(space.path(FRESH), FreshPair))
-    made = sorted([*_made(space, method, dpo.unpaired), *fresh], key=lambda row: row.key)
+    rows: list[Row] = [*all_pairs(space), *_judged(space, method, dpo.unpaired)]
+    made = sorted(rows, key=lambda row: row.key)
     told = [launch.trl_row(row) | launch.provenance(row) for row in made]
     if method == "kto":
         told = [one | {WEIGHT: weight(row)} for one, row in zip(told, made, strict=True)]

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from rlhi import ledger, stages
 from rlhi.contracts import JudgedAnswer, PreferencePair
@@ -24,7 +23,7 @@ from rlhi.stages.runs import RUNS
 from rlhi.stages.training import TRAINING, join
 from rlhi.store import Workspace, read_json, write_table
 from tests.support.cycles import digest
-from tests.support.spaces import make_space
+from tests.support.spaces import configure, make_space
 from tests.support.training import made_pairs, make_pair
 
 FAST = {"min_new_pairs": 4, "max_pairs": 16, "batch": 2, "accumulation": 1, "epochs": 1, "lora_rank": 4}
@@ -53,14 +52,6 @@ def space(made: Path, tmp_path: Path) -> Workspace:
     return Workspace(root)
 
 
-def configure(space: Workspace, **values: object) -> None:
-    """Change the section ``dpo``."""
-    file = space.path("params.yaml")
-    params = yaml.safe_load(file.read_text(encoding="utf-8"))
-    params["dpo"] = {**params["dpo"], **FAST, **values}
-    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-
-
 def failure(space: Workspace) -> str:
     """What the stage says when it fails; the former challenger is still there."""
     with pytest.raises(TrainingError) as error:
@@ -72,7 +63,7 @@ def failure(space: Workspace) -> str:
 
 
 def test_a_failed_training_is_one_line_and_leaves_the_former_challenger(space: Workspace) -> None:
-    configure(space, learning_rate=1e30, lora_rank=0)
+    configure(space, "dpo", FAST, learning_rate=1e30, lora_rank=0)
     assert "rlhi: training stopped: loss is nan at step 3: lower dpo.learning_rate" in failure(space)
     pairs = [make_pair(at, "Always this one.", f"Not number {at}.") for at in range(8)]
     write_table(space.path("data/pairs"), PreferencePair, pairs, user=lambda row: row.user_id)
@@ -80,14 +71,14 @@ def test_a_failed_training_is_one_line_and_leaves_the_former_challenger(space: W
 
 
 def test_a_champion_whose_weights_are_not_those_that_were_promoted_is_refused(space: Workspace) -> None:
-    configure(space)
+    configure(space, "dpo", FAST)
     champion = ledger.policy_path(space.root, "v0.1.0")
     (champion / TRAINING).write_text('{"weights": "' + "0" * 64 + '"}', encoding="utf-8")
     assert "the reference is not the champion" in failure(space)
 
 
 def test_the_challenger_carries_its_origin_and_the_work_is_cleaned_up(space: Workspace) -> None:
-    configure(space, save_steps=2)
+    configure(space, "dpo", FAST, save_steps=2)
     left = space.path(RUNS) / "of-other-pairs"
     left.mkdir(parents=True)
     report = stages.run("dpo", space.root)
@@ -105,7 +96,7 @@ def test_the_challenger_carries_its_origin_and_the_work_is_cleaned_up(space: Wor
 
 
 def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(space: Workspace, tmp_path: Path) -> None:
-    configure(space, save_steps=2, batch=1)
+    configure(space, "dpo", FAST, save_steps=2, batch=1)
     other = Workspace(tmp_path / "undisturbed")
     shutil.copytree(space.root, other.root, symlinks=True)
     stages.run("dpo", other.root)
@@ -129,7 +120,7 @@ def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(spa
 def test_a_pair_that_was_left_out_is_no_lesson_learned(space: Workspace) -> None:
     long = make_pair(90, "Water it. " * 120, "Leave it. " * 120)
     write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), long], user=lambda row: row.user_id)
-    configure(space, max_pairs=64)
+    configure(space, "dpo", FAST, max_pairs=64)
     stages.run("dpo", space.root)
     record = read_json(space.path("models/challenger") / TRAINING)
     assert record["too_long"] == 1

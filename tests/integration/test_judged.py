@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from rlhi import ledger, stages
 from rlhi.config import DpoConfig
@@ -19,7 +18,7 @@ from rlhi.learn.resolved import TrainingError
 from rlhi.stages.training import TRAINING, exported
 from rlhi.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
-from tests.support.spaces import land_talk, make_space
+from tests.support.spaces import configure, land_talk, make_space
 from tests.support.training import made_judged, made_pairs, run
 
 FAST = {"method": "kto", "min_new_pairs": 4, "batch": 2, "accumulation": 1, "lora_rank": 4, "learning_rate": 5e-3}
@@ -78,20 +77,12 @@ def space(made: Path, tmp_path: Path) -> Workspace:
     """A copy of it that trains with KTO."""
     root = tmp_path / "space"
     shutil.copytree(made, root, symlinks=True)
-    configure(Workspace(root))
+    configure(Workspace(root), "dpo", FAST)
     return Workspace(root)
 
 
-def configure(space: Workspace, **values: object) -> None:
-    """Change the section ``dpo``."""
-    file = space.path("params.yaml")
-    params = yaml.safe_load(file.read_text(encoding="utf-8"))
-    params["dpo"] = {**params["dpo"], **FAST, **values}
-    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-
-
 def test_the_stage_learns_both_kinds_and_a_champion_that_has_learned_them_learns_nothing(space: Workspace) -> None:
-    configure(space, max_pairs=20)
+    configure(space, "dpo", FAST, max_pairs=20)
     report = stages.run("dpo", space.root)
     counts, record = dict(report.counts), read_json(space.path("models/challenger") / TRAINING)
     assert [counts[name] for name in ("new pairs", "new judged", "wanted answers", "unwanted answers")] == [
@@ -117,13 +108,13 @@ def test_the_stage_learns_both_kinds_and_a_champion_that_has_learned_them_learns
 
 
 def test_they_are_for_kto_and_can_be_left_out(space: Workspace) -> None:
-    configure(space, unpaired=False)
+    configure(space, "dpo", FAST, unpaired=False)
     stages.run("dpo", space.root)
     record = read_json(space.path("models/challenger") / TRAINING)
     assert len(record["lessons"]) == 4 and "new_judged" not in record
     assert (record["wanted"], record["unwanted"]) == (4, 4)
     assert len(list(exported(space, "kto"))) == 8
-    configure(space, unpaired=True, method="dpo")
+    configure(space, "dpo", FAST, unpaired=True, method="dpo")
     stages.run("dpo", space.root)
     assert len(read_json(space.path("models/challenger") / TRAINING)["lessons"]) == 4
     assert len(list(exported(space, "dpo"))) == 4 and len(list(exported(space, "kto"))) == 25

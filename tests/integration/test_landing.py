@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import shutil
 import subprocess
 import sys
@@ -53,15 +53,17 @@ def test_a_folder_is_landed_but_for_what_is_no_log(workspace: Workspace, tmp_pat
     assert (again.read, again.new, again.duplicate) == (12, 0, 12)
 
 
-def test_an_address_and_standard_input(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_and_standard_input(workspace: Workspace) -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe("/landing/lmsys.jsonl", (LOGS / "lmsys.jsonl").read_bytes())
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((LOGS / "oasst.jsonl").read_bytes())))
     try:
-        report = take_in(workspace.root, ["memory://landing", "-", "s3://bucket/log.jsonl", "memory://nowhere/x"])
+        report = take_in(workspace.root, ["memory://landing", "s3://bucket/log.jsonl", "memory://nowhere/x"])
     finally:
         memory.rm("/landing", recursive=True)
-    assert (report.read, report.new) == (3, 3)
+    code = "from rlhi.cli import main; main()"
+    words = [sys.executable, "-c", code, "--workspace", str(workspace.root), "ingest", "-", "--json"]
+    piped = subprocess.run(words, input=(LOGS / "oasst.jsonl").read_bytes(), capture_output=True, check=True)
+    assert (report.read + json.loads(piped.stdout)["read"], report.new + json.loads(piped.stdout)["new"]) == (3, 3)
     assert [line.partition(":")[0] for line in report.refused] == ["s3", "memory"]
     assert set(users(workspace)) == {"lm-1", "lm-2", "tree-1"}
 

@@ -59,7 +59,7 @@ def test_arithmetic_is_measured_by_right_answers(tmp_path: Path, tiny_policy: Pa
               for row in read_table(space.path("data/feedback"), FeedbackTurn)}  # fmt: skip
     told = [row for row in read_table(space.path(TRUTH), TruthRow) if row.wish == "number"]
     read = [labels[row.conversation_id, row.turn_index] == "reattempt_with_feedback" for row in told]
-    # Answers of random letters puzzle the labeller; of answers in words it reads 45 corrections of 48.
+    # Answers of random letters puzzle the labeller.
     assert len(read) > 20 and sum(read) > 0.5 * len(read), "a model that knows nothing is told so, and it is read"
     ledger.begin(space.root)
     for name in LEARN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -49,6 +50,14 @@ def make_space(root: Path, policy: Path, **sections: dict[str, object]) -> Works
         params[name] = {**params[name], **values}
     file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     return Workspace(root)
+
+
+def configure(space: Workspace, section: str, given: Mapping[str, object], **values: object) -> None:
+    """Change a section of a workspace's params.yaml: what is ``given``, and further values over it."""
+    file = space.path("params.yaml")
+    params = yaml.safe_load(file.read_text(encoding="utf-8"))
+    params[section] = {**params[section], **given, **values}
+    file.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
 
 
 def land_talk(

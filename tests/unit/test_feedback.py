@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -351,33 +353,30 @@ def test_the_slower_labeller_is_shipped_too(embedder: LocalEmbedder) -> None:
     assert found[:2] == ["reattempt_with_feedback", "positive_feedback"] and not found[2].startswith("reattempt")
 
 
-def test_the_default_labels_a_file_without_any_model_and_accurate_asks_for_the_embedder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from rlhi.stages import backends
-    from rlhi.stages.files import label_file
-
-    def missing(params: object) -> object:
-        raise ModelError("no embedder here")
-
-    monkeypatch.setattr(backends, "embedder", missing)
+def test_the_default_labels_a_file_without_any_model_and_accurate_asks_for_the_embedder(tmp_path: Path) -> None:
     rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
     rows.write_text(json.dumps({"context": [*REQUEST, "make it shorter"]}) + "\n", encoding="utf-8")
-    assert label_file(rows, out) == 1
+
+    def label(*more: str) -> subprocess.CompletedProcess[str]:
+        """On a machine whose cache of models is empty."""
+        words = [sys.executable, "-c", "from rlhi.cli import main; main()", "label", str(rows), str(out), *more]
+        empty = {**os.environ, "RLHI_CACHE": str(tmp_path / "cache")}
+        return subprocess.run(words, env=empty, capture_output=True, text=True, check=False)
+
+    assert label().returncode == 0
     assert json.loads(out.read_text(encoding="utf-8"))["label"] == "reattempt_with_feedback"
-    with pytest.raises(ModelError, match="no embedder here"):
-        label_file(rows, out, "accurate")
+    refused = label("--labeller", "accurate")
+    assert refused.returncode != 0 and "rlhi model prepare" in refused.stderr and "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize(("name", "kind"), [("local", Labeller), ("accurate", AccurateLabeller)])
 def test_the_stage_takes_the_labeller_that_the_parameters_name(
-    name: Literal["local", "accurate"], kind: type, monkeypatch: pytest.MonkeyPatch
+    name: Literal["local", "accurate"], kind: type, embedder: LocalEmbedder
 ) -> None:
-    from rlhi.stages import backends
     from rlhi.stages.collect import follow_up_labeller
 
-    monkeypatch.setattr(backends, "embedder", lambda params: HashEmbedder())
-    assert type(follow_up_labeller(Params(feedback=FeedbackConfig(labeller=name)))) is kind
+    params = Params(feedback=FeedbackConfig(labeller=name))
+    assert type(follow_up_labeller(params)) is kind
 
 
 def _data() -> Path:

@@ -24,21 +24,10 @@ from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
 from rlhi.stages import STAGES
 from rlhi.stages.personas import told
+from tests.support.choices import WordEmbedder
 
 LIST, PROSE = "- Water it\n- Give it sun\n- Cut the tips", "You should water it and give it sun and cut the tips."
 BULLETS, NO_LISTS = "Use bullet points.", "Write in prose, without lists."
-
-
-class WordEmbedder:
-    """An ``Embedder`` that hashes a text's words into 32 directions."""
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of shape ``[len(texts), 32]``."""
-        rows = np.zeros((len(texts), 32), dtype=np.float32)
-        for at, text in enumerate(texts):
-            for word in text.lower().split():
-                rows[at, int(content_key(word), 16) % 32] += 1
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
 
 
 def compared(user: str, persona: str, better: str, worse: str) -> Comparison:

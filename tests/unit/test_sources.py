@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
+import subprocess
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -71,12 +71,16 @@ def test_a_folder_that_datasets_saved(tmp_path: Path) -> None:
         assert len([row for row in read_log(path) if isinstance(row, Conversation)]) == 3
 
 
-def test_standard_input_is_spooled_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"said\n")))
-    [source] = expand("-")
-    with source.local() as path:
-        assert (source.name, path.read_bytes()) == ("-", b"said\n")
-    assert not path.exists()
+def test_standard_input_is_spooled_and_gone_afterwards() -> None:
+    code = (
+        "from rlhi.collect.formats.sources import expand\n"
+        "[source] = expand('-')\n"
+        "with source.local() as path:\n"
+        "    print(source.name, path.read_bytes(), path.exists())\n"
+        "print(path.exists())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=b"said\n", capture_output=True, check=True)
+    assert done.stdout.decode().splitlines() == ["- b'said\\n' True", "False"]
 
 
 def test_addresses_of_files_folders_and_patterns(tmp_path: Path) -> None:
