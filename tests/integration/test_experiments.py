@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rlhi import stages
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.run import Bench, ExperimentError, run
@@ -42,17 +43,29 @@ def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tiny_polic
     assert "| guided by the user's words | 0 |" in table and "95% intervals by user" in table
     results = sorted((folder / "results").iterdir())
     assert len(results) == 3 and not list(folder.glob("arm-*"))
+    assert len(list(folder.glob("*.learned"))) == 1, "what the last arm left is where the next one begins"
 
 
-def test_a_fork_changes_nothing_of_its_world(folder: Path, tiny_policy: Path) -> None:
+def test_a_fork_changes_nothing_of_its_world_and_the_next_does_not_sample_again(
+    folder: Path, tiny_policy: Path
+) -> None:
     world = worlds.make_world(folder / "world", 1, QUICK, {}, tiny_policy)
     before = digest(world.root, "data", "models", "params.yaml")
-    arm = worlds.fork(world, folder / "arm", {"rewrites": {"guidance": "none"}})
+    learned = folder / "learned"
+    arm = worlds.fork(world, learned, learned, {"rewrites": {"guidance": "none"}})
     assert arm.params.rewrites.guidance == "none" and world.params.rewrites.guidance == "words"
-    worlds.learn(arm, ("rewrites", "candidates", "reward"))
-    assert digest(world.root, "data", "models", "params.yaml") == before
-    worlds.share(arm, world)
-    assert list(world.path("data/samples/candidates").iterdir()), "the next arm need not sample them again"
+    made = {name: stages.run(name, arm.root).made for name in ("rewrites", "candidates", "reward")}
+    assert made["rewrites"] and made["candidates"] and digest(world.root, "data", "models", "params.yaml") == before
+    kept = digest(learned, "data", "models", "params.yaml")
+    again = worlds.fork(world, learned, folder / "again", {})
+    assert again.params.rewrites.guidance == "words", "parameters are the world's and the arm's own"
+    assert stages.run("rewrites", again.root).made, "asked otherwise, it is sampled"
+    assert stages.run("candidates", again.root).note.startswith("up to date")
+    fresh = worlds.fork(world, folder / "nothing", folder / "fresh", {})
+    worlds.learn(fresh, ("rewrites", "candidates"))
+    tables = "data/rewrites", "data/candidates"
+    assert digest(fresh.root, *tables) == digest(again.root, *tables), "the order of arms changes nothing"
+    assert digest(learned, "data", "models", "params.yaml") == kept
 
 
 def test_online_and_offline_learn_from_as_many_pairs(folder: Path, tiny_policy: Path) -> None:

@@ -137,24 +137,27 @@ class Bench:
             _say(f"seed {seed}, {arm.name}")
             began = time.perf_counter()
             made = worlds.make_world(self.folder / world, seed, self.size, arm.simulator, self.policy)
-            root = self.folder / f"arm-{key}"
+            root, learned = self.folder / f"arm-{key}", self.folder / f"{world}.learned"
             if experiment.cycles > 1:
                 # Its ledger is in the middle of things: begin again.
                 shutil.rmtree(root, ignore_errors=True)
-            users, pairs = self._run(experiment, arm, seed, made, worlds.fork(made, root, arm.overrides))
+            users, pairs = self._run(experiment, arm, seed, worlds.fork(made, learned, root, arm.overrides))
             seconds = round(time.perf_counter() - began, 1)
             told = {user: list(values) for user, values in users.items()}
             held = {"arm": arm.name, "seed": seed, "seconds": seconds, "pairs": pairs, "users": told}
             write_json(file, held)
-            shutil.rmtree(root)
+            if experiment.cycles == 1:
+                shutil.rmtree(learned, ignore_errors=True)
+                root.rename(learned)
+            else:
+                shutil.rmtree(root)
         return held
 
     def _run(
-        self, experiment: Experiment, arm: Arm, seed: int, made: Workspace, space: Workspace
+        self, experiment: Experiment, arm: Arm, seed: int, space: Workspace
     ) -> tuple[dict[str, tuple[float, float]], int]:
         if experiment.measured == "rewrites":
             worlds.learn(space, ("rewrites",))
-            worlds.share(space, made)
             return worlds.rewritten(space), 0
         base: dict[str, float] = {}
         last: dict[str, tuple[float, float]] = {}
@@ -166,8 +169,6 @@ class Bench:
             pairs += _learned_from(space, f"{arm.name}, seed {seed}")
             last = worlds.satisfaction(space)
             base = base or {user: before for user, (before, _) in last.items()}
-            if number == 0:
-                worlds.share(space, made)
             if experiment.cycles > 1:
                 last = _concluded(space, number, last)
         return {user: (base[user], after) for user, (_, after) in last.items() if user in base}, pairs

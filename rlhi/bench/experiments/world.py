@@ -82,15 +82,21 @@ def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, obje
     ledger.begin(space.root)
 
 
-def fork(world: Workspace, root: Path, overrides: Overrides) -> Workspace:
-    """The same workspace with other parameters; what was forked before is kept as it is."""
+def fork(world: Workspace, learned: Path, root: Path, overrides: Overrides) -> Workspace:
+    """The same workspace with other parameters; what was forked before is kept as it is.
+
+    It begins with what the last arm left in ``learned``, where there was one: text that was sampled is not sampled
+    again, and a stage whose parameters and inputs are that arm's is up to date.
+    """
     if not (root / "params.yaml").exists():
         shutil.rmtree(root, ignore_errors=True)
         partial = root.with_name(f".{root.name}.new")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(
-            world.root, partial, copy_function=_take, ignore=shutil.ignore_patterns("*.lock", "prefect", "tmp")
-        )
+            learned if learned.is_dir() else world.root, partial, copy_function=_take,
+            ignore=shutil.ignore_patterns("*.lock", "prefect", "tmp"),
+        )  # fmt: skip
+        shutil.copy2(world.path("params.yaml"), partial)
         partial.rename(root)
     space = Workspace(root)
     _set(space, overrides)
@@ -135,15 +141,6 @@ def rewritten(space: Workspace) -> dict[str, tuple[float, float]]:
 def arm_name(overrides: Overrides) -> str:
     """A folder's name for these parameters."""
     return content_key({section: dict(values) for section, values in overrides.items()})[:12]
-
-
-def share(arm: Workspace, world: Workspace) -> None:
-    """Give the world the text that an arm has sampled, so that the next arm need not ask the champion again."""
-    for file in arm.path("data/samples").rglob("*.parquet"):
-        target = world.path("data/samples") / file.relative_to(arm.path("data/samples"))
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(file, target)
 
 
 def _take(source: str, target: str) -> str:
