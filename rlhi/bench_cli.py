@@ -123,9 +123,20 @@ def experiment(
     seeds: Annotated[int, typer.Option(min=1, help="Worlds to repeat it in.")] = 2,
     directory: Annotated[Path, typer.Option("--dir", help="Where worlds and results are kept.")] = Path("experiments"),
     policy: Annotated[Path | None, typer.Option(help="Folder of the base model, else the embedded one.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Put table and picture into this page, say docs/experiments.md.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """An experiment on simulated users: does this part of the method do what it is there for?"""
-    from rlhi.bench.experiments.run import run
+    import json
+    from dataclasses import asdict
+    from datetime import date
 
-    print(run(name, quick, seeds, directory.resolve(), as_json, policy and policy.resolve()))
+    from rlhi.bench.experiments.run import run
+    from rlhi.bench.experiments.told import table, write
+
+    told = run(name, quick, seeds, directory.resolve(), policy and policy.resolve())
+    if page:
+        write(told, page, date.today())
+    print(json.dumps(asdict(told)) if as_json else table(told))

@@ -30,6 +30,7 @@ def render(evidence: Evidence) -> str:
     newest_first = evidence.cycles[::-1]
     return template.render(
         title=evidence.title,
+        plot_style=plots.style(),
         confidence=words.percent(evidence.confidence),
         latest=_view(newest_first[0], evidence),
         former=[_view(cycle, evidence) for cycle in newest_first[1:]],

@@ -1,9 +1,10 @@
-"""The page's plots as inline SVG: no library, no script, coloured by the page's style sheet in light and dark."""
+"""Plots as SVG, of the page and of experiments: no library, no script, coloured by plots.css in light and dark."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 
 from markupsafe import Markup, escape
 
@@ -14,6 +15,18 @@ from rlhi.report.words import SuiteRow, name_of, points
 WIDTH = 640
 NARROW = 460
 """Widths in user units: of the plots over the whole page, and of those beside another."""
+
+
+def style() -> Markup:
+    """The style sheet of all plots, for a page that they are part of."""
+    return Markup(files("rlhi.report").joinpath("plots.css").read_text(encoding="utf-8"))
+
+
+def alone(plot: Markup) -> str:
+    """A plot as a file of its own, style sheet included."""
+    return str(plot).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+        ">", f"><style>{style()}text {{ font-family: Inter, system-ui, sans-serif; }}</style>", 1
+    )  # fmt: skip
 
 
 def satisfaction_by_cycle(cycles: Sequence[CycleEvidence]) -> Markup:
@@ -78,6 +91,33 @@ def forest(rows: Sequence[SuiteRow]) -> Markup:
             parts.append(f'<circle cx="{x_of(row.gain.mean):.1f}" cy="{y:.1f}" r="5.5" class="dot {row.state}"/>')
         parts.append(_text(WIDTH - right + 14, y + 4, row.figures, "value"))
     return _svg(height, "Gain of the challenger on every suite, with intervals and the gate's limits", parts)
+
+
+def before_and_after(rows: Sequence[tuple[str, Interval, Interval]], label: str) -> Markup:
+    """By row two shares with their intervals, the first in grey; empty without rows."""
+    if not rows:
+        return Markup()
+    pitch, top, left, right = 46, 10, 270, 64
+    floor = top + pitch * len(rows)
+    ends = [_end(interval, side) for _, *both in rows for interval in both for side in (0, 1)]
+    ticks = _ticks(min(ends), max(ends), 5)
+
+    def x_of(value: float) -> float:
+        return left + (WIDTH - left - right) * (value - ticks[0]) / (ticks[-1] - ticks[0])
+
+    parts = []
+    for tick in ticks:
+        parts.append(_line(x_of(tick), top, x_of(tick), floor, "grid"))
+        parts.append(_text(x_of(tick), floor + 16, f"{100 * tick:.0f}%", "axis", "middle"))
+    for at, (name, before, after) in enumerate(rows):
+        middle = top + pitch * (at + 0.5)
+        parts.append(_text(left - 16, middle + 4, name, "label", "end"))
+        for interval, y, kind in ((before, middle - 8, "champion"), (after, middle + 8, "challenger")):
+            if math.isfinite(interval.mean):
+                parts.append(_line(x_of(_end(interval, 0)), y, x_of(_end(interval, 1)), y, f"range {kind}"))
+                parts.append(f'<circle cx="{x_of(interval.mean):.1f}" cy="{y:.1f}" r="5" class="dot {kind}"/>')
+        parts.append(_text(WIDTH - right + 14, middle + 12, f"{100 * after.mean:.1f}%", "value"))
+    return _svg(floor + 24, label, parts)
 
 
 def loss_curve(logged: Sequence[LossPoint]) -> Markup:

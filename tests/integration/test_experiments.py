@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from rlhi import stages
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.run import Bench, ExperimentError, run
+from rlhi.bench.experiments.told import table
 from rlhi.bench.experiments.world import QUICK
 from rlhi.config import Params, SplitConfig
 from tests.support.cycles import digest
@@ -30,17 +31,20 @@ def test_every_arm_asks_for_parameters_that_there_are() -> None:
 
 def test_an_unknown_experiment_is_named_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="no experiment 'rewrite': one of rewrites, persona-reward"):
-        run("rewrite", True, 1, tmp_path, False)
+        run("rewrite", True, 1, tmp_path)
 
 
 def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tiny_policy: Path) -> None:
-    told = json.loads(run("rewrites", True, 1, folder, True, tiny_policy))
-    assert [arm["name"] for arm in told["arms"]] == [arm.name for arm in CATALOGUE["rewrites"].arms]
-    assert told["arms"][0]["against_first"] is None and told["arms"][1]["against_first"]["clusters"] > 3
-    before = {arm["before"]["mean"] for arm in told["arms"]}
-    assert len(before) == 1, "all arms rewrite the same answers"
-    table = run("rewrites", True, 1, folder, False, tiny_policy)
-    assert "| guided by the user's words | 0 |" in table and "95% intervals by user" in table
+    told = run("rewrites", True, 1, folder, tiny_policy)
+    assert [arm.name for arm in told.arms] == [arm.name for arm in CATALOGUE["rewrites"].arms]
+    assert told.arms[0].against_first is None
+    assert (against := told.arms[1].against_first) and against.clusters > 3
+    assert len({arm.before.mean for arm in told.arms}) == 1, "all arms rewrite the same answers"
+    began = time.perf_counter()
+    assert run("rewrites", True, 1, folder, tiny_policy) == told, "from disk, minutes included"
+    assert time.perf_counter() - began < 60 * told.minutes
+    printed = table(told)
+    assert "| guided by the user's words | 0 |" in printed and "95% intervals by user" in printed
     results = sorted((folder / "results").iterdir())
     assert len(results) == 3 and not list(folder.glob("arm-*"))
     assert len(list(folder.glob("*.learned"))) == 1, "what the last arm left is where the next one begins"

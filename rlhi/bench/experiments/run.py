@@ -1,13 +1,12 @@
-"""Run an experiment and tell it as a table: arms, what they gained, and how they differ from the first.
+"""Run an experiment: arms, what they gained, and how they differ from the first.
 
-    rlhi experiment NAME [--quick] [--seeds N] [--dir DIR] [--json]
+    rlhi experiment NAME [--quick] [--seeds N] [--dir DIR] [--page FILE] [--json]
 
 A result is on disk as soon as its arm is done; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
@@ -16,7 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rlhi.bench.experiments import world as worlds
-from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment, Measured
+from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
+from rlhi.bench.experiments.told import ArmResult, Told
 from rlhi.bench.experiments.world import FULL, QUICK, Size
 from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
@@ -30,44 +30,14 @@ from rlhi.stages.conclude import conclude
 from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, write_json
 
-WHAT: dict[Measured, str] = {
-    "satisfaction": "held-out users' satisfaction",
-    "problems": "problems solved for held-out users",
-    "rewrites": "wishes met by answers",
-}
 Before = Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class ArmResult:
-    """One arm over all seeds. ``against_first`` is None for the first; pairs are the mean over seeds."""
-
-    name: str
-    pairs: float
-    before: Interval
-    after: Interval
-    gain: Interval
-    against_first: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An experiment's table; ``minutes`` are of the arms run now, those read from disk cost nothing."""
-
-    name: str
-    question: str
-    measured: Measured
-    quick: bool
-    seeds: int
-    minutes: float
-    arms: tuple[ArmResult, ...]
 
 
 class ExperimentError(StageError):
     """There is no such experiment; the message names those there are."""
 
 
-def run(name: str, quick: bool, seeds: int, folder: Path, as_json: bool, policy: Path | None = None) -> str:
+def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = None) -> Told:
     """Run what has not been run, and tell all of it. ``policy`` is the folder of the base model, else the embedded.
 
     Raises:
@@ -76,11 +46,11 @@ def run(name: str, quick: bool, seeds: int, folder: Path, as_json: bool, policy:
     if name not in CATALOGUE:
         raise ExperimentError(f"no experiment {name!r}: one of {', '.join(CATALOGUE)}")
     quiet()
-    began = time.perf_counter()
     size, experiment = (QUICK if quick else FULL), CATALOGUE[name]
     bench = Bench(folder, size, checked_policy(str(policy or "embedded")))
     found: dict[str, dict[str, tuple[float, float]]] = {arm.name: {} for arm in experiment.arms}
     pairs: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
+    seconds = 0.0
     for seed in range(seeds):
         for arm in experiment.arms:
             record = bench.arm(experiment, arm, seed)
@@ -88,35 +58,13 @@ def run(name: str, quick: bool, seeds: int, folder: Path, as_json: bool, policy:
             assert isinstance(users, dict)
             found[arm.name] |= {f"{seed}:{user}": (float(pair[0]), float(pair[1])) for user, pair in users.items()}
             pairs[arm.name].append(float(str(record["pairs"])))
-    minutes = (time.perf_counter() - began) / 60
+            seconds += float(str(record["seconds"]))
     first = found[experiment.arms[0].name]
     arms = tuple(
         _result(arm.name, sum(pairs[arm.name]) / seeds, found[arm.name], first if at else None)
         for at, arm in enumerate(experiment.arms)
     )
-    told = Told(name, experiment.question, experiment.measured, quick, seeds, minutes, arms)
-    return json.dumps(asdict(told)) if as_json else table(told)
-
-
-def table(told: Told) -> str:
-    """As markdown, for a terminal and for the docs."""
-    what = WHAT[told.measured]
-    lines = [
-        f"**{told.name}**: {told.question}",
-        "",
-        f"{what}, {'quick size, ' if told.quick else ''}{told.seeds} seeds, {told.arms[0].gain.clusters} users; "
-        "brackets are 95% intervals by user",
-        "",
-        "| arm | pairs | before | after | gain, points | against the first arm, points |",
-        "|---|---|---|---|---|---|",
-    ]
-    for arm in told.arms:
-        against = "" if arm.against_first is None else _points(arm.against_first)
-        lines.append(
-            f"| {arm.name} | {arm.pairs:.0f} | {arm.before.mean:.1%} | {arm.after.mean:.1%} | {_points(arm.gain)} "
-            f"| {against} |"
-        )
-    return "\n".join(lines)
+    return Told(name, experiment.question, experiment.measured, quick, seeds, seconds / 60, arms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +155,6 @@ def _result(name: str, pairs: float, users: Before, first: Before | None) -> Arm
         interval([users[user][1] - users[user][0] for user in names], names, GAINS),
         interval(apart, shared, GAINS) if apart else None,
     )
-
-
-def _points(value: Interval) -> str:
-    return f"{100 * value.mean:+.1f} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,97 @@
+"""What an experiment came to: as a table, as a picture, and both in a page of the docs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from rlhi.bench.experiments.catalogue import Measured
+from rlhi.bench.machine import machine
+from rlhi.contracts import Interval
+from rlhi.report.plots import alone, before_and_after
+from rlhi.store import write_atomic
+
+WHAT: Mapping[Measured, str] = {
+    "satisfaction": "held-out users' satisfaction",
+    "problems": "problems solved for held-out users",
+    "rewrites": "wishes met by answers",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """One arm over all seeds. ``against_first`` is None for the first; pairs are the mean over seeds."""
+
+    name: str
+    pairs: float
+    before: Interval
+    after: Interval
+    gain: Interval
+    against_first: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An experiment's table; ``minutes`` are of all its arms and worlds, whenever they ran."""
+
+    name: str
+    question: str
+    measured: Measured
+    quick: bool
+    seeds: int
+    minutes: float
+    arms: tuple[ArmResult, ...]
+
+
+def table(told: Told) -> str:
+    """As markdown, for a terminal and for the docs."""
+    what = WHAT[told.measured]
+    lines = [
+        f"**{told.name}**: {told.question}",
+        "",
+        f"{what}, {'quick size, ' if told.quick else ''}{_seeds(told.seeds)}, {told.arms[0].gain.clusters} users; "
+        f"brackets are 95% intervals by user; {told.minutes:.0f} minutes",
+        "",
+        "| arm | pairs | before | after | gain, points | against the first arm, points |",
+        "|---|---|---|---|---|---|",
+    ]
+    for arm in told.arms:
+        against = "" if arm.against_first is None else _points(arm.against_first)
+        lines.append(
+            f"| {arm.name} | {arm.pairs:.0f} | {arm.before.mean:.1%} | {arm.after.mean:.1%} | {_points(arm.gain)} "
+            f"| {against} |"
+        )
+    return "\n".join(lines)
+
+
+def write(told: Told, page: Path, today: date) -> None:
+    """Put the table and its picture into a page, in place of what the page told of this experiment before.
+
+    The picture lies beside the page, in a folder of the page's name. Other text of the page stays as it is.
+    """
+    picture = page.with_suffix("") / f"{told.name}.svg"
+    what = f"{told.name}: {WHAT[told.measured]}, before and after"
+    plot = before_and_after([(arm.name, arm.before, arm.after) for arm in told.arms], what)
+    write_atomic(picture, alone(plot).encode())
+    command = f"rlhi experiment {told.name} --seeds {told.seeds}{' --quick' if told.quick else ''}"
+    section = "\n".join([
+        f"<!-- experiment: {told.name} -->", table(told), "",
+        f"![{what}]({picture.relative_to(page.parent).as_posix()})", "",
+        f"`{command}`, {today.isoformat()}, {machine()}. The picture: before in grey, after in blue.",
+        f"<!-- end of {told.name} -->",
+    ])  # fmt: skip
+    text = page.read_text(encoding="utf-8") if page.exists() else "# Experiments\n"
+    former = re.compile(rf"<!-- experiment: {re.escape(told.name)} -->.*?<!-- end of {re.escape(told.name)} -->", re.S)
+    new, found = former.subn(lambda _: section, text, count=1)
+    write_atomic(page, (new if found else f"{text.rstrip()}\n\n{section}\n").encode())
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _points(value: Interval) -> str:
+    return f"{100 * value.mean:+.1f} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"

@@ -1,0 +1,46 @@
+"""An experiment's table and picture in a page of the docs."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from rlhi.bench.experiments.told import ArmResult, Told, table, write
+from rlhi.contracts import Interval
+
+BEFORE = Interval(0.3, 0.2, 0.4, 20, 20)
+AFTER = Interval(0.6, 0.5, 0.7, 20, 20)
+GAIN = Interval(0.3, 0.1, 0.5, 20, 20)
+TOLD = Told(
+    "filter", "Do <filtered> pairs teach more?", "satisfaction", False, 2, 31.4,
+    (
+        ArmResult("unfiltered & all", 112, BEFORE, BEFORE, GAIN, None),
+        ArmResult("filtered", 112, BEFORE, AFTER, GAIN, GAIN),
+    ),
+)  # fmt: skip
+
+
+def test_the_page_keeps_its_own_words_and_one_section_an_experiment(tmp_path: Path) -> None:
+    page = tmp_path / "experiments.md"
+    page.write_text("# Experiments\n\nWords of the page.\n", encoding="utf-8")
+    write(TOLD, page, date(2026, 11, 26))
+    write(replace(TOLD, name="method"), page, date(2026, 11, 26))
+    write(replace(TOLD, minutes=99.0), page, date(2026, 11, 27))
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("# Experiments\n\nWords of the page.\n") and text.count("experiment: filter") == 1
+    assert table(replace(TOLD, minutes=99.0)) in text and "31 minutes" in text.partition("experiment: method")[2]
+    assert "`rlhi experiment filter --seeds 2`, 2026-11-27, " in text and "GiB" in text
+    assert "](experiments/filter.svg)" in text and (tmp_path / "experiments" / "method.svg").exists()
+
+
+def test_the_picture_is_well_formed_and_names_every_arm(tmp_path: Path) -> None:
+    write(TOLD, tmp_path / "page.md", date(2026, 11, 26))
+    root = ElementTree.fromstring((tmp_path / "page" / "filter.svg").read_text(encoding="utf-8"))
+    words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "unfiltered & all" in words and "60.0%" in words and "30.0%" in words
+    dots = {dot.get("class"): float(dot.get("cx", "0")) for dot in root.iter("{http://www.w3.org/2000/svg}circle")}
+    assert dots["dot champion"] < dots["dot challenger"]
+    style = root.find("{http://www.w3.org/2000/svg}style")
+    assert style is not None and style.text and "prefers-color-scheme: dark" in style.text
