@@ -85,10 +85,15 @@ class RewardConfig(Section):
 
 
 class PairsConfig(Section):
-    """Which comparisons are worth learning from. ``persona`` is the one that the reward model judges by."""
+    """Which comparisons are worth learning from. ``persona`` is the one that the reward model judges by.
+
+    ``wishes`` that a program can check: ``first`` they rank candidates and the reward model those that meet as many;
+    ``only``: and candidates that they do not tell apart give no pair; ``ignore``: the reward model alone ranks.
+    """
 
     filter: bool = True
     persona: Told = "own"
+    wishes: Literal["first", "only", "ignore"] = "first"
     min_margin: float = Field(default=0.5, ge=0)
     max_per_user: int = Field(default=8, ge=1)
     max_users: int = Field(default=0, ge=0, description="0 for all")

@@ -1,8 +1,8 @@
 """Preference pairs worth learning from: from rewrites (UGR), from rewards (UBR) and from what users chose themselves.
 
-Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree. Of a rewrite
-that a program sees to do what was asked for (:mod:`rlhi.learn.follows`), the model may doubt it, but not be sure of the
-contrary.
+Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree. Where a program
+can tell what was asked for (:mod:`rlhi.learn.follows`), it is asked first: the model may doubt what it finds, but not
+be sure of the contrary.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
 IGNORES = "chosen does not follow the feedback"
 FITS_NOT = "the feedback does not fit the answer"
+UNTOLD = "the user's wishes tell no candidates apart"
 NOT_DRAWN = "of a user who was not drawn"
 OVER_SHARE = "over the user's share"
 
@@ -150,9 +151,8 @@ class PairMaker:
                 continue
             talk, original = self.talks[conversation_id], tries[0].original
             said = talk.turns[at + 1].content if at + 1 < len(talk.turns) else ""
-            # The user who went on from a revision has judged it.
-            asked = self._asked(talk, at + 1, said) if source == "rewrite" else ()
-            reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row.text) for row in tries]
+            asked = self._asked(talk, at + 1, said)
+            reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row) for row in tries]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
@@ -177,14 +177,25 @@ class PairMaker:
             if max(scores) == min(scores):
                 self.dropped.reasons[ALIKE] += 1
                 continue
-            worst = min(range(len(texts)), key=lambda place: (scores[place], place))
-            ranked = sorted(range(len(texts)), key=lambda place: (-scores[place], place))
+            asked = self._wishes(talk)
+            met = [sum(one.met(text, "") for one in asked) for text in texts]
+            worst = min(range(len(texts)), key=lambda place: (met[place], scores[place], place))
+            ranked = sorted(range(len(texts)), key=lambda place: (-met[place], -scores[place], place))
             reasons = [self._unfit(texts[place], texts[worst], "") for place in ranked]
             best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
-            elif self._worth(scores[best] - scores[worst]):
+            elif asked and self.config.wishes == "only" and met[best] == met[worst]:
+                self.dropped.reasons[UNTOLD] += 1
+            elif self._worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst]):
                 yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
+
+    def _wishes(self, talk: Conversation) -> list[Demand]:
+        """What the persona that the reward model is told asks for, where an answer alone shows whether it is met."""
+        persona = self.judged_by.get(talk.user_id)
+        if persona is None or self.config.wishes == "ignore" or not self.config.filter:
+            return []
+        return [one for one in demands(claims_of(persona.text)) if not one.relative]
 
     def _unfit(self, chosen: str, rejected: str, said: str) -> str:
         return unfit(chosen, rejected, said, self.config) if self.config.filter else ""
@@ -220,5 +231,7 @@ class PairMaker:
         )  # fmt: skip
 
 
-def _unheeding(asked: Sequence[Demand], original: str, rewrite: str) -> str:
-    return {"ignores": IGNORES, "fits not": FITS_NOT}.get(judge(asked, original, rewrite), "")
+def _unheeding(asked: Sequence[Demand], original: str, row: Rewrite) -> str:
+    found = judge(asked, original, row.text)
+    # A user who goes on from a revision has judged it, and yet gave up on one that ignores what was asked for.
+    return IGNORES if found == "ignores" else FITS_NOT if found == "fits not" and row.source == "rewrite" else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
 from rlhi.learn.filters import speaks, speaks_of_feedback, unfit
 from rlhi.learn.lessons import lesson, training_set
-from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, Dropped, PairMaker, Spread
+from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, UNTOLD, Dropped, PairMaker, Spread
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
@@ -27,6 +28,7 @@ from rlhi.stages.personas import told
 from tests.support.choices import WordEmbedder
 
 LIST, PROSE = "- Water it\n- Give it sun\n- Cut the tips", "You should water it and give it sun and cut the tips."
+WAIT = " And then you wait for a week or for two weeks."
 BULLETS, NO_LISTS = "Use bullet points.", "Write in prose, without lists."
 
 
@@ -92,12 +94,15 @@ def test_only_turns_that_ask_are_sampled_for() -> None:
     assert not list(requests([row], labels, {}, CandidatesConfig(persona_only=True)))
 
 
+@dataclass(frozen=True)
 class Longer:
     """A ``Scorer`` that likes words."""
 
+    per_word: float = 0.1
+
     def score(self, batch: Sequence[Scored]) -> list[float]:
-        """A tenth a word."""
-        return [len(one.response.split()) / 10 for one in batch]
+        """So much for each word."""
+        return [len(one.response.split()) * self.per_word for one in batch]
 
 
 def sampled(*texts: str) -> list[Candidate]:
@@ -120,16 +125,53 @@ def rewritten(original: str, *tries: str) -> list[Rewrite]:
 
 def test_pairs_are_best_against_worst_and_drops_have_reasons() -> None:
     row = talk("How?", PROSE)
-    making = maker(row, BULLETS)
+    making = maker(row, "Be friendly.")
     (made,) = making.pairs([], sampled("Just water it now.", PROSE, "ha " * 60))
     assert (made.chosen, made.rejected) == (PROSE, "Just water it now."), "a loop is never chosen"
-    assert made.prompt[0].content.endswith(BULLETS) and made.persona_version == "v1"
+    assert made.prompt[0].content.endswith("Be friendly.") and made.persona_version == "v1"
     assert made.margin == pytest.approx(0.8)
     assert making.spread.best_to_worst == pytest.approx(0.8) and making.spread.deviation == pytest.approx(0.4)
     assert not list(making.pairs(rewritten(PROSE, PROSE), sampled("One two three.", "Two three four.")))
     assert not list(making.pairs([], sampled("One two three.", "Two three four five.")))
     assert making.dropped.reasons["copy or empty"] == 1 and making.dropped.reasons["margin too small"] == 1
     assert (making.dropped.reasons[ALIKE], making.spread.flat, making.spread.groups) == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "texts", "pair"),
+    [
+        ("only", (PROSE, LIST), (LIST, PROSE)),
+        ("first", (PROSE, LIST), (LIST, PROSE)),
+        ("ignore", (PROSE + WAIT, LIST), (PROSE + WAIT, LIST)),
+        ("only", (PROSE, "Just water it now."), None),
+        ("first", (PROSE, "Just water it now."), (PROSE, "Just water it now.")),
+        ("only", (LIST, LIST + "\n- Give it a great deal of sun."), None),
+    ],
+)
+def test_wishes_that_a_program_can_check_rank_candidates_before_the_reward_model(
+    wishes: Literal["only", "first", "ignore"], texts: tuple[str, ...], pair: tuple[str, str] | None
+) -> None:
+    making = maker(talk("How?", PROSE), BULLETS, Longer(per_word=0.01), PairsConfig(wishes=wishes, min_margin=0.05))
+    made = [(one.chosen, one.rejected) for one in making.pairs([], sampled(*texts))]
+    assert made == ([pair] if pair else [])
+    assert making.dropped.reasons[UNTOLD] == (pair is None)
+    other = {"u": Persona("k", "u", "v1", "Be friendly.", (), 1)}
+    told, longest = replace(making, judged_by=other, scorer=Longer()), max(texts, key=lambda text: len(text.split()))
+    assert [one.chosen for one in told.pairs([], sampled(*texts))] == [longest], "a control's wishes are another's"
+
+
+def test_a_model_that_is_sure_of_the_contrary_is_heeded() -> None:
+    making = maker(talk("How?", PROSE), BULLETS, Longer(per_word=1.0))
+    assert not list(making.pairs([], sampled(PROSE, LIST))) and making.dropped.reasons[MARGIN] == 1
+
+
+def test_a_user_who_goes_on_from_a_revision_that_ignores_the_complaint_gave_up() -> None:
+    row, wordy = talk("How?", PROSE, "As a list please."), PROSE + WAIT
+    making = replace(maker(row), personas=persona_resting_on((BULLETS, 2)))
+    revision = [replace(one, source="observed_revision") for one in rewritten(PROSE, wordy)]
+    assert not list(making.pairs(revision, [])) and making.dropped.reasons == {IGNORES: 1}
+    listed = [replace(one, source="observed_revision") for one in rewritten(PROSE, LIST)]
+    assert [one.chosen for one in making.pairs(listed, [])] == [LIST]
 
 
 def test_rewards_without_variance_in_every_group_are_an_error_and_in_some_a_count() -> None:
@@ -181,7 +223,7 @@ def persona_resting_on(*claims: tuple[str, int]) -> dict[str, Persona]:
 
 
 def test_a_rewrite_must_follow_the_feedback_and_then_needs_no_margin() -> None:
-    row, wordy = talk("How?", PROSE, "As a list please."), PROSE + " And then you wait for a week or for two weeks."
+    row, wordy = talk("How?", PROSE, "As a list please."), PROSE + WAIT
     making = replace(maker(row), personas=persona_resting_on((BULLETS, 2), ("Do not use commas.", 0)))
     (made,) = making.pairs(rewritten(PROSE, wordy, LIST), [])
     assert made.chosen == LIST and -0.5 < made.margin < 0, "the reward model likes words, the user asked for a list"

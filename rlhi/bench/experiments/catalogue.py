@@ -58,6 +58,14 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("the user's persona"),
         ),
     ),
+    "wishes": Experiment(
+        "Do pairs teach more where the wishes that a program can check rank candidates before the reward model?",
+        (
+            Arm("the reward model alone", {"pairs": {"wishes": "ignore"}}),
+            Arm("wishes first"),
+            Arm("wishes only, where they can be checked", {"pairs": {"wishes": "only"}}),
+        ),
+    ),
     "filter": Experiment(
         "Do filtered pairs teach more than all of them?",
         (Arm("unfiltered", {"pairs": {"filter": False}}), Arm("filtered")),
