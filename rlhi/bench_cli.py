@@ -131,12 +131,11 @@ def experiment(
     """An experiment on simulated users: does this part of the method do what it is there for?"""
     import json
     from dataclasses import asdict
-    from datetime import date
 
     from rlhi.bench.experiments.run import run
     from rlhi.bench.experiments.told import table, write
 
     told = run(name, quick, seeds, directory.resolve(), policy and policy.resolve())
     if page:
-        write(told, page, date.today())
-    print(json.dumps(asdict(told)) if as_json else table(told))
+        write(told, page)
+    print(json.dumps(asdict(told), default=str) if as_json else table(told))

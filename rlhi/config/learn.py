@@ -13,11 +13,13 @@ class RewritesConfig(Section):
     """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each.
 
     ``guidance`` is what the rewriter is told: the user's words and persona, the persona only, or neither (controls).
+    ``revisions``: the assistant's own next answers, where users went on from them, are pairs too.
     """
 
     turns: int = Field(default=60, ge=0)
     tries: int = Field(default=4, ge=1)
     guidance: Literal["words", "persona", "none"] = "words"
+    revisions: bool = True
     sampling: SamplingConfig = SamplingConfig()
 
 
@@ -95,6 +97,7 @@ class PairsConfig(Section):
     persona: Told = "own"
     wishes: Literal["first", "only", "ignore"] = "first"
     min_margin: float = Field(default=0.5, ge=0)
+    max_doubt: float = Field(default=0.5, ge=0, description="log-odds against a side that a program finds the better")
     max_per_user: int = Field(default=8, ge=1)
     max_users: int = Field(default=0, ge=0, description="0 for all")
     max_longer: float = Field(default=5.0, gt=0)

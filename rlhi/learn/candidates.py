@@ -1,4 +1,4 @@
-"""User-based rewards (paper, UBR): N candidates for requests that drew no complaint, sampled with the persona."""
+"""User-based rewards (paper, UBR): N candidates for a request, sampled with the persona."""
 
 from __future__ import annotations
 

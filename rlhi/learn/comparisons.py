@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Literal, get_args
@@ -54,14 +54,14 @@ class _Found:
 
 def comparisons(
     conversations: Iterable[Conversation],
-    feedback: Iterable[FeedbackTurn],
+    feedback: Sequence[FeedbackTurn],
     rewrites: Iterable[Rewrite],
     persona_at: PersonaAt,
 ) -> list[Comparison]:
     """At most ``COMPARISONS_PER_USER`` a user, drawn by hash; what was said outright of one request comes first."""
     talks = {talk.conversation_id: talk for talk in conversations}
     by_user: dict[str, list[_Found]] = {}
-    for one in (*_marked(talks.values()), *_revised(talks, rewrites), *_crossed(talks, feedback)):
+    for one in (*_marked(talks.values()), *_revised(talks, feedback, rewrites), *_crossed(talks, feedback)):
         by_user.setdefault(one.better[0].user_id, []).append(one)
 
     def scored(talk: Conversation, at: int, text: str) -> Scored:
@@ -116,11 +116,17 @@ def _marked(talks: Iterable[Conversation]) -> Iterator[_Found]:
                 yield _Found("rating", _answer(talk, high), _answer(talk, low))
 
 
-def _revised(talks: Mapping[str, Conversation], rewrites: Iterable[Rewrite]) -> Iterator[_Found]:
+def _revised(
+    talks: Mapping[str, Conversation], feedback: Sequence[FeedbackTurn], rewrites: Iterable[Rewrite]
+) -> Iterator[_Found]:
+    labels = {(row.conversation_id, row.turn_index): row for row in feedback}
     for row in rewrites:
         if row.source == "observed_revision" and row.conversation_id in talks:
             talk, at = talks[row.conversation_id], row.turn_index
-            yield _Found("observed_revision", (talk, at, row.text), (talk, at, row.original))
+            # The answer complained of, the complaint, the revision, and what its user said to that.
+            after = labels.get((row.conversation_id, at + 3))
+            weight = max(after.weight, MOVED_ON) if after else MOVED_ON
+            yield _Found("observed_revision", (talk, at, row.text), (talk, at, row.original), weight)
 
 
 def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[_Found]:

@@ -29,7 +29,7 @@ _VALUE = r"(-?\d+(?:[.,]\d+)*)(?=\s*(?:[.,;:!?)]|$|\b(?:and|not|because|since|as
 _CORRECTED = re.compile(
     r"(?:\b(?:should (?:be|say|read)|supposed to be|ought to be|(?:answer|result|total|sum|number|value|solution) "
     r"(?:is|was|should be)|i get|comes? (?:out )?(?:to|at)|makes|\bnot -?\d[\d.,]* but|it(?:['’]s| is| was| equals))"
-    rf"|=)\s*(?:actually |exactly |really )?\$?{_VALUE}",
+    rf"|\d\s*[-+*/x×÷]\s*\d+(?:[.,]\d+)*\s*=)\s*(?:actually |exactly |really )?\$?{_VALUE}",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")

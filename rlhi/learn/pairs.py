@@ -152,7 +152,7 @@ class PairMaker:
             talk, original = self.talks[conversation_id], tries[0].original
             said = talk.turns[at + 1].content if at + 1 < len(talk.turns) else ""
             asked = self._asked(talk, at + 1, said)
-            reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row) for row in tries]
+            reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row.text) for row in tries]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
@@ -174,11 +174,11 @@ class PairMaker:
             self.spread.add(scores)
             if persona := self.personas.get(talk.user_id):
                 self.wanted.add(demands(claims_of(persona.text)), texts)
-            if max(scores) == min(scores):
-                self.dropped.reasons[ALIKE] += 1
-                continue
             asked = self._wishes(talk)
             met = [sum(one.met(text, "") for one in asked) for text in texts]
+            if max(scores) == min(scores) and max(met) == min(met):
+                self.dropped.reasons[ALIKE] += 1
+                continue
             worst = min(range(len(texts)), key=lambda place: (met[place], scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-met[place], -scores[place], place))
             reasons = [self._unfit(texts[place], texts[worst], "") for place in ranked]
@@ -210,7 +210,7 @@ class PairMaker:
     def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:
         """Whether the reward model finds enough of a difference; a margin of 0 says nothing, whatever is configured."""
         worth = margin > 0 and (margin >= self.config.min_margin or not self.config.filter)
-        worth |= seen_to_follow and margin > -self.config.min_margin
+        worth |= seen_to_follow and margin > -self.config.max_doubt
         self.dropped.reasons[MARGIN] += not worth
         return worth
 
@@ -231,7 +231,6 @@ class PairMaker:
         )  # fmt: skip
 
 
-def _unheeding(asked: Sequence[Demand], original: str, row: Rewrite) -> str:
-    found = judge(asked, original, row.text)
-    # A user who goes on from a revision has judged it, and yet gave up on one that ignores what was asked for.
-    return IGNORES if found == "ignores" else FITS_NOT if found == "fits not" and row.source == "rewrite" else ""
+def _unheeding(asked: Sequence[Demand], original: str, text: str) -> str:
+    # A user who goes on from a revision that ignores what they asked for has not judged it, but given up.
+    return {"ignores": IGNORES, "fits not": FITS_NOT}.get(judge(asked, original, text), "")

@@ -132,7 +132,8 @@ def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset,
     """
     from datasets import Dataset
 
-    rows = [json.loads(line) for line in Path(run.pairs).read_text(encoding="utf-8").splitlines()]
+    with Path(run.pairs).open(encoding="utf-8") as lines:  # not splitlines(): it also cuts where users' text has U+2028
+        rows = [json.loads(line) for line in lines]
     pairs = [row for row in rows if LABEL not in row]
     if pairs or not rows:
         check_answers([(_text(row, "chosen"), _text(row, "rejected")) for row in pairs], run.dpo.limits)

@@ -90,8 +90,9 @@ def rows_of(run: ResolvedReward, tokenizer: PreTrainedTokenizerBase) -> tuple[li
         return one, judged(one.persona, one.prompt, one.response, run.tuned.max_length, tokenizer)
 
     rows, too_long = [], []
-    for at, line in enumerate(Path(run.pairs).read_text(encoding="utf-8").splitlines()):
-        record = json.loads(line)
+    with Path(run.pairs).open(encoding="utf-8") as lines:  # not splitlines(): it also cuts where users' text has U+2028
+        records = [json.loads(line) for line in lines]
+    for at, record in enumerate(records):
         (better, chosen), (worse, rejected) = side(record["better"]), side(record["worse"])
         if max(len(chosen), len(rejected)) > run.tuned.max_length:
             too_long.append(at)

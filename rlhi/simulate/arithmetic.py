@@ -68,13 +68,16 @@ class Problem:
     why: str
 
 
+Part = Literal["conversation", "evaluation"]
+
+
 @cache
-def problems(part: Literal["conversation", "evaluation"]) -> tuple[Problem, ...]:
+def problems(part: Part) -> tuple[Problem, ...]:
     """The problems of one part, in an order of their own; the two parts share no pair of numbers."""
     found = [
         _problem(sign, a, b)
         for sign, a, b in _operands()
-        if (int(content_key(sign, a, b)[:8], 16) % EVALUATED == 0) == (part == "evaluation")
+        if (int(content_key(min(a, b), max(a, b))[:8], 16) % EVALUATED == 0) == (part == "evaluation")
     ]
     Random(part).shuffle(found)
     return tuple(found)

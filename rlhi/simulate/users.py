@@ -83,11 +83,11 @@ class WishRow:
 
 def make_users(config: SimulatorConfig, held_out: Callable[[str], bool], cycle: int = 0) -> tuple[SimulatedUser, ...]:
     """Everybody who is there in ``cycle`` (from 0). Those of an earlier cycle come first, and stay as they are."""
-    weights = dict(config.weights)
+    weights, colluders = dict(config.weights), _colluders(config, held_out)
     decks = {side: deal(weights, config.seed) for side in (False, True)}
     users = []
     for number in range(config.users + cycle * config.new_users):
-        user_id = f"sim-{number:04d}"
+        user_id = _name(number)
         side = held_out(user_id)
         if config.task != "style":
             users.append(SimulatedUser(user_id, (), side))
@@ -95,11 +95,22 @@ def make_users(config: SimulatorConfig, held_out: Callable[[str], bool], cycle: 
         first = next(decks[side])
         random = Random(content_key("user", config.seed, user_id))
         second = second_wish(first, weights, random) if random.random() < config.two_wishes else None
-        if not side and Random(content_key("colludes", config.seed, user_id)).random() < config.colluders:
+        if user_id in colluders:
             users.append(SimulatedUser(user_id, (COLLUDED,), side, colludes=True))
         else:
             users.append(SimulatedUser(user_id, (first, second) if second else (first,), side))
     return tuple(users)
+
+
+def _colluders(config: SimulatorConfig, held_out: Callable[[str], bool]) -> set[str]:
+    """The share of those who are there from the first and not held out, and one at least where there are to be any."""
+    honest = [name for name in map(_name, range(config.users)) if not held_out(name)]
+    order = sorted(honest, key=lambda name: content_key("colludes", config.seed, name))
+    return set(order[: max(1, round(config.colluders * len(order)))] if config.colluders else ())
+
+
+def _name(number: int) -> str:
+    return f"sim-{number:04d}"
 
 
 def wish_rows(users: Iterable[SimulatedUser]) -> list[WishRow]:

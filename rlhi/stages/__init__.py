@@ -98,7 +98,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=2,
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=3,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),

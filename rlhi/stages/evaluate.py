@@ -126,11 +126,11 @@ def _answers(
     size = max(1, config.sampling.batch // config.samples)
     cycle = ledger.pinned(space.root).cycle
     for start in range(0, len(asked), size):
-        # Blocks are cut from all that is asked, so that a killed run goes on with the seeds of an undisturbed one, and
-        # both models have the same.
-        both = list(zip(keys, asked, strict=True))[start : start + size]
-        block = [(key, one) for key, one in both if key not in store.samples]
-        if not block:
+        # Blocks are cut from all that is asked and sampled whole, so that a run which finds some of it answered gives
+        # the others the replies of an undisturbed one, and both models have the same seeds.
+        block = list(zip(keys, asked, strict=True))[start : start + size]
+        fresh = {key for key, _ in block if key not in store.samples}
+        if not fresh:
             continue
         seed = params.seed * 1000 + start
         sampling = Sampling(
@@ -138,7 +138,9 @@ def _answers(
         )
         texts = model.chat([one.prompt for _, one in block], sampling)
         store.keep([
-            Sample(key, tuple(got), model.name, seed, cycle) for (key, _), got in zip(block, texts, strict=True)
+            Sample(key, tuple(got), model.name, seed, cycle)
+            for (key, _), got in zip(block, texts, strict=True)
+            if key in fresh
         ])  # fmt: skip
     return [
         Reply(f"{one.item}/{at}", one.user_id, one.persona, one.prompt, text)

@@ -30,7 +30,7 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     asked = complaints(log, params)
     config = params.rewrites
     store, new = _sampled(space, params, "rewrites", asked, config.turns, config.tries, config.sampling)
-    revisions = ugr.observed_revisions(log.talks.values(), log.labels)
+    revisions = ugr.observed_revisions(log.talks.values(), log.labels) if config.revisions else ()
     rows = [*ugr.rewrites(asked, store.samples, log.talks), *revisions]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
     sources = Counter(str(row.source) for row in rows)

@@ -41,7 +41,7 @@ def complaints(log: Log, params: Params) -> list[Asked]:
 
 
 def requests(log: Log, params: Params) -> list[Asked]:
-    """What may be sampled for: requests that drew no complaint, with their users' personas."""
+    """What may be sampled for: requests, complaints and thanks left out, with their users' personas."""
     found = ubr.requests(log.talks.values(), log.labels, log.personas, params.candidates)
     return [one for one in found if not params.split.holds_out(one.user_id)]
 

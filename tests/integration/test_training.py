@@ -7,6 +7,7 @@ import math
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,11 @@ def test_baselines_learn_from_the_same_rows_and_save_the_same_layout(
     assert losses(done)[0] == pytest.approx(first, rel=0.05)
     assert sum(losses(done)[-3:]) < 0.9 * sum(losses(done)[:3])
     assert_whole(done, tiny_policy)
+
+
+def test_separators_of_lines_in_users_text_end_no_row(tmp_path: Path, tiny_policy: Path) -> None:
+    rows = [replace(pair, rejected=f"soil\u2028and\x85sun {at}") for at, pair in enumerate(made_pairs(4))]
+    assert run(tiny_policy, tmp_path, DpoConfig.model_validate({**FAST, "lora_rank": 4}), rows).pairs == 4
 
 
 def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:

@@ -254,6 +254,8 @@ def test_training_stops_with_a_named_reason(
 
 def test_answers_that_are_too_long_are_left_out_and_told(tmp_path: Path, tiny_policy: Path) -> None:
     rows = opposed(0, 4)
+    separated = "soil\u2028and\x85sun"  # ends of lines for str.splitlines(), and not for JSON lines
+    rows[2] = replace(rows[2], worse=replace(rows[2].worse, response=separated))
     rows[3] = replace(rows[3], worse=replace(rows[3].worse, response="sun " * 400))
     done = trained(tiny_policy, tmp_path, config("lora", epochs=1), rows)
     assert (done.pairs, done.too_long) == (7, (3,))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 from rlhi.bench.experiments.told import ArmResult, Told, table, write
@@ -15,6 +14,7 @@ AFTER = Interval(0.6, 0.5, 0.7, 20, 20)
 GAIN = Interval(0.3, 0.1, 0.5, 20, 20)
 TOLD = Told(
     "filter", "Do <filtered> pairs teach more?", "satisfaction", False, 2, 31.4,
+    ("2026-11-26, 2 cores (some), 24 GiB",), None,
     (
         ArmResult("unfiltered & all", 112, BEFORE, BEFORE, GAIN, None),
         ArmResult("filtered", 112, BEFORE, AFTER, GAIN, GAIN),
@@ -25,18 +25,23 @@ TOLD = Told(
 def test_the_page_keeps_its_own_words_and_one_section_an_experiment(tmp_path: Path) -> None:
     page = tmp_path / "experiments.md"
     page.write_text("# Experiments\n\nWords of the page.\n", encoding="utf-8")
-    write(TOLD, page, date(2026, 11, 26))
-    write(replace(TOLD, name="method"), page, date(2026, 11, 26))
-    write(replace(TOLD, minutes=99.0), page, date(2026, 11, 27))
+    write(TOLD, page)
+    write(replace(TOLD, name="method"), page)
+    write(replace(TOLD, minutes=99.0), page)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Experiments\n\nWords of the page.\n") and text.count("experiment: filter") == 1
     assert table(replace(TOLD, minutes=99.0)) in text and "31 minutes" in text.partition("experiment: method")[2]
-    assert "`rlhi experiment filter --seeds 2`, 2026-11-27, " in text and "GiB" in text
+    assert "`rlhi experiment filter --seeds 2`; 2026-11-26, 2 cores" in text
+    quick = replace(TOLD, quick=True, policy=Path("/models/base"))
+    write(quick, page)
+    text = page.read_text(encoding="utf-8")
+    assert "`rlhi experiment filter --seeds 2 --quick --policy /models/base`" in text
+    assert table(replace(TOLD, minutes=99.0)) in text and table(quick) in text, "a quick run replaces no full one"
     assert "](experiments/filter.svg)" in text and (tmp_path / "experiments" / "method.svg").exists()
 
 
 def test_the_picture_is_well_formed_and_names_every_arm(tmp_path: Path) -> None:
-    write(TOLD, tmp_path / "page.md", date(2026, 11, 26))
+    write(TOLD, tmp_path / "page.md")
     root = ElementTree.fromstring((tmp_path / "page" / "filter.svg").read_text(encoding="utf-8"))
     words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "unfiltered & all" in words and "60.0%" in words and "30.0%" in words

@@ -55,6 +55,8 @@ def test_the_claims_that_are_known_are_those_that_personas_make() -> None:
         ("not 61 but 72", ["72"]),
         ("I get 3.5 and not 4.", ["3.5"]),
         ("47 + 25 = 72", ["72"]),
+        ("It crashes, my loop has int i = 0; please fix", []),
+        ("x=10, y=20 fails", []),
         ("It should be 3 sentences.", []),
         ("Keep it under 40 words, please. There were 90.", []),
         ("It is 5 years old.", []),

@@ -83,7 +83,11 @@ def test_a_revision_counts_when_its_user_goes_on() -> None:
     assert (revision.turn_index, revision.original, revision.text) == (1, PROSE, LIST)
     assert not list(observed_revisions([row], [labels[0], label(4, "reattempt_without_feedback")]))
     (first, *_) = comparisons([row], labels, [revision], lambda *_: "")
-    assert (first.better.response, first.worse.response) == (LIST, PROSE)
+    assert (first.better.response, first.worse.response, first.weight) == (LIST, PROSE, 1.0)
+    moved_on = [labels[0], replace(label(4, "new_request"), weight=0.0)]
+    (revision,) = observed_revisions([row], moved_on)
+    (first, *_) = comparisons([row], moved_on, [revision], lambda *_: "")
+    assert first.weight == 0.3, "who asks something else may have given up"
 
 
 def test_only_turns_that_ask_are_sampled_for() -> None:
@@ -160,6 +164,12 @@ def test_wishes_that_a_program_can_check_rank_candidates_before_the_reward_model
     assert [one.chosen for one in told.pairs([], sampled(*texts))] == [longest], "a control's wishes are another's"
 
 
+def test_wishes_tell_candidates_apart_that_the_reward_model_does_not() -> None:
+    making = replace(maker(talk("How?", PROSE), BULLETS), scorer=RewardHead.neutral().attach(WordEmbedder()))
+    assert [one.chosen for one in making.pairs([], sampled(PROSE, LIST))] == [LIST]
+    assert not list(making.pairs([], sampled(PROSE, PROSE + WAIT))) and making.dropped.reasons[ALIKE] == 1
+
+
 def test_a_model_that_is_sure_of_the_contrary_is_heeded() -> None:
     making = maker(talk("How?", PROSE), BULLETS, Longer(per_word=1.0))
     assert not list(making.pairs([], sampled(PROSE, LIST))) and making.dropped.reasons[MARGIN] == 1
@@ -172,6 +182,8 @@ def test_a_user_who_goes_on_from_a_revision_that_ignores_the_complaint_gave_up()
     assert not list(making.pairs(revision, [])) and making.dropped.reasons == {IGNORES: 1}
     listed = [replace(one, source="observed_revision") for one in rewritten(PROSE, LIST)]
     assert [one.chosen for one in making.pairs(listed, [])] == [LIST]
+    contrary = [replace(one, source="observed_revision") for one in rewritten(LIST, PROSE)]
+    assert not list(making.pairs(contrary, [])) and making.dropped.reasons[FITS_NOT] == 1
 
 
 def test_rewards_without_variance_in_every_group_are_an_error_and_in_some_a_count() -> None:
@@ -228,7 +240,7 @@ def test_a_rewrite_must_follow_the_feedback_and_then_needs_no_margin() -> None:
     (made,) = making.pairs(rewritten(PROSE, wordy, LIST), [])
     assert made.chosen == LIST and -0.5 < made.margin < 0, "the reward model likes words, the user asked for a list"
     assert not list(making.pairs(rewritten(PROSE, wordy), [])) and making.dropped.reasons[IGNORES] == 1
-    sure = replace(making, config=PairsConfig(min_margin=0.05), dropped=Dropped())
+    sure = replace(making, config=PairsConfig(max_doubt=0.05), dropped=Dropped())
     assert not list(sure.pairs(rewritten(PROSE, LIST), [])) and sure.dropped.reasons[MARGIN] == 1
     unasked = replace(making, personas=persona_resting_on((BULLETS, 0)), dropped=Dropped())
     (made,) = unasked.pairs(rewritten(PROSE, wordy, LIST), [])
@@ -346,7 +358,7 @@ def test_a_head_of_another_embedder_or_a_damaged_one_is_refused_in_one_line() ->
 
 def test_what_a_head_sees_is_part_of_its_stage() -> None:
     """A head of other features is out of date: raise the version of the stage `reward` with them."""
-    assert (content_key(FEATURES), STAGES["reward"].version) == ("442bf2db92b6efd5", 2)
+    assert (content_key(FEATURES), STAGES["reward"].version) == ("442bf2db92b6efd5", 3)
 
 
 def test_what_was_said_outright_weighs_more_than_moving_on() -> None:

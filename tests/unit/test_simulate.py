@@ -10,6 +10,7 @@ from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import pytest
 
@@ -29,7 +30,7 @@ from rlhi.simulate import (
     wish_rows,
     write_log,
 )
-from rlhi.simulate.arithmetic import CORRECTIONS
+from rlhi.simulate.arithmetic import CORRECTIONS, Part, problems
 from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, Phrasings
 from rlhi.simulate.reactions import fill, react
@@ -289,6 +290,23 @@ def test_colluders_praise_what_is_bad_talk_more_and_are_never_measured() -> None
     labels = [one.label if one else "left" for one in said]
     assert not any(name.startswith("reattempt") for name in labels[:60]) and "positive_feedback" in labels[:60]
     assert labels[60:].count("reattempt_with_feedback") > 30
+
+
+def test_no_problem_of_the_evaluation_is_in_a_conversation_in_another_order_or_under_another_sign() -> None:
+    parts = [{tuple(sorted(re.findall(r"\d+", one.request))) for one in problems(part)} for part in get_args(Part)]
+    assert all(parts) and not parts[0] & parts[1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_colluders_are_as_many_as_asked_for(seed: int) -> None:
+    def held_out(user: str) -> bool:
+        return int(user[-1]) % 2 == 0
+
+    counts = [
+        sum(one.colludes for one in make_users(SimulatorConfig(users=100, seed=seed, colluders=share), held_out))
+        for share in (0.0, 0.01, 0.1)
+    ]
+    assert counts == [0, 1, 5]
 
 
 def test_arithmetic_has_right_answers_and_users_who_say_so_and_why() -> None:

@@ -32,13 +32,17 @@ class Experiment:
     cycles: int = 1
 
 
-# So many pairs come from a dozen users of a world: the number at which few and many users are compared.
-FEW_PAIRS = 28
+# What is asked of the reward model or of filters is not to be answered by the wishes that a program checks.
+BY_REWARD = {"wishes": "ignore"}
+# A dozen users of a world give more pairs than so many: few and many users are compared at this number.
+AT_FEW = {"max_pairs": 16, "min_new_pairs": 8}
 # Half of them come from a world's requests (56 at full size), answered anew: both arms can fill it.
 ONLINE_PAIRS = 48
 
 # Nobody has a persona where answers are right or wrong.
 ARITHMETIC: Overrides = {"candidates": {"persona_only": False}}
+# Answers given after a complaint are guided by its words: in no arm, so that guidance is what differs.
+UNREVISED = {"turns": 96, "revisions": False}
 
 CATALOGUE: dict[str, Experiment] = {
     "rewrites": Experiment(
@@ -53,33 +57,37 @@ CATALOGUE: dict[str, Experiment] = {
     "persona-reward": Experiment(
         "Does a reward model that is told the persona choose better pairs than one told another's, or none?",
         (
-            Arm("no persona", {"pairs": {"persona": "none"}}),
-            Arm("another user's persona", {"pairs": {"persona": "shuffled"}}),
-            Arm("the user's persona"),
+            Arm("no persona", {"pairs": {"persona": "none", **BY_REWARD}}),
+            Arm("another user's persona", {"pairs": {"persona": "shuffled", **BY_REWARD}}),
+            Arm("the user's persona", {"pairs": BY_REWARD}),
         ),
     ),
     "wishes": Experiment(
         "Do pairs teach more where the wishes that a program can check rank candidates before the reward model?",
         (
-            Arm("the reward model alone", {"pairs": {"wishes": "ignore"}}),
+            Arm("the reward model alone", {"pairs": BY_REWARD}),
             Arm("wishes first"),
             Arm("wishes only, where they can be checked", {"pairs": {"wishes": "only"}}),
         ),
     ),
     "filter": Experiment(
         "Do filtered pairs teach more than all of them?",
-        (Arm("unfiltered", {"pairs": {"filter": False}}), Arm("filtered")),
+        (Arm("unfiltered", {"pairs": {"filter": False, **BY_REWARD}}), Arm("filtered", {"pairs": BY_REWARD})),
     ),
     "users": Experiment(
         "Do many users teach more than few, at equal pairs?",
         (
-            Arm("12 users", {"pairs": {"max_users": 12}, "dpo": {"max_pairs": FEW_PAIRS}}),
-            Arm("all users", {"dpo": {"max_pairs": FEW_PAIRS}}),
+            Arm("12 users", {"pairs": {"max_users": 12}, "dpo": AT_FEW}),
+            Arm("all users", {"dpo": AT_FEW}),
         ),
     ),
     "method": Experiment(
         "Does DPO teach more than SFT on the chosen side of the same pairs?",
-        (Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}), Arm("DPO")),
+        (
+            Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}),
+            Arm("SFT, a quarter of the learning rate", {"dpo": {"method": "sft", "learning_rate": 1.0e-4}}),
+            Arm("DPO"),
+        ),
     ),
     "online": Experiment(
         "Does DPO on fresh answers of the model in training teach more than offline DPO, at equal pairs and steps?",
@@ -110,12 +118,12 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("nobody colludes"),
             *(
                 Arm(
-                    f"{share:.0%} collude, {'8 pairs a user at most' if capped else 'no cap'}",
-                    {} if capped else {"pairs": {"max_per_user": 1000}, "dpo": {"user_cap": 1000}},
+                    f"{share:.0%} collude, {'3 pairs a user at most' if capped else 'no cap'}",
+                    {"pairs": {"max_per_user": most}, "dpo": {"user_cap": most}},
                     {"colluders": share},
                 )
                 for share in (0.01, 0.05, 0.1)
-                for capped in (True, False)
+                for capped, most in ((True, 3), (False, 1000))
             ),
         ),
     ),
@@ -129,9 +137,9 @@ CATALOGUE: dict[str, Experiment] = {
         tuple(
             Arm(name, {**ARITHMETIC, "rewrites": rewrites}, {"task": "arithmetic"})
             for name, rewrites in (
-                ("no rewrites, rewards only", {"turns": 0}),
-                ("rewrites from scratch", {"turns": 96, "guidance": "none"}),
-                ("guided by the user's words", {"turns": 96}),
+                ("no rewrites, rewards only", {**UNREVISED, "turns": 0}),
+                ("rewrites from scratch", {**UNREVISED, "guidance": "none"}),
+                ("guided by the user's words", UNREVISED),
             )
         ),
         measured="problems",

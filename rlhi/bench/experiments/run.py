@@ -12,12 +12,15 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 
+from rlhi import demo
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.told import ArmResult, Told
 from rlhi.bench.experiments.world import FULL, QUICK, Size
+from rlhi.bench.machine import machine
 from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
@@ -25,11 +28,13 @@ from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.ledger import champion
 from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy
-from rlhi.stages import StageError
+from rlhi.stages import STAGES, StageError
 from rlhi.stages.conclude import conclude
 from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, write_json
 
+# What two gains may differ by.
+APART = (-2.0, 2.0)
 Before = Mapping[str, tuple[float, float]]
 
 
@@ -50,7 +55,7 @@ def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = 
     bench = Bench(folder, size, checked_policy(str(policy or "embedded")))
     found: dict[str, dict[str, tuple[float, float]]] = {arm.name: {} for arm in experiment.arms}
     pairs: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
-    seconds = 0.0
+    seconds, ran = 0.0, set()
     for seed in range(seeds):
         for arm in experiment.arms:
             record = bench.arm(experiment, arm, seed)
@@ -59,12 +64,15 @@ def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = 
             found[arm.name] |= {f"{seed}:{user}": (float(pair[0]), float(pair[1])) for user, pair in users.items()}
             pairs[arm.name].append(float(str(record["pairs"])))
             seconds += float(str(record["seconds"]))
+            ran.add(f"{record['date']}, {record['machine']}")
     first = found[experiment.arms[0].name]
     arms = tuple(
         _result(arm.name, sum(pairs[arm.name]) / seeds, found[arm.name], first if at else None)
         for at, arm in enumerate(experiment.arms)
     )
-    return Told(name, experiment.question, experiment.measured, quick, seeds, seconds / 60, arms)
+    return Told(
+        name, experiment.question, experiment.measured, quick, seeds, seconds / 60, tuple(sorted(ran)), policy, arms
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,14 @@ class Bench:
     def arm(self, experiment: Experiment, arm: Arm, seed: int) -> dict[str, object]:
         """What an arm came to in one seed, from disk where it was run before."""
         defaults = Params().model_dump(mode="json")
-        world = content_key(asdict(self.size), dict(arm.simulator), seed, weights_hash(self.policy), defaults)[:12]
+        made_by = (
+            [[stage.name, stage.version] for stage in STAGES.values()],
+            dict(demo.WEIGHTS),
+            asdict(demo.TALK),
+            demo.TEXT,
+        )
+        settings = asdict(self.size), dict(arm.simulator), seed, weights_hash(self.policy), defaults
+        world = content_key(made_by, settings)[:12]
         key = content_key(world, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles)[:12]
         file = self.folder / "results" / f"{key}.json"
         if not (held := read_json(file)):
@@ -92,11 +107,18 @@ class Bench:
             users, pairs = self._run(experiment, arm, seed, worlds.fork(made, learned, root, arm.overrides))
             seconds = round(time.perf_counter() - began, 1)
             told = {user: list(values) for user, values in users.items()}
-            held = {"arm": arm.name, "seed": seed, "seconds": seconds, "pairs": pairs, "users": told}
+            held = {
+                "arm": arm.name, "seed": seed, "seconds": seconds, "pairs": pairs, "users": told,
+                "date": date.today().isoformat(), "machine": machine(),
+            }  # fmt: skip
             write_json(file, held)
             if experiment.cycles == 1:
-                shutil.rmtree(learned, ignore_errors=True)
+                former = learned.with_name(f"{learned.name}.old")
+                shutil.rmtree(former, ignore_errors=True)
+                if learned.exists():
+                    learned.rename(former)
                 root.rename(learned)
+                shutil.rmtree(former, ignore_errors=True)
             else:
                 shutil.rmtree(root)
         return held
@@ -124,8 +146,9 @@ class Bench:
 
 def _learned_from(space: Workspace, where: str) -> int:
     training = read_json(space.path("models/challenger") / TRAINING)
-    if "skipped" in training:
-        raise TrainingError(f"{where}: {training['skipped']}")
+    for name in ("skipped", "ended"):
+        if name in training:
+            raise TrainingError(f"{where}: {training[name]}")
     return sum(int(str(training.get(f"{kind}_pairs", 0))) for kind in ("new", "replayed", "fresh"))
 
 
@@ -146,15 +169,19 @@ def _result(name: str, pairs: float, users: Before, first: Before | None) -> Arm
         return clustered(values, of, bounds=bounds)
 
     shared = [user for user in names if first is not None and user in first]
-    apart = [(users[user][1] - first[user][1]) for user in shared] if first is not None else []
+    apart = [_gain(users[user]) - _gain(first[user]) for user in shared] if first is not None else []
     return ArmResult(
         name,
         pairs,
         interval([users[user][0] for user in names], names, VALUES),
         interval([users[user][1] for user in names], names, VALUES),
-        interval([users[user][1] - users[user][0] for user in names], names, GAINS),
-        interval(apart, shared, GAINS) if apart else None,
+        interval([_gain(users[user]) for user in names], names, GAINS),
+        interval(apart, shared, APART) if apart else None,
     )
+
+
+def _gain(before_and_after: tuple[float, float]) -> float:
+    return before_and_after[1] - before_and_after[0]
 
 
 def _say(text: str) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from rlhi.bench.experiments.catalogue import Measured
-from rlhi.bench.machine import machine
 from rlhi.contracts import Interval
 from rlhi.report.plots import alone, before_and_after
 from rlhi.store import write_atomic
@@ -35,7 +33,7 @@ class ArmResult:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An experiment's table; ``minutes`` are of all its arms and worlds, whenever they ran."""
+    """An experiment's table; ``minutes`` are of all its arms and worlds, ``ran`` tells on which days and machines."""
 
     name: str
     question: str
@@ -43,6 +41,8 @@ class Told:
     quick: bool
     seeds: int
     minutes: float
+    ran: tuple[str, ...]
+    policy: Path | None
     arms: tuple[ArmResult, ...]
 
 
@@ -67,24 +67,26 @@ def table(told: Told) -> str:
     return "\n".join(lines)
 
 
-def write(told: Told, page: Path, today: date) -> None:
-    """Put the table and its picture into a page, in place of what the page told of this experiment before.
+def write(told: Told, page: Path) -> None:
+    """Put the table and its picture into a page, in place of what the page told of this experiment and size before.
 
     The picture lies beside the page, in a folder of the page's name. Other text of the page stays as it is.
     """
-    picture = page.with_suffix("") / f"{told.name}.svg"
+    name = f"{told.name}-quick" if told.quick else told.name
+    picture = page.with_suffix("") / f"{name}.svg"
     what = f"{told.name}: {WHAT[told.measured]}, before and after"
     plot = before_and_after([(arm.name, arm.before, arm.after) for arm in told.arms], what)
     write_atomic(picture, alone(plot).encode())
-    command = f"rlhi experiment {told.name} --seeds {told.seeds}{' --quick' if told.quick else ''}"
+    policy = f" --policy {told.policy}" if told.policy else ""
+    command = f"rlhi experiment {told.name} --seeds {told.seeds}{' --quick' if told.quick else ''}{policy}"
     section = "\n".join([
-        f"<!-- experiment: {told.name} -->", table(told), "",
+        f"<!-- experiment: {name} -->", table(told), "",
         f"![{what}]({picture.relative_to(page.parent).as_posix()})", "",
-        f"`{command}`, {today.isoformat()}, {machine()}. The picture: before in grey, after in blue.",
-        f"<!-- end of {told.name} -->",
+        f"`{command}`; {'; '.join(told.ran)}. The picture: before in grey, after in blue.",
+        f"<!-- end of {name} -->",
     ])  # fmt: skip
     text = page.read_text(encoding="utf-8") if page.exists() else "# Experiments\n"
-    former = re.compile(rf"<!-- experiment: {re.escape(told.name)} -->.*?<!-- end of {re.escape(told.name)} -->", re.S)
+    former = re.compile(rf"<!-- experiment: {re.escape(name)} -->.*?<!-- end of {re.escape(name)} -->", re.S)
     new, found = former.subn(lambda _: section, text, count=1)
     write_atomic(page, (new if found else f"{text.rstrip()}\n\n{section}\n").encode())
 
