@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rlhi.bench.experiments.world import Overrides
+from rlhi.simulate.wishes import WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,22 @@ class Experiment:
 
 # What is asked of the reward model or of filters is not to be answered by the wishes that a program checks.
 BY_REWARD = {"wishes": "ignore"}
-# A dozen users of a world give more pairs than so many: few and many users are compared at this number.
-AT_FEW = {"max_pairs": 16, "min_new_pairs": 8}
+# A dozen users of a world give more pairs than so many: few and many users are compared at this number, each pair read
+# four times, for two steps teach nobody.
+AT_FEW = {"max_pairs": 16, "min_new_pairs": 8, "epochs": 4}
 # Half of them come from a world's requests (56 at full size), answered anew: both arms can fill it.
 ONLINE_PAIRS = 48
+
+# Where most users wish alike, as in the demo, a model that learns what all like needs no persona. Here half of the
+# users want the contrary of what the other half wants.
+OPPOSED = {
+    "weights": tuple(
+        {
+            **dict.fromkeys(WISHES, 0), "at_most_words": 5, "at_least_words": 5, "one_paragraph": 4, "bullets": 2,
+            "numbered": 2,
+        }.items()
+    )
+}  # fmt: skip
 
 # Nobody has a persona where answers are right or wrong.
 ARITHMETIC: Overrides = {"candidates": {"persona_only": False}}
@@ -57,9 +70,9 @@ CATALOGUE: dict[str, Experiment] = {
     "persona-reward": Experiment(
         "Does a reward model that is told the persona choose better pairs than one told another's, or none?",
         (
-            Arm("no persona", {"pairs": {"persona": "none", **BY_REWARD}}),
-            Arm("another user's persona", {"pairs": {"persona": "shuffled", **BY_REWARD}}),
-            Arm("the user's persona", {"pairs": BY_REWARD}),
+            Arm("no persona", {"pairs": {"persona": "none", **BY_REWARD}}, OPPOSED),
+            Arm("another user's persona", {"pairs": {"persona": "shuffled", **BY_REWARD}}, OPPOSED),
+            Arm("the user's persona", {"pairs": BY_REWARD}, OPPOSED),
         ),
     ),
     "wishes": Experiment(
@@ -99,9 +112,9 @@ CATALOGUE: dict[str, Experiment] = {
     "persona-inference": Experiment(
         "How much of what was learned needs the persona at inference?",
         (
-            Arm("no persona", {"evaluate": {"persona": "none"}}),
-            Arm("another user's persona", {"evaluate": {"persona": "shuffled"}}),
-            Arm("the user's persona"),
+            Arm("no persona", {"evaluate": {"persona": "none"}}, OPPOSED),
+            Arm("another user's persona", {"evaluate": {"persona": "shuffled"}}, OPPOSED),
+            Arm("the user's persona", {}, OPPOSED),
         ),
     ),
     "noise": Experiment(

@@ -147,7 +147,7 @@ class Bench:
 def _learned_from(space: Workspace, where: str) -> int:
     training = read_json(space.path("models/challenger") / TRAINING)
     for name in ("skipped", "ended"):
-        if name in training:
+        if training.get(name):
             raise TrainingError(f"{where}: {training[name]}")
     return sum(int(str(training.get(f"{kind}_pairs", 0))) for kind in ("new", "replayed", "fresh"))
 
