@@ -26,7 +26,7 @@ FEEDBACK_LABELS: tuple[FeedbackLabel, ...] = get_args(FeedbackLabel)
 REATTEMPTS: tuple[FeedbackLabel, ...] = FEEDBACK_LABELS[:2]
 Unsafe = Literal["", "jailbreak", "abuse"]
 SignalKind = Literal["thumbs", "stars", "choice", "edit"]
-PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice", "on_policy"]
+PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice", "on_policy", "mirrored"]
 JudgedSource = Literal["thumbs", "stars", "positive_feedback", "complaint", "continuation"]
 Verdict = Literal["promote", "refuse"]
 

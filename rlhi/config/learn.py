@@ -91,6 +91,7 @@ class PairsConfig(Section):
 
     ``wishes`` that a program can check: ``first`` they rank candidates and the reward model those that meet as many;
     ``only``: and candidates that they do not tell apart give no pair; ``ignore``: the reward model alone ranks.
+    ``mirror``: where candidates pair so, a user whose wishes rank the two the other way round gives a pair too.
     """
 
     filter: bool = True
@@ -98,6 +99,7 @@ class PairsConfig(Section):
     wishes: Literal["first", "only", "ignore"] = "first"
     min_margin: float = Field(default=0.5, ge=0)
     max_doubt: float = Field(default=0.5, ge=0, description="log-odds against a side that a program finds the better")
+    mirror: bool = False
     max_per_user: int = Field(default=8, ge=1)
     max_users: int = Field(default=0, ge=0, description="0 for all")
     max_longer: float = Field(default=5.0, gt=0)

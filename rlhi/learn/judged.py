@@ -59,12 +59,15 @@ class JudgedMaker:
     def answers(self, feedback: Iterable[FeedbackTurn], pairs: Sequence[PreferencePair]) -> Iterator[JudgedAnswer]:
         """At most ``config.max_per_user`` answers a user, what weighs most first.
 
-        An answer that a pair holds is left to the pair. Where ``config.max_users`` bounds the users, those who gave
-        pairs are among them.
+        An answer that a pair of its user's holds is left to the pair. Where ``config.max_users`` bounds the users,
+        those who gave pairs are among them.
         """
         rows = {(row.conversation_id, row.turn_index): row for row in feedback}
         held = {
-            (pair.conversation_id, pair.turn_index, text) for pair in pairs for text in (pair.chosen, pair.rejected)
+            (pair.conversation_id, pair.turn_index, text)
+            for pair in pairs
+            if pair.source != "mirrored"
+            for text in (pair.chosen, pair.rejected)
         }
         made = [one for talk in self.talks.values() for one in self._of(talk, rows, held)]
         made.sort(

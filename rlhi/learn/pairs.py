@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
+from random import Random
 
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
@@ -26,6 +28,8 @@ MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
 IGNORES = "chosen does not follow the feedback"
 FITS_NOT = "the feedback does not fit the answer"
+# A user who wishes the contrary is looked for among so many, drawn anew for every pair.
+ASKED_TO_MIRROR = 64
 UNTOLD = "the user's wishes tell no candidates apart"
 NOT_DRAWN = "of a user who was not drawn"
 OVER_SHARE = "over the user's share"
@@ -87,7 +91,7 @@ class Wanted:
                 self.never[one.text] += not any(one.met(text, "") for text in texts)
 
 
-@dataclass(slots=True)
+@dataclass
 class PairMaker:
     """Makes pairs and counts what gives none.
 
@@ -161,6 +165,8 @@ class PairMaker:
             best = max(range(len(fit)), key=lambda place: (scores[place], -place))
             if self._worth(scores[best] - low, seen_to_follow=bool(asked)):
                 yield self._pair(talk, at, source, fit[best], original, scores[best], low)
+                if asked:
+                    yield from self._mirrored(talk, at, fit[best], original)
 
     def _from_candidates(self, candidates: Iterable[Candidate], source: PairSource) -> Iterator[PreferencePair]:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
@@ -174,7 +180,7 @@ class PairMaker:
             self.spread.add(scores)
             if persona := self.personas.get(talk.user_id):
                 self.wanted.add(demands(claims_of(persona.text)), texts)
-            asked = self._wishes(talk)
+            asked = self._wishes(talk.user_id)
             met = [sum(one.met(text, "") for one in asked) for text in texts]
             if max(scores) == min(scores) and max(met) == min(met):
                 self.dropped.reasons[ALIKE] += 1
@@ -189,10 +195,34 @@ class PairMaker:
                 self.dropped.reasons[UNTOLD] += 1
             elif self._worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst]):
                 yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
+                if met[best] > met[worst]:
+                    yield from self._mirrored(talk, at, texts[best], texts[worst])
 
-    def _wishes(self, talk: Conversation) -> list[Demand]:
+    def _mirrored(self, talk: Conversation, at: int, better: str, worse: str) -> Iterator[PreferencePair]:
+        """The same two answers the other way round, for a user who wishes the contrary, if one is found.
+
+        Of the two pairs a model learns nothing but to read the persona. Only first requests: what was said before would
+        be another user's.
+        """
+        if not self.config.mirror or at != 1 or self._unfit(worse, better, ""):
+            return
+        random = Random(content_key(self.seed, talk.conversation_id, better, worse))
+        for user in random.sample(self._learned, min(ASKED_TO_MIRROR, len(self._learned))):
+            asked = self._wishes(user)
+            if sum(one.met(worse, "") - one.met(better, "") for one in asked) > 0:
+                high, low = self._scores(talk, at, [worse, better], user)
+                if high - low > -self.config.max_doubt:
+                    yield self._pair(talk, at, "mirrored", worse, better, high, low, user)
+                    return
+
+    @cached_property
+    def _learned(self) -> list[str]:
+        """Users who are learned from and of whom something is known."""
+        return sorted({talk.user_id for talk in self.talks.values() if talk.has_user} & set(self.personas))
+
+    def _wishes(self, user: str) -> list[Demand]:
         """What the persona that the reward model is told asks for, where an answer alone shows whether it is met."""
-        persona = self.judged_by.get(talk.user_id)
+        persona = self.judged_by.get(user)
         if persona is None or self.config.wishes == "ignore" or not self.config.filter:
             return []
         return [one for one in demands(claims_of(persona.text)) if not one.relative]
@@ -214,20 +244,22 @@ class PairMaker:
         self.dropped.reasons[MARGIN] += not worth
         return worth
 
-    def _scores(self, talk: Conversation, at: int, texts: Sequence[str]) -> list[float]:
-        persona = self.judged_by.get(talk.user_id)
+    def _scores(self, talk: Conversation, at: int, texts: Sequence[str], user: str = "") -> list[float]:
+        persona = self.judged_by.get(user or talk.user_id)
         prompt = prompt_before(talk, at)
         return self.scorer.score([Scored(persona.text if persona else "", prompt, text) for text in texts])
 
     def _pair(
-        self, talk: Conversation, at: int, source: PairSource, chosen: str, rejected: str, high: float, low: float
-    ) -> PreferencePair:
-        persona = self.personas.get(talk.user_id)
+        self, talk: Conversation, at: int, source: PairSource, chosen: str, rejected: str, high: float, low: float,
+        user: str = "",
+    ) -> PreferencePair:  # fmt: skip
+        user = user or talk.user_id
+        persona = self.personas.get(user)
         text, version = (persona.text, persona.version) if persona else ("", "")
         where = (talk.conversation_id, at, source)
         return PreferencePair(
             content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), chosen, rejected,
-            talk.user_id, *where[:2], source, text, version, high, low,
+            user, *where[:2], source, text, version, high, low,
         )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ _NAMES: Mapping[str, str] = {
     "reward": "sampled and rewarded",
     "explicit_choice": "the user's own choice",
     "on_policy": "sampled in training and rewarded",
+    "mirrored": "for a user who wishes the contrary",
 }
 
 

@@ -23,7 +23,7 @@ from rlhi.stages.reward_models import FOLDER, HEAD, HEADS, RUNS, TUNED, scorer
 from rlhi.store import Workspace, read_json, read_table
 from tests.support.cycles import digest, run_cycle
 from tests.support.rewards import FAST
-from tests.support.spaces import land_talk, make_space
+from tests.support.spaces import land_choices, land_talk, make_space
 
 LORA = {"kind": "lora", "tuned": {**FAST, "epochs": 2, "max_length": 384}}
 
@@ -43,7 +43,9 @@ def second(cycled: Workspace) -> Workspace:
     root = cycled.root.with_name("second")
     shutil.copytree(cycled.root, root, symlinks=True)
     space = Workspace(root)
+    # What a scripted champion's users say teaches a tiny model nothing that holds of others: choices do.
     land_talk(space, cycle=2, users=12, seed=1)
+    land_choices(space, cycle=2)
     for name in ledger.COLLECT:
         stages.run(name, root)
     ledger.begin(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 
 from rlhi import ledger
 from rlhi.config import SplitConfig
+from rlhi.contracts import Conversation, Signal, Turn, to_record
 from rlhi.models.base import Sampling
 from rlhi.models.scripted import ScriptedChatModel
 from rlhi.simulate import SimulatorConfig, evaluation_requests, make_users, simulate, wish_rows, write_log
@@ -74,5 +76,23 @@ def land_talk(
     wishes = [WishRow(user_key(row.user_id), row.kind, row.argument) for row in wish_rows(people)]
     write_table(space.path(WISHES), WishRow, wishes, user=lambda row: row.user_id)
     write_json(space.path(EVALUATION_REQUESTS), {"requests": list(evaluation_requests())})
+    incoming.land(space, log, cycle)
+    return log
+
+
+def land_choices(space: Workspace, cycle: int, users: int = 40) -> Path:
+    """Users choose lists and no sentences, each once: what any reward model can learn of them, and hold of others."""
+    rows = []
+    for at in range(users):
+        answer = Turn(
+            "assistant",
+            f"- Sun {at}\n- Water\n- Soil",
+            signals=(Signal("choice", 1.0, f"It wants sun {at}, water, soil."),),
+        )
+        turns = Turn("user", f"How do I keep plant {at}?"), answer
+        rows.append(Conversation(f"chosen-{at}", f"chooser-{at}", "real", None, None, "en", turns, "ours"))
+    log = space.path(f".rlhi/simulated/choices-{cycle:04d}.jsonl")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("".join(json.dumps(to_record(row)) + "\n" for row in rows), encoding="utf-8")
     incoming.land(space, log, cycle)
     return log

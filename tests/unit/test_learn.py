@@ -164,6 +164,28 @@ def test_wishes_that_a_program_can_check_rank_candidates_before_the_reward_model
     assert [one.chosen for one in told.pairs([], sampled(*texts))] == [longest], "a control's wishes are another's"
 
 
+def test_a_pair_is_mirrored_for_a_user_who_wishes_the_contrary() -> None:
+    row, other = talk("How?", PROSE, "As a list please."), replace(talk("Why?", PROSE, name="s"), user_id="v")
+    making = maker(row, BULLETS, config=PairsConfig(mirror=True))
+    known = {**making.personas, "v": Persona("k2", "v", "v2", NO_LISTS, (), 1)}
+    making = replace(making, talks={"t": row, "s": other}, personas=known, judged_by=known)
+    own, mirrored = sorted(making.pairs([], sampled(PROSE, LIST)), key=lambda pair: pair.source, reverse=True)
+    assert (own.source, own.user_id, own.chosen, own.rejected) == ("reward", "u", LIST, PROSE)
+    assert (mirrored.source, mirrored.user_id, mirrored.chosen, mirrored.rejected) == ("mirrored", "v", PROSE, LIST)
+    assert mirrored.prompt[0].content.endswith(NO_LISTS) and mirrored.persona_version == "v2"
+    assert mirrored.prompt[1:] == own.prompt[1:] and mirrored.conversation_id == "t"
+    assert mirrored.margin == -own.margin and mirrored.key != own.key
+
+    rewriting = replace(making, personas={**known, **persona_resting_on((BULLETS, 2))})
+    assert [pair.source for pair in rewriting.pairs(rewritten(PROSE, LIST), [])] == ["rewrite", "mirrored"]
+
+    alone = replace(making, talks={"t": row})
+    assert [pair.source for pair in alone.pairs([], sampled(PROSE, LIST))] == ["reward"], "who is not learned from"
+    later = [replace(one, turn_index=3) for one in sampled(PROSE, LIST)]
+    longer = replace(making, talks={"t": talk("Hi", "Hello.", "How?", PROSE), "s": other})
+    assert [pair.source for pair in longer.pairs([], later)] == ["reward"], "what was said before is another user's"
+
+
 def test_wishes_tell_candidates_apart_that_the_reward_model_does_not() -> None:
     making = replace(maker(talk("How?", PROSE), BULLETS), scorer=RewardHead.neutral().attach(WordEmbedder()))
     assert [one.chosen for one in making.pairs([], sampled(PROSE, LIST))] == [LIST]

@@ -109,6 +109,13 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("online, 2 rounds", {"dpo": {"rounds": 2, "max_pairs": ONLINE_PAIRS}}),
         ),
     ),
+    "mirror": Experiment(
+        "Do pairs of the same two answers for a user who wishes the contrary teach to heed the persona?",
+        (
+            Arm("no such pairs", {"pairs": {"mirror": False}}, OPPOSED),
+            Arm("mirrored pairs", {"pairs": {"mirror": True}}, OPPOSED),
+        ),
+    ),
     "persona-inference": Experiment(
         "How much of what was learned needs the persona at inference?",
         (
