@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlhi.config import DpoConfig, Method
 from rlhi.contracts import Message, to_record
@@ -122,6 +122,15 @@ def _side(row: Row, side: str) -> TrlRow:
     return rest | {"completion": row[side]}
 
 
+def read_rows(file: str) -> list[dict[str, Any]]:
+    """The rows that the launcher wrote, one a line.
+
+    Lines end where the file's do: ``str.splitlines()`` also cuts where users' text has U+2028 and its like.
+    """
+    with Path(file).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
 def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, Contents]:
     """The rows cut to ``max_length``: prompts lose their oldest exchanges, answers are never cut.
 
@@ -132,8 +141,7 @@ def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset,
     """
     from datasets import Dataset
 
-    with Path(run.pairs).open(encoding="utf-8") as lines:  # not splitlines(): it also cuts where users' text has U+2028
-        rows = [json.loads(line) for line in lines]
+    rows = read_rows(run.pairs)
     pairs = [row for row in rows if LABEL not in row]
     if pairs or not rows:
         check_answers([(_text(row, "chosen"), _text(row, "rejected")) for row in pairs], run.dpo.limits)

@@ -12,7 +12,6 @@ unexplained, and its rewards have no such term.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from rlhi.learn import process
 from rlhi.learn.guards import check_left_out, gathered
 from rlhi.learn.methods import common_arguments, lora
 from rlhi.learn.resolved import ResolvedReward, TrainingError
-from rlhi.learn.rows import Contents
+from rlhi.learn.rows import Contents, read_rows
 from rlhi.learn.weights import WEIGHT, WeighedComparisons, weigh, weighing
 from rlhi.models.base import Scored
 from rlhi.prompts import judged, tokenizer_of
@@ -90,9 +89,7 @@ def rows_of(run: ResolvedReward, tokenizer: PreTrainedTokenizerBase) -> tuple[li
         return one, judged(one.persona, one.prompt, one.response, run.tuned.max_length, tokenizer)
 
     rows, too_long = [], []
-    with Path(run.pairs).open(encoding="utf-8") as lines:  # not splitlines(): it also cuts where users' text has U+2028
-        records = [json.loads(line) for line in lines]
-    for at, record in enumerate(records):
+    for at, record in enumerate(read_rows(run.pairs)):
         (better, chosen), (worse, rejected) = side(record["better"]), side(record["worse"])
         if max(len(chosen), len(rejected)) > run.tuned.max_length:
             too_long.append(at)

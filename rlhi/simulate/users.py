@@ -104,8 +104,8 @@ def make_users(config: SimulatorConfig, held_out: Callable[[str], bool], cycle: 
 
 def _colluders(config: SimulatorConfig, held_out: Callable[[str], bool]) -> set[str]:
     """The share of those who are there from the first and not held out, and one at least where there are to be any."""
-    honest = [name for name in map(_name, range(config.users)) if not held_out(name)]
-    order = sorted(honest, key=lambda name: content_key("colludes", config.seed, name))
+    learners = [name for name in map(_name, range(config.users)) if not held_out(name)]
+    order = sorted(learners, key=lambda name: content_key("colludes", config.seed, name))
     return set(order[: max(1, round(config.colluders * len(order)))] if config.colluders else ())
 
 

@@ -46,11 +46,17 @@ def zero_preset(stage: int) -> dict[str, object] | None:
 
 def replace_folder(folder: Path, fill: Callable[[Path], object]) -> None:
     """Fill a folder beside the old one and swap them: a killed run leaves one of the two."""
-    fresh, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    fresh = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
     fresh.mkdir(parents=True)
     fill(fresh)
+    take_place(fresh, folder)
+
+
+def take_place(fresh: Path, folder: Path) -> None:
+    """Let a folder take the place of another one, if there is one: a killed run leaves one of the two, and whole."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
     fresh.rename(folder)

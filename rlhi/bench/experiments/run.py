@@ -30,6 +30,7 @@ from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy
 from rlhi.stages import STAGES, StageError
 from rlhi.stages.conclude import conclude
+from rlhi.stages.runs import take_place
 from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, write_json
 
@@ -113,12 +114,7 @@ class Bench:
             }  # fmt: skip
             write_json(file, held)
             if experiment.cycles == 1:
-                former = learned.with_name(f"{learned.name}.old")
-                shutil.rmtree(former, ignore_errors=True)
-                if learned.exists():
-                    learned.rename(former)
-                root.rename(learned)
-                shutil.rmtree(former, ignore_errors=True)
+                take_place(root, learned)
             else:
                 shutil.rmtree(root)
         return held
