@@ -108,7 +108,7 @@ def test_a_log_over_http_and_one_that_is_not_there(tmp_path: Path) -> None:
     shutil.copy(LOGS / "lmsys.jsonl", tmp_path)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         place = f"http://127.0.0.1:{server.server_port}"
         assert texts(expand(f"{place}/lmsys.jsonl?token=x")) == {"lmsys.jsonl": (LOGS / "lmsys.jsonl").read_bytes()}
         [gone] = expand(f"{place}/gone.jsonl?token=x")

@@ -1,0 +1,23 @@
+"""What the tests of this folder share: one thread, so that what is made twice is the same to the last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """On several threads sums come in another order now and then (docs/log.md), and some tests compare bytes.
+
+    The tiny models of these tests are no slower for it. Processes that the tests start inherit it.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
