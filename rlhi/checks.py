@@ -217,7 +217,7 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _TURN_TO_ANSWER = re.compile(
-    r"\b(?:however|but|that said|nevertheless|instead)\b|\bhere (?:is|are)\b|```|\n\s*(?:[-*•]|\d+[.)])\s",
+    r"\b(?:however|but|that said|nevertheless|instead)\b|\bhere (?:is|are)\b|```|\n[ \t]*(?:[-*•]|\d+[.)])\s",
     re.IGNORECASE,
 )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.contracts import Message, Turn, to_record
+from rlhi.contracts import Message, Turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -48,6 +49,31 @@ def rewrite_request(turns: Sequence[Turn], feedback: str, persona: str) -> tuple
     return (*with_persona(turns, persona), Message("user", ask))
 
 
+def plain(text: str, tokenizer: PreTrainedTokenizerBase) -> str:
+    """A text of which nothing is read as a special token of the tokenizer's: people write and paste them.
+
+    What would be one is broken by a space of no width. A logged ``<|im_end|>`` would end the turn that quotes it, and
+    what follows could speak for the user or the system.
+    """
+    for name in _special_tokens(tokenizer):
+        if name in text:
+            text = text.replace(name, f"{name[:1]}\u200b{name[1:]}")
+    return text
+
+
+@lru_cache(maxsize=8)
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    return sorted(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
+
+
+def chat_text(
+    messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, add_generation_prompt: bool = False
+) -> str:
+    """The messages in the model's chat template, their words as words (:func:`plain`)."""
+    rows = [{"role": one.role, "content": plain(one.content, tokenizer)} for one in messages]
+    return str(tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=add_generation_prompt))
+
+
 def judged(
     persona: str, prompt: Sequence[Turn | Message], answer: str, limit: int, tokenizer: PreTrainedTokenizerBase
 ) -> list[int]:
@@ -59,8 +85,7 @@ def judged(
     messages, end = with_persona(prompt, persona), Message("assistant", answer)
 
     def encode(part: Sequence[Message]) -> list[int]:
-        text = tokenizer.apply_chat_template([to_record(one) for one in (*part, end)], tokenize=False)
-        return list(tokenizer.encode(str(text), add_special_tokens=False))
+        return list(tokenizer.encode(chat_text((*part, end), tokenizer), add_special_tokens=False))
 
     fitted = fit_context(messages, limit, lambda part: len(encode(part)))
     if fitted is not None:

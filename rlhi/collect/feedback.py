@@ -13,6 +13,7 @@ from rlhi.collect.labeller import AccurateLabeller, Context, Labeller
 from rlhi.collect.labeller_training import LabelledFollowUp
 from rlhi.config import FeedbackConfig
 from rlhi.contracts import FEEDBACK_LABELS, REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, content_key
+from rlhi.turns import spoken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,9 +66,10 @@ def follow_ups(conversation: Conversation, labeller: FollowUpLabeller, config: F
 
     System turns are passed over; ``turn_index`` counts them, as ``conversation.turns`` does.
     """
-    spoken = [(at, turn) for at, turn in enumerate(conversation.turns) if turn.role != "system"]
+    places = spoken(conversation.turns)
     found: list[FollowUp] = []
-    for (_, request), (_, answer), (at, said) in zip(spoken, spoken[1:], spoken[2:], strict=False):
+    for before, then, at in zip(places, places[1:], places[2:], strict=False):
+        request, answer, said = (conversation.turns[place] for place in (before, then, at))
         if (request.role, answer.role, said.role) == ("user", "assistant", "user"):
             context = (request.content, answer.content, said.content)
             rules = (RULES, config.implicit_weight)

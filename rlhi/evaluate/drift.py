@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from evidently.core.report import Snapshot
 
-_CODE = re.compile(r"```|^\s*(def |class |import |#include|SELECT |function )|[;{}]\s*$", re.MULTILINE)
+_CODE = re.compile(r"```|^[ \t]*(def |class |import |#include|SELECT |function )|[;{}]\s*$", re.MULTILINE)
 _ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 

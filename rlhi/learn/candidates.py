@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 from rlhi.config import CandidatesConfig
 from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
 from rlhi.learn.rewrite import Asked
 from rlhi.prompts import with_persona
+from rlhi.turns import spoken
 
 
 def requests(
@@ -25,9 +27,9 @@ def requests(
     no_request = {(row.conversation_id, row.turn_index) for row in feedback if row.label in passed}
     for talk in conversations:
         persona = personas[talk.user_id].text if talk.has_user and talk.user_id in personas else ""
-        for at in range(1, len(talk.turns)):
-            asks, answers = talk.turns[at - 1], talk.turns[at]
-            if asks.role != "user" or answers.role != "assistant" or (talk.conversation_id, at - 1) in no_request:
+        for request, at in pairwise(spoken(talk.turns)):
+            roles = talk.turns[request].role, talk.turns[at].role
+            if roles != ("user", "assistant") or (talk.conversation_id, request) in no_request:
                 continue
             turns = talk.turns[:at]
             key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Rewrite, Turn, content_key
 from rlhi.models.base import Scored
+from rlhi.turns import beside, spoken
 
 ComparisonSource = Literal["explicit_choice", "edit", "observed_revision", "rating", "feedback"]
 COMPARISON_SOURCES: tuple[ComparisonSource, ...] = get_args(ComparisonSource)
@@ -75,8 +76,9 @@ def comparisons(
 
 
 def prompt_before(talk: Conversation, turn_index: int) -> tuple[Message, ...]:
-    """The conversation up to the request whose answer stands at ``turn_index``."""
-    return tuple(Message(turn.role, turn.content) for turn in talk.turns[:turn_index])
+    """What was said up to the request whose answer stands at ``turn_index``; system turns are the log's, not ours."""
+    said = (talk.turns[at] for at in spoken(talk.turns[:turn_index]))
+    return tuple(Message(turn.role, turn.content) for turn in said)
 
 
 def preferred(turn: Turn) -> Iterator[tuple[Literal["explicit_choice", "edit"], str, str]]:
@@ -124,7 +126,7 @@ def _revised(
         if row.source == "observed_revision" and row.conversation_id in talks:
             talk, at = talks[row.conversation_id], row.turn_index
             # The answer complained of, the complaint, the revision, and what its user said to that.
-            after = labels.get((row.conversation_id, at + 3))
+            after = labels.get((row.conversation_id, beside(talk.turns, at, 3)))
             weight = max(after.weight, MOVED_ON) if after else MOVED_ON
             yield _Found("observed_revision", (talk, at, row.text), (talk, at, row.original), weight)
 
@@ -141,8 +143,12 @@ def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]
             sorted(side, key=lambda row: content_key(row.key))[: 2 * COMPARISONS_PER_USER] for side in both
         )
         for one, other in product(liked, disliked):
-            better, worse = (_answer(talks[row.conversation_id], row.turn_index - 1) for row in (one, other))
+            better, worse = (_answer_before(talks[row.conversation_id], row.turn_index) for row in (one, other))
             yield _Found("feedback", better, worse, max(one.weight, MOVED_ON))
+
+
+def _answer_before(talk: Conversation, at: int) -> tuple[Conversation, int, str]:
+    return _answer(talk, beside(talk.turns, at, -1))
 
 
 def _answer(talk: Conversation, at: int) -> tuple[Conversation, int, str]:

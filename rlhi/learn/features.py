@@ -18,8 +18,8 @@ NAMES = (
 )  # fmt: skip
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_BULLET = re.compile(r"^\s*[-*•]\s+\S", re.M)
-_NUMBERED = re.compile(r"^\s*\d+[.)]\s+\S", re.M)
+_BULLET = re.compile(r"^[ \t]*[-*•]\s+\S", re.M)
+_NUMBERED = re.compile(r"^[ \t]*\d+[.)]\s+\S", re.M)
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 _ILLUSTRATION = re.compile(r"\b(?:for (?:example|instance)|such as|e\.g\.|like when|imagine)\b", re.I)
 _SUMMARY = re.compile(r"^\W*(?:in (?:short|brief|summary|a nutshell)|summary|overall|tl;?dr|to sum up|the short)", re.I)

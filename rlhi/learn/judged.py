@@ -31,6 +31,7 @@ from rlhi.learn.comparisons import mark
 from rlhi.learn.filters import NO_LANGUAGE, REFUSAL, speaks
 from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE, Dropped
 from rlhi.prompts import with_persona
+from rlhi.turns import NOWHERE, spoken
 
 EMPTY = "empty"
 IN_A_PAIR = "a pair holds the answer"
@@ -96,9 +97,9 @@ class JudgedMaker:
     def _of(
         self, talk: Conversation, rows: Mapping[tuple[str, int], FeedbackTurn], held: set[tuple[str, int, str]]
     ) -> Iterator[JudgedAnswer]:
-        spoken = [at for at, turn in enumerate(talk.turns) if turn.role != "system"]
+        places = spoken(talk.turns)
         jailbroken = False
-        for request, at, after in zip(spoken, spoken[1:], [*spoken[2:], -1], strict=False):
+        for request, at, after in zip(places, places[1:], [*places[2:], NOWHERE], strict=False):
             asked = rows.get((talk.conversation_id, request))
             # What a jailbreak got out of the model teaches nothing, and neither does what is said under it.
             jailbroken |= asked is not None and asked.unsafe == "jailbreak"

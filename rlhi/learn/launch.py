@@ -141,6 +141,8 @@ def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, 
     output = Path(run.output)
     output.mkdir(parents=True, exist_ok=True)
     with _alone(output) as held:
+        if ended := finished(output):
+            return ended  # by a process that we waited for
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         Path(run.pairs).write_text(text, encoding="utf-8", errors="backslashreplace")
         config = output / "resolved.json"

@@ -16,14 +16,16 @@ Some = TypeVar("Some", bound=Row)
 
 
 def lesson(row: Row) -> str:
-    """What a row teaches, whichever text it teaches it with: its answer's place and source, and a judgement's side.
+    """What a row teaches, whichever text it teaches it with: its answer's place and source, and what its user decided.
 
-    A user who takes a thumb back teaches something else.
+    A user who takes a thumb back, or chooses the other answer after all, teaches something else.
     """
     place = f"{row.conversation_id}#{row.turn_index}#{row.source}"
-    if isinstance(row, PreferencePair):
-        return place
-    return f"{place}#{'wanted' if row.wanted else 'unwanted'}"
+    if isinstance(row, JudgedAnswer):
+        return f"{place}#{'wanted' if row.wanted else 'unwanted'}"
+    if row.source == "explicit_choice":
+        return f"{place}#{content_key(row.chosen, row.rejected)[:8]}"
+    return place
 
 
 def weight(row: Row) -> float:

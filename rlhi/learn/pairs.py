@@ -23,6 +23,7 @@ from rlhi.learn.follows import Demand, demands, judge
 from rlhi.learn.reward import RewardError
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
+from rlhi.turns import NOWHERE, beside
 
 MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
@@ -149,13 +150,14 @@ class PairMaker:
         for (conversation_id, at, source), group in groupby(
             ordered, key=lambda row: (row.conversation_id, row.turn_index, row.source)
         ):
-            tries = [row for row in group if row.text and row.text != row.original]
+            tries = [row for row in group if row.text.strip() and row.original.strip() and row.text != row.original]
             if not tries or conversation_id not in self.talks:
                 self.dropped.reasons["copy or empty"] += 1
                 continue
             talk, original = self.talks[conversation_id], tries[0].original
-            said = talk.turns[at + 1].content if at + 1 < len(talk.turns) else ""
-            asked = self._asked(talk, at + 1, said)
+            after = beside(talk.turns, at, 1)
+            said = "" if after == NOWHERE else talk.turns[after].content
+            asked = self._asked(talk, after, said)
             reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row.text) for row in tries]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
@@ -166,7 +168,7 @@ class PairMaker:
             if self._worth(scores[best] - low, seen_to_follow=bool(asked)):
                 yield self._pair(talk, at, source, fit[best], original, scores[best], low)
                 if asked:
-                    yield from self._mirrored(talk, at, fit[best], original)
+                    yield from self._mirrored(talk, at, source, fit[best], original)
 
     def _from_candidates(self, candidates: Iterable[Candidate], source: PairSource) -> Iterator[PreferencePair]:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
@@ -196,23 +198,27 @@ class PairMaker:
             elif self._worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst]):
                 yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
                 if met[best] > met[worst]:
-                    yield from self._mirrored(talk, at, texts[best], texts[worst])
+                    yield from self._mirrored(talk, at, source, texts[best], texts[worst])
 
-    def _mirrored(self, talk: Conversation, at: int, better: str, worse: str) -> Iterator[PreferencePair]:
+    def _mirrored(
+        self, talk: Conversation, at: int, source: PairSource, better: str, worse: str
+    ) -> Iterator[PreferencePair]:
         """The same two answers the other way round, for a user who wishes the contrary, if one is found.
 
         Of the two pairs a model learns nothing but to read the persona. Only first requests: what was said before would
         be another user's.
         """
-        if not self.config.mirror or at != 1 or self._unfit(worse, better, ""):
+        if not self.config.mirror or beside(talk.turns, at, -2) != NOWHERE or self._unfit(worse, better, ""):
             return
+        # What the model in training answered stays told apart: its pairs are not the log's.
+        mirrored: PairSource = "on_policy" if source == "on_policy" else "mirrored"
         random = Random(content_key(self.seed, talk.conversation_id, better, worse))
         for user in random.sample(self._learned, min(ASKED_TO_MIRROR, len(self._learned))):
             asked = self._wishes(user)
             if sum(one.met(worse, "") - one.met(better, "") for one in asked) > 0:
                 high, low = self._scores(talk, at, [worse, better], user)
                 if high - low > -self.config.max_doubt:
-                    yield self._pair(talk, at, "mirrored", worse, better, high, low, user)
+                    yield self._pair(talk, at, mirrored, worse, better, high, low, user)
                     return
 
     @cached_property

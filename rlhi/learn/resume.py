@@ -24,8 +24,16 @@ KEPT_CHECKPOINTS = 2
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint in a trainer's folder; what was being written when the run died is not one."""
-    whole = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(whole, key=step_of, default=None)
+    return max(filter(is_whole, folder.glob("checkpoint-*")), key=step_of, default=None)
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether all of it was written, and none of it removed since: transformers does without an optimizer's state.
+
+    Under DeepSpeed that state lies in a folder of the step's.
+    """
+    state = any(checkpoint.glob("global_step*")) or (checkpoint / "optimizer.pt").exists()
+    return state and all((checkpoint / name).exists() for name in (COMPLETE, "trainer_state.json"))
 
 
 def step_of(checkpoint: Path | None) -> int:
@@ -36,7 +44,7 @@ def step_of(checkpoint: Path | None) -> int:
 def drop_unfinished(folder: Path) -> None:
     """Remove what is no whole checkpoint: the trainer would count it among those that it keeps."""
     for path in folder.glob("checkpoint-*"):
-        if not (path / COMPLETE).exists():
+        if not is_whole(path):
             shutil.rmtree(path, ignore_errors=True)
 
 

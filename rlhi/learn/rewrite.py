@@ -9,6 +9,7 @@ from rlhi.checks import is_refusal
 from rlhi.config import RewritesConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
 from rlhi.prompts import rewrite_request, with_persona
+from rlhi.turns import beside, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,10 @@ def complaints(
         talk = talks.get(row.conversation_id)
         if talk is None or row.label != "reattempt_with_feedback" or row.unsafe:
             continue
-        if row.about_refusal and not is_refusal(talk.turns[row.turn_index - 1].content):
+        answer = beside(talk.turns, row.turn_index, -1)
+        if row.about_refusal and not is_refusal(talk.turns[answer].content):
             continue  # what is complained of is not in this answer: a rewrite would mend nothing
-        turns = talk.turns[: row.turn_index]
+        turns = talk.turns[: answer + 1]
         persona = personas[row.user_id].text if row.user_id in personas else ""
         said = talk.turns[row.turn_index].content
         key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
@@ -52,7 +54,7 @@ def complaints(
             # From scratch: the request alone, with the persona or without.
             key += f"/{config.guidance}"
             asked = with_persona(turns[:-1], persona if config.guidance == "persona" else "")
-        yield Asked(key, talk.conversation_id, row.user_id, row.turn_index - 1, asked)
+        yield Asked(key, talk.conversation_id, row.user_id, answer, asked)
 
 
 def rewrites(
@@ -76,17 +78,18 @@ def observed_revisions(conversations: Iterable[Conversation], feedback: Iterable
     rows = {(row.conversation_id, row.turn_index): row for row in feedback}
     labels = {place: row.label for place, row in rows.items()}
     for talk in conversations:
-        for at in range(2, len(talk.turns) - 2):
-            after = labels.get((talk.conversation_id, at + 2))
+        for at in spoken(talk.turns):
+            before, then, said = (beside(talk.turns, at, by) for by in (-1, 1, 2))
+            after = labels.get((talk.conversation_id, said))
             if labels.get((talk.conversation_id, at)) != "reattempt_with_feedback" or after is None:
                 continue
             if rows[talk.conversation_id, at].unsafe:
                 continue  # an answer that a jailbreak got out of the model is no revision
-            if after in REATTEMPTS or after == "other" or talk.turns[at + 1].role != "assistant":
+            if after in REATTEMPTS or after == "other" or talk.turns[then].role != "assistant":
                 continue
-            original, text = talk.turns[at - 1].content, talk.turns[at + 1].content
+            original, text = talk.turns[before].content, talk.turns[then].content
             key = content_key("observed", talk.conversation_id, at, original, text)
             yield Rewrite(
-                key, talk.conversation_id, talk.user_id, at - 1, "observed_revision", original, text,
-                talk.turns[at + 1].model or "logged",
+                key, talk.conversation_id, talk.user_id, before, "observed_revision", original, text,
+                talk.turns[then].model or "logged",
             )  # fmt: skip

@@ -18,7 +18,7 @@ from rlhi.contracts import Message, to_record
 from rlhi.learn.guards import check_answers, check_judged, check_left_out
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.weights import WEIGHT, user_weights
-from rlhi.prompts import fit_context
+from rlhi.prompts import fit_context, plain
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -141,7 +141,7 @@ def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset,
     """
     from datasets import Dataset
 
-    rows = read_rows(run.pairs)
+    rows = [_plain(row, tokenizer) for row in read_rows(run.pairs)]
     pairs = [row for row in rows if LABEL not in row]
     if pairs or not rows:
         check_answers([(_text(row, "chosen"), _text(row, "rejected")) for row in pairs], run.dpo.limits)
@@ -172,6 +172,13 @@ def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset,
     if run.dpo.method == "kto":
         found = arranged(_no_row_alone(found, answers_in_batch(run.dpo)), answers_in_batch(run.dpo))
     return Dataset.from_list(found), Contents(len(kept) - judged, judged, wanted, unwanted, tuple(too_long))
+
+
+def _plain(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    sides = [name for name in ("prompt", "chosen", "rejected", "completion") if name in row]
+    return row | {
+        side: [{**message, "content": plain(message["content"], tokenizer)} for message in row[side]] for side in sides
+    }
 
 
 def _weighed(rows: Sequence[Row], dpo: DpoConfig) -> list[TrlRow]:

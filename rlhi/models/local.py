@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message
 from rlhi.models.base import ModelError, Sampling
-from rlhi.prompts import fit_context, tokenizer_of
+from rlhi.prompts import chat_text, fit_context, plain, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -98,9 +98,8 @@ class LocalChatModel:
         return self._template(messages[-1:])[-self.context_tokens :]
 
     def _template(self, messages: Sequence[Message]) -> list[int]:
-        rows = [{"role": message.role, "content": message.content} for message in messages]
-        text = self.tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=True)
-        return list(self.tokenizer.encode(str(text), add_special_tokens=False))
+        text = chat_text(messages, self.tokenizer, add_generation_prompt=True)
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
         """``sampling.n`` replies a conversation; the prompt is computed once and shared by its replies.
@@ -190,7 +189,8 @@ class LocalChatModel:
         rows = []
         for messages, answer in batch:
             prompt = self.encode(messages)
-            reply = self.tokenizer.encode(answer, add_special_tokens=False)[: self.context_tokens]
+            text = plain(answer, self.tokenizer)
+            reply = self.tokenizer.encode(text, add_special_tokens=False)[: self.context_tokens]
             rows.append((prompt, [*reply, int(self.tokenizer.eos_token_id)]))
         order = sorted(range(len(rows)), key=lambda at: sum(map(len, rows[at])))
         found = [0.0] * len(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from openai import OpenAI, OpenAIError
 
 PARALLEL = 8
+# What servers say of a request that no repetition mends: vLLM, llama.cpp, OpenAI, Azure.
+_REFUSED = re.compile(r"context.{0,20}(?:length|size|window)|too long|content.?(?:filter|management|policy)", re.I)
 TIMEOUT_SECONDS = 120.0
 RETRIES = 3
 
@@ -59,6 +62,9 @@ class OpenAIChatModel:
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
         """``sampling.n`` replies a conversation, several conversations at a time; the client retries.
 
+        A conversation that is too long for the endpoint, or that its content filter refuses, gets empty replies: it
+        would stop every cycle otherwise.
+
         Raises:
             EndpointTimeout: the endpoint gives no answer in time.
             ModelError: the endpoint does not answer, or answers with fewer replies than asked.
@@ -67,7 +73,7 @@ class OpenAIChatModel:
             return list(pool.map(lambda at: self._one(client, batch[at], sampling, at), range(len(batch))))
 
     def _one(self, client: OpenAI, messages: Sequence[Message], sampling: Sampling, at: int) -> list[str]:
-        from openai import OpenAIError
+        from openai import BadRequestError, OpenAIError
 
         try:
             answer = client.chat.completions.create(
@@ -78,9 +84,14 @@ class OpenAIChatModel:
                 max_tokens=sampling.max_new_tokens,
                 seed=(sampling.seed + at) % 2**31,
             )
+        except BadRequestError as error:
+            if _REFUSED.search(str(error)):
+                return [""] * sampling.n
+            raise self.told(error) from None
         except OpenAIError as error:
             raise self.told(error) from None
-        texts = [choice.message.content or "" for choice in answer.choices]
+        # A lone surrogate is no text: no file would take it.
+        texts = [(choice.message.content or "").encode("utf-8", "replace").decode() for choice in answer.choices]
         if len(texts) != sampling.n:
             raise ModelError(f"{self.url} ({self.name}) gave {len(texts)} replies, {sampling.n} were asked for")
         return texts

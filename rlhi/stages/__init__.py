@@ -90,19 +90,19 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
-            pool="gpu", keeps=True,
+            pool="gpu", keeps=True, version=2,
         ),
         Stage(
             "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
-            ("data/candidates",), pool="gpu", keeps=True,
+            ("data/candidates",), pool="gpu", keeps=True, version=2,
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=3,
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=4,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
-            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
+            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"), version=2,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),

@@ -36,7 +36,8 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     sources = Counter(str(row.source) for row in rows)
     used = store.taken(_cycle(space), (one.key for one in asked))
     note = f"used {used} of {len(asked)} complaints this cycle, {config.tries} tries each"
-    return Outcome(new, len(rows) - new * config.tries, {**sources, "complaints": len(asked)}, note)
+    counts = {**sources, "complaints": len(asked), **_unanswered(asked, store)}
+    return Outcome(new, len(rows) - new * config.tries, counts, note)
 
 
 def candidates(space: Workspace, params: Params) -> Outcome:
@@ -49,7 +50,8 @@ def candidates(space: Workspace, params: Params) -> Outcome:
     used = store.taken(_cycle(space), (one.key for one in asked))
     note = f"used {used} of {len(asked)} requests this cycle, {config.n} candidates each"
     distinct = len(rows) / max(1, config.n * len({(row.conversation_id, row.turn_index) for row in rows}))
-    return Outcome(new, 0, {"candidates": len(rows), "requests": len(asked), "distinct share": distinct}, note)
+    counts = {"candidates": len(rows), "requests": len(asked), "distinct share": distinct, **_unanswered(asked, store)}
+    return Outcome(new, 0, counts, note)
 
 
 def pairs(space: Workspace, params: Params) -> Outcome:
@@ -104,6 +106,13 @@ def _sampled(
         if todo:
             sample(todo, backends.chat_model(space, name, config), n, config, params.seed, cycle, keep)
     return store, len(todo)
+
+
+def _unanswered(asked: Sequence[Asked], store: SampleStore) -> dict[str, int]:
+    """How many requests the model would not take: too long for it, or refused by a content filter."""
+    sampled = (store.samples[one.key] for one in asked if one.key in store.samples)
+    count = sum(not any(one.texts) for one in sampled)
+    return {"refused by the model": count} if count else {}
 
 
 def _cycle(space: Workspace) -> int:

@@ -75,7 +75,7 @@ def train(space: Workspace, params: Params, champion: Champion, first: Sequence[
         folders.append(space.path(f"{RUNS}/{key}"))
         trained = launch.finished(folders[-1])
         if trained is None:
-            keep_only(*folders)
+            keep_only(space.path(RUNS), *folders)
             trained = _train(params, champion, rows, folders[-1], number, before)
         rounds.append(Round(number, rows, start, weights_hash(trained.model), trained, fresh))
     return Run(tuple(rounds), tuple(folders), "")

@@ -78,7 +78,7 @@ def train(space: Workspace, params: Params, learned: Sequence[Comparison], forme
     base = warm or _base(space, config)
     section = params.reward.model_dump(mode="json")
     work = space.path(f"{RUNS}/{content_key(list(learned), weights_hash(base), section, params.seed)}")
-    keep_only(work)
+    keep_only(space.path(RUNS), work)
     with steps_told(f"training the reward model ({kind})") as on_step:
         preset = zero_preset(config.deepspeed)
         done = launch.train_reward(learned, base, work, params.reward, preset, params.seed, on_step)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rlhi import ledger
+from rlhi.learn.launch import is_running
+from rlhi.learn.resolved import RESULT
 from rlhi.progress import progress
 
 RUNS = ".rlhi/training"
@@ -29,11 +31,17 @@ def steps_told(what: str) -> Iterator[Callable[[int, int, float], None]]:
         yield on_step
 
 
-def keep_only(*works: Path) -> None:
-    """Remove what other runs left beside these: nobody will ask for their checkpoints again."""
-    for other in works[0].parent.glob("*"):
-        if other not in works:
-            shutil.rmtree(other, ignore_errors=True)
+def keep_only(folder: Path, *works: Path) -> None:
+    """Remove what other runs left in ``folder``: nobody will ask for their checkpoints. One that still runs stays."""
+    for other in folder.glob("*"):
+        if other not in works and not is_running(other):
+            discard(other)
+
+
+def discard(work: Path) -> None:
+    """Remove a run's folder, its result first: a folder that is half gone must not pass for a run that has ended."""
+    (work / RESULT).unlink(missing_ok=True)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def zero_preset(stage: int) -> dict[str, object] | None:

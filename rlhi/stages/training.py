@@ -20,7 +20,7 @@ from rlhi.learn.rows import answers_in_batch, rows_for
 from rlhi.learn.weights import WEIGHT
 from rlhi.stages import Outcome, StageError, online
 from rlhi.stages.online import Champion
-from rlhi.stages.runs import RUNS, replace_folder
+from rlhi.stages.runs import RUNS, discard, keep_only, replace_folder
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
 TRAINING = "training.json"
@@ -53,6 +53,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
             found += f" and {judged} new judged answers, worth {size(new):g} pairs together"
         note = f"no challenger: {found}, dpo.min_new_pairs is {config.min_new_pairs}"
         _write_fresh(space, ())
+        keep_only(space.path(RUNS))
         replace_folder(space.path(CHALLENGER), lambda target: write_json(target / TRAINING, {"skipped": note}))
         return Outcome(0, 0, counts, note)
     new, replayed = chosen(room(config.max_pairs, 0, 1, config.rounds))
@@ -78,7 +79,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     _write_fresh(space, fresh)
     replace_folder(space.path(CHALLENGER), fill)
     for work in run.folders:
-        shutil.rmtree(work, ignore_errors=True)
+        discard(work)
     return _outcome(run, version, counts)
 
 

@@ -55,14 +55,20 @@ def test_a_killed_training_ends_with_the_losses_and_the_weights_of_an_undisturbe
     # The reference was not asked again.
     assert bool(figures) == (config.deepspeed == 0)
     assert {file: file.stat().st_mtime_ns for file in figures} == figures
+    # Who waited for another process to end in this folder trains nothing again.
+    before = resumed.model.stat().st_mtime_ns
+    assert run(tiny_policy, tmp_path / "killed", config) == resumed and resumed.model.stat().st_mtime_ns == before
 
 
 def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) is None and step_of(None) == 0
-    for step in (9, 10, 12):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-    for step in (9, 10):
-        (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
+    whole = ("optimizer.pt", "trainer_state.json", COMPLETE)
+    # Of the third the removal began: transformers would go on without its optimizer's state, and not say so.
+    written = {8: ("global_step8", *whole[1:]), 9: whole, 10: whole, 12: whole[1:], 14: whole[:2]}
+    for step, names in written.items():
+        for name in names:
+            (tmp_path / f"checkpoint-{step}").mkdir(exist_ok=True)
+            (tmp_path / f"checkpoint-{step}" / name).touch()
     assert step_of(last_checkpoint(tmp_path)) == 10
     drop_unfinished(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-9"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-8", "checkpoint-9"]

@@ -10,13 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Endpoint:
-    """Chat completions from a list of replies, the last one for ever; what was asked is kept."""
+    """Chat completions from a list of replies, the last one for ever; what was asked is kept.
+
+    A request with some words in it is ``refused`` as the server of their name would.
+    """
 
     def __init__(self, reply: str) -> None:
         self.replies = [reply]
         self.asked: list[dict[str, object]] = []
         self.status = 200
         self.delay = 0.0
+        self.refused: dict[str, str] = {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -28,8 +32,11 @@ class Endpoint:
                 choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}
                 usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
                 answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
-                data = json.dumps({**answer, "choices": [choice], "usage": usage}).encode()
-                self.send_response(outer.status)
+                told: dict[str, object] = {**answer, "choices": [choice], "usage": usage}
+                said = body["messages"][-1]["content"]
+                why = next((why for words, why in outer.refused.items() if words in said), "")
+                data = json.dumps({"error": {"message": why, "code": 400}} if why else told).encode()
+                self.send_response(400 if why else outer.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()

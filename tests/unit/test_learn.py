@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -178,6 +179,10 @@ def test_a_pair_is_mirrored_for_a_user_who_wishes_the_contrary() -> None:
 
     rewriting = replace(making, personas={**known, **persona_resting_on((BULLETS, 2))})
     assert [pair.source for pair in rewriting.pairs(rewritten(PROSE, LIST), [])] == ["rewrite", "mirrored"]
+
+    fresh = list(making.on_policy(sampled(PROSE, LIST), Counter()))
+    assert [(pair.source, pair.user_id) for pair in fresh] == [("on_policy", "u"), ("on_policy", "v")]
+    assert not {lesson(pair) for pair in fresh} & {lesson(mirrored)}, "the log's own is still to be learned"
 
     alone = replace(making, talks={"t": row})
     assert [pair.source for pair in alone.pairs([], sampled(PROSE, LIST))] == ["reward"], "who is not learned from"
@@ -380,7 +385,7 @@ def test_a_head_of_another_embedder_or_a_damaged_one_is_refused_in_one_line() ->
 
 def test_what_a_head_sees_is_part_of_its_stage() -> None:
     """A head of other features is out of date: raise the version of the stage `reward` with them."""
-    assert (content_key(FEATURES), STAGES["reward"].version) == ("442bf2db92b6efd5", 3)
+    assert (content_key(FEATURES), STAGES["reward"].version) == ("442bf2db92b6efd5", 4)
 
 
 def test_what_was_said_outright_weighs_more_than_moving_on() -> None:
@@ -454,3 +459,14 @@ def test_abuse_is_not_rewritten_for_and_a_complaint_of_a_refusal_needs_one() -> 
     assert asked(replace(said, unsafe="abuse"), "plain") == 0
     assert asked(replace(said, about_refusal=True), "plain") == 0
     assert asked(replace(said, about_refusal=True), "refusal") == 1
+
+
+def test_a_choice_that_its_user_turned_round_is_another_lesson() -> None:
+    chosen = Turn("assistant", PROSE, signals=(Signal("choice", 1.0, LIST),))
+    other = replace(chosen, signals=(Signal("choice", -1.0, LIST),))
+    (first,), (second,), (again,) = (
+        list(maker(replace(talk("How?", PROSE), turns=(Turn("user", "How?"), turn))).pairs([], []))
+        for turn in (chosen, other, chosen)
+    )
+    assert (first.chosen, second.chosen) == (PROSE, LIST)
+    assert lesson(first) == lesson(again) != lesson(second)

@@ -59,3 +59,24 @@ def test_a_slow_model_in_time_answers_and_another_error_is_no_timeout(hanging: E
     with pytest.raises(ModelError) as error:
         OpenAIChatModel(address(hanging), timeout=20).chat(ASKED, Sampling())
     assert not isinstance(error.value, EndpointTimeout)
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens.",
+        "the request exceeds the available context size, try increasing it",
+        "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+    ],
+    ids=["vLLM", "llama.cpp", "Azure"],
+)
+def test_a_conversation_that_the_endpoint_will_never_take_stops_nobody(why: str) -> None:
+    endpoint = Endpoint("Basil likes sun \ud800.")
+    endpoint.refused["whole book"] = why
+    asked = [*ASKED, [Message("user", "Here is my whole book.")]]
+    replies = OpenAIChatModel(address(endpoint)).chat(asked, Sampling())
+    assert replies == [["Basil likes sun ?."], [""]], "and a lone surrogate is no text"
+    endpoint.refused["whole book"] = "n must be 1"
+    with pytest.raises(ModelError, match="n must be 1"):
+        OpenAIChatModel(address(endpoint)).chat(asked, Sampling())
+    endpoint.close()

@@ -20,13 +20,15 @@ STARS = (1.0, 5.0)
 
 
 def scale_of(ratings: Iterable[float | None]) -> Scale | None:
-    """The scale that a conversation's numbers lie on; None where they lie on none that we know.
+    """The scale that a conversation's numbers lie on; None where they lie on none that we know, or tell none apart.
 
-    >>> scale_of([4, 5]), scale_of([1, -1]), scale_of([1, 0]), scale_of([9])
-    ('stars', 'thumbs', 'zero_one', None)
+    Nothing but 1 may be thumbs up or the lowest star: praise must not be read as blame.
+
+    >>> scale_of([4, 5]), scale_of([1, -1]), scale_of([1, 0]), scale_of([9]), scale_of([1, 1])
+    ('stars', 'thumbs', 'zero_one', None, None)
     """
     found = {rating for rating in ratings if rating is not None}
-    if not found:
+    if not found or found == {1.0}:
         return None
     if -1.0 in found and found <= {-1.0, 0.0, 1.0}:
         return "thumbs"

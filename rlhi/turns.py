@@ -1,0 +1,30 @@
+"""Which turn follows which: system turns, wherever a log has them, are passed over.
+
+Rows name a turn by its place in ``Conversation.turns``, system turns counted. An application that puts retrieved
+documents or the time before every request logs such a turn between any two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlhi.contracts import Turn
+
+NOWHERE = -1
+
+
+def spoken(turns: Sequence[Turn]) -> list[int]:
+    """The places of what the user and the assistant said."""
+    return [at for at, turn in enumerate(turns) if turn.role != "system"]
+
+
+def beside(turns: Sequence[Turn], at: int, by: int) -> int:
+    """The place of what was said ``by`` turns after the turn ``at`` (before it, if negative); NOWHERE if nothing was.
+
+    >>> turns = [Turn("user", "Hi"), Turn("assistant", "Hello"), Turn("system", "It is noon."), Turn("user", "Why?")]
+    >>> beside(turns, 1, 1), beside(turns, 3, -1), beside(turns, 3, 1)
+    (3, 1, -1)
+    """
+    places = range(at + 1, len(turns)) if by > 0 else range(at - 1, -1, -1)
+    found = [place for place in places if turns[place].role != "system"][: abs(by)]
+    return found[-1] if len(found) == abs(by) else NOWHERE

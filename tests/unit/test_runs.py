@@ -1,0 +1,30 @@
+"""Folders of training runs: what is left of others goes, what still runs stays."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+from rlhi.learn.resolved import RESULT
+from rlhi.stages.runs import discard, keep_only
+
+
+def test_another_run_s_folder_goes_unless_it_still_runs(tmp_path: Path) -> None:
+    for name in ("mine", "left", "running"):
+        (tmp_path / name / "trainer").mkdir(parents=True)
+    with (tmp_path / "running" / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        keep_only(tmp_path, tmp_path / "mine")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "running"]
+    keep_only(tmp_path)
+    assert not list(tmp_path.iterdir())
+    keep_only(tmp_path / "of no runs")
+
+
+def test_a_result_goes_before_its_model(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "model").mkdir(parents=True)
+    (run / RESULT).write_text("{}", encoding="utf-8")
+    discard(run)
+    discard(run)
+    assert not run.exists()

@@ -1,0 +1,118 @@
+"""System turns anywhere in a log, as applications with retrieval write them, change nothing that is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlhi.collect.feedback import follow_ups
+from rlhi.collect.labeller import Labeller
+from rlhi.config import CandidatesConfig, FeedbackConfig, PairsConfig, RewritesConfig
+from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Turn
+from rlhi.learn.candidates import requests
+from rlhi.learn.comparisons import comparisons
+from rlhi.learn.pairs import PairMaker
+from rlhi.learn.rewrite import Asked, complaints, observed_revisions, rewrites
+from rlhi.models.base import Scored
+from rlhi.turns import NOWHERE, beside, spoken
+
+SAID = (
+    "Tell me of Paris.", "Paris is the capital of France, and it has many museums.", "Too long, please be brief.",
+    "Paris is known for its tower.", "thanks!", "You are welcome, any time.", "And of Rome?", "Rome is old.",
+)  # fmt: skip
+LABELS = {2: "reattempt_with_feedback", 4: "positive_feedback", 6: "new_request"}
+CONTEXT = Turn("system", "CONTEXT: the tower was built in 1889.")
+NOBODY = Persona("k", "u", "v1", "Be brief.", (), 1)
+
+
+class Shorter:
+    """A ``Scorer`` that likes few words."""
+
+    def score(self, batch: Sequence[Scored]) -> list[float]:
+        """So much less for each word."""
+        return [-float(len(one.response.split())) for one in batch]
+
+
+def logged(before: frozenset[int]) -> tuple[Conversation, list[FeedbackTurn], dict[int, int]]:
+    """The conversation with context before some of its turns, its labels, and where its turns came to stand."""
+    turns: list[Turn] = []
+    places: dict[int, int] = {}
+    for at, text in enumerate(SAID):
+        turns += [CONTEXT] if at in before else []
+        places[at] = len(turns)
+        turns.append(Turn("assistant" if at % 2 else "user", text))
+    talk = Conversation("t", "u", "real", None, None, None, tuple(turns), "test")
+    rows = [FeedbackTurn(f"t{at}", "t", "u", places[at], kind, 1.0) for at, kind in LABELS.items()]  # type: ignore[arg-type]
+    return talk, rows, places
+
+
+def learned(talk: Conversation, labels: list[FeedbackTurn], places: dict[int, int]) -> dict[str, object]:
+    """All that the learn wing takes from a conversation, with places as they were without context."""
+    back = {place: at for at, place in places.items()}
+    personas = {"u": NOBODY}
+    asked = list(complaints([talk], labels, personas, RewritesConfig(tries=1)))
+    revisions = list(observed_revisions([talk], labels))
+    rows = [
+        Rewrite("r", one.conversation_id, "u", one.turn_index, "rewrite", talk.turns[one.turn_index].content,
+                "Paris is a capital.", "m") for one in asked
+    ]  # fmt: skip
+    requested = list(requests([talk], labels, personas, CandidatesConfig()))
+    texts = "Rome is a city of old stones.", "Rome is old and large, and it has been so for long."
+    candidates = [
+        Candidate(f"c{at}", "t", "u", one.turn_index, at, text, "m", 0)
+        for one in requested
+        for at, text in enumerate(texts)
+    ]
+    maker = PairMaker({"t": talk}, personas, personas, Shorter(), PairsConfig())
+    pairs = list(maker.pairs([*rows, *revisions], candidates))
+
+    def told(one: Asked) -> tuple[int, object]:
+        return back[one.turn_index], one.messages
+
+    return {
+        "complaints": [told(one) for one in asked],
+        "requests": [told(one) for one in requested],
+        "revisions": [(back[one.turn_index], one.original, one.text) for one in revisions],
+        "pairs": sorted((back[one.turn_index], one.source, one.prompt, one.chosen, one.rejected) for one in pairs),
+        "comparisons": sorted(
+            str((one.source, one.better, one.worse, one.weight))
+            for one in comparisons([talk], labels, revisions, lambda *_: "Be brief.")
+        ),
+    }
+
+
+@given(st.frozensets(st.integers(0, len(SAID) - 1)))
+def test_context_anywhere_changes_nothing_that_is_learned(before: frozenset[int]) -> None:
+    plain, found = learned(*logged(frozenset())), learned(*logged(before))
+    assert plain["pairs"] and plain["revisions"] and plain["comparisons"]
+    for name, rows in plain.items():
+        assert found[name] == rows, name
+    assert CONTEXT.content not in str(found)
+
+
+@given(st.lists(st.sampled_from(["system", "user", "assistant"])), st.integers(0, 9), st.integers(-4, 4))
+def test_beside_counts_what_was_said(roles: list[str], at: int, by: int) -> None:
+    turns = [Turn(role, "x") for role in roles]  # type: ignore[arg-type]
+    places = spoken(turns)
+    if at not in places or by == 0:
+        return
+    there = places.index(at) + by
+    assert beside(turns, at, by) == (places[there] if 0 <= there < len(places) else NOWHERE)
+
+
+def test_a_complaint_is_read_over_context_as_without() -> None:
+    talk, _, places = logged(frozenset({2, 4}))
+    found = follow_ups(talk, Labeller.load(), FeedbackConfig())
+    assert [one.turn_index for one in found] == [places[2], places[4], places[6]]
+    assert found[0].context == SAID[:3]
+
+
+def test_an_empty_answer_that_was_complained_of_is_no_pair() -> None:
+    talk, labels, _ = logged(frozenset())
+    empty = replace(talk, turns=(talk.turns[0], Turn("assistant", " "), *talk.turns[2:]))
+    made = learned(empty, labels, {at: at for at in range(len(SAID))})["pairs"]
+    assert isinstance(made, list) and made and all(rejected.strip() for *_, rejected in made)
+    assert list(rewrites([], {}, {"t": empty})) == []
