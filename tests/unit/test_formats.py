@@ -315,4 +315,5 @@ def test_the_real_log_is_read_whole() -> None:
     assert len({row.user_id for row in rows if row.user_id_kind == "conversation_only"}) == 569
     assert all(from_record(Conversation, to_record(row)) == row for row in rows)
     signals = Counter(signal.kind for row in rows for turn in row.turns for signal in turn.signals)
-    assert signals == {"stars": 1276, "choice": 597}
+    # 7 more stars stand in conversations where every rating is 1: thumbs up, for all that such a row tells.
+    assert signals == {"stars": 1269, "choice": 597}

@@ -295,6 +295,7 @@ def test_a_signal_that_is_none_refuses_its_row(signals: object, tmp_path: Path) 
         ([True, False], [1.0, -1.0]),
         (["thumbs_up", "down", "meh"], [1.0, -1.0, None]),
         ([7, 5], [None, None]),
+        ([1, 1], [None, None]),
         ([10**400, float("nan")], [None, None]),
     ],
 )
