@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.checks import KINDS, Check, describe, fluency, language_of, satisfies, sentences, words
+from rlhi.checks import KINDS, Check, describe, fluency, is_refusal, language_of, satisfies, sentences, words
+from rlhi.learn.features import NAMES, answer_features
 
 PROSE = "Basil needs light, water and warmth. Keep it on a sunny windowsill and water it when the soil feels dry."
 
@@ -130,3 +131,10 @@ def test_fluency_falls_as_a_text_loops() -> None:
     assert values == sorted(values, reverse=True)
     assert values[0] == 1.0
     assert values[-1] < 0.2
+
+
+def test_pages_of_blank_lines_are_read_in_one_go() -> None:
+    """A minute and more for each, when a search began anew at every line."""
+    blank = "\n " * 50_000
+    assert is_refusal(f"I'm sorry, but I can't help with that.{blank}Bye.")
+    assert dict(zip(NAMES, answer_features("Why?", f"Hello world.{blank}- one\n- two"), strict=True))["two_bullets"]
