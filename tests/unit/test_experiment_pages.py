@@ -12,12 +12,13 @@ from rlhi.contracts import Interval
 BEFORE = Interval(0.3, 0.2, 0.4, 20, 20)
 AFTER = Interval(0.6, 0.5, 0.7, 20, 20)
 GAIN = Interval(0.3, 0.1, 0.5, 20, 20)
+LOST = Interval(0.1, 0.02, 0.25, 20, 20)
 TOLD = Told(
     "filter", "Do <filtered> pairs teach more?", "satisfaction", False, 2, 31.4,
     ("2026-11-26, 2 cores (some), 24 GiB",), None,
     (
-        ArmResult("unfiltered & all", 112, BEFORE, BEFORE, GAIN, None),
-        ArmResult("filtered", 112, BEFORE, AFTER, GAIN, GAIN),
+        ArmResult("unfiltered & all", 112, BEFORE, BEFORE, GAIN, LOST, None),
+        ArmResult("filtered", 112, BEFORE, AFTER, GAIN, LOST, GAIN),
     ),
 )  # fmt: skip
 
@@ -30,6 +31,7 @@ def test_the_page_keeps_its_own_words_and_one_section_an_experiment(tmp_path: Pa
     write(replace(TOLD, minutes=99.0), page)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Experiments\n\nWords of the page.\n") and text.count("experiment: filter") == 1
+    assert "| 10% (2% to 25%) |" in text
     assert table(replace(TOLD, minutes=99.0)) in text and "31 minutes" in text.partition("experiment: method")[2]
     assert "`rlhi experiment filter --seeds 2`; 2026-11-26, 2 cores" in text
     quick = replace(TOLD, quick=True, policy=Path("/models/base"))

@@ -36,6 +36,7 @@ from rlhi.store import Workspace, read_json, write_json
 
 # What two gains may differ by.
 APART = (-2.0, 2.0)
+HALF = 0.5
 Before = Mapping[str, tuple[float, float]]
 
 
@@ -172,6 +173,7 @@ def _result(name: str, pairs: float, users: Before, first: Before | None) -> Arm
         interval([users[user][0] for user in names], names, VALUES),
         interval([users[user][1] for user in names], names, VALUES),
         interval([_gain(users[user]) for user in names], names, GAINS),
+        interval([float(_gain(users[user]) <= -HALF) for user in names], names, VALUES),
         interval(apart, shared, APART) if apart else None,
     )
 

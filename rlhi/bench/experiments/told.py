@@ -21,13 +21,17 @@ WHAT: Mapping[Measured, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ArmResult:
-    """One arm over all seeds. ``against_first`` is None for the first; pairs are the mean over seeds."""
+    """One arm over all seeds. ``against_first`` is None for the first; pairs are the mean over seeds.
+
+    ``lost`` is the share of users who lost half of what can be had, or more: a mean that rises does not tell of them.
+    """
 
     name: str
     pairs: float
     before: Interval
     after: Interval
     gain: Interval
+    lost: Interval
     against_first: Interval | None
 
 
@@ -55,14 +59,14 @@ def table(told: Told) -> str:
         f"{what}, {'quick size, ' if told.quick else ''}{_seeds(told.seeds)}, {told.arms[0].gain.clusters} users; "
         f"brackets are 95% intervals by user; {told.minutes:.0f} minutes",
         "",
-        "| arm | pairs | before | after | gain, points | against the first arm, points |",
-        "|---|---|---|---|---|---|",
+        "| arm | pairs | before | after | gain, points | against the first arm, points | users who lost half |",
+        "|---|---|---|---|---|---|---|",
     ]
     for arm in told.arms:
         against = "" if arm.against_first is None else _points(arm.against_first)
         lines.append(
             f"| {arm.name} | {arm.pairs:.0f} | {arm.before.mean:.1%} | {arm.after.mean:.1%} | {_points(arm.gain)} "
-            f"| {against} |"
+            f"| {against} | {_share(arm.lost)} |"
         )
     return "\n".join(lines)
 
@@ -93,6 +97,10 @@ def write(told: Told, page: Path) -> None:
 
 def _seeds(count: int) -> str:
     return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _share(value: Interval) -> str:
+    return f"{value.mean:.0%} ({value.low:.0%} to {value.high:.0%})"
 
 
 def _points(value: Interval) -> str:
