@@ -7,6 +7,7 @@ documents or the time before every request logs such a turn between any two.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from rlhi.contracts import Turn
 
@@ -26,5 +27,5 @@ def beside(turns: Sequence[Turn], at: int, by: int) -> int:
     (3, 1, -1)
     """
     places = range(at + 1, len(turns)) if by > 0 else range(at - 1, -1, -1)
-    found = [place for place in places if turns[place].role != "system"][: abs(by)]
-    return found[-1] if len(found) == abs(by) else NOWHERE
+    said = (place for place in places if turns[place].role != "system")
+    return next(islice(said, abs(by) - 1, None), NOWHERE)

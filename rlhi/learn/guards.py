@@ -68,7 +68,7 @@ def _check_same(texts: Sequence[str], what: str, limits: TrainingLimits) -> None
     text, times = Counter(texts).most_common(1)[0]
     if len(texts) > 1 and times > limits.same_answer * len(texts):
         raise TrainingError(
-            f"{times} of {len(texts)} {what} (one of {len(text.split())} words), more than "
+            f"{times} of {len(texts)} {what} ({len(text.split())} words long), more than "
             f"dpo.limits.same_answer={limits.same_answer:g} of them: find out why the answers do not differ"
         )
 

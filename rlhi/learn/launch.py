@@ -230,12 +230,14 @@ def _run(machines: Machines, module: str, config: Path, rank: int, tell: Callabl
 
 def is_running(run: Path) -> bool:
     """Whether somebody holds a run's folder: one that was killed has let go of it."""
-    with (run / "lock").open("a") as held:
-        try:
+    try:
+        with (run / "lock").open("a") as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass  # it was removed in this moment
+    return False
 
 
 @contextmanager

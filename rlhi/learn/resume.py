@@ -28,12 +28,13 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether all of it was written, and none of it removed since: transformers does without an optimizer's state.
+    """Whether all of it was written, and none of it removed since: transformers does without what is missing.
 
-    Under DeepSpeed that state lies in a folder of the step's.
+    Under DeepSpeed the optimizer's state lies in a folder of the step's.
     """
-    state = any(checkpoint.glob("global_step*")) or (checkpoint / "optimizer.pt").exists()
-    return state and all((checkpoint / name).exists() for name in (COMPLETE, "trainer_state.json"))
+    names = {path.name.split("_")[0] for path in checkpoint.iterdir()}
+    optimizer = "global" in names or {"optimizer.pt", "scheduler.pt"} <= names
+    return optimizer and {COMPLETE, "trainer", "rng"} <= names
 
 
 def step_of(checkpoint: Path | None) -> int:

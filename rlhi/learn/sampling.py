@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rlhi.config import SamplingConfig
 from rlhi.contracts import Sample, content_key
 from rlhi.learn.rewrite import Asked
-from rlhi.models.base import ChatModel, Sampling
+from rlhi.models.base import ChatModel, ModelError, Sampling
 
 
 def draw(asked: Sequence[Asked], taken: int, most: int, known: Callable[[str], bool], seed: int) -> list[Asked]:
@@ -30,8 +30,14 @@ def sample(
 ) -> None:
     """Sample ``n`` texts for each request, block by block; ``keep`` stores a block before the next begins.
 
-    Blocks are cut from the order of ``asked``, so that a resumed run makes the same blocks with the same seeds.
+    Blocks are cut from the order of ``asked``, so that a resumed run makes the same blocks with the same seeds. What an
+    endpoint refuses is kept as a sample without text, or every cycle would ask for it again.
+
+    Raises:
+        ModelError: the model takes none of the requests; nothing is kept.
     """
+    refused: list[Sample] = []
+    took = False
     size = max(1, config.batch // n)
     for start in range(0, len(asked), size):
         block = asked[start : start + size]
@@ -39,4 +45,16 @@ def sample(
         settings = Sampling(n, config.temperature, config.top_k, config.max_new_tokens, block_seed)
         texts = model.chat([one.messages for one in block], settings)
         got = zip(block, texts, strict=True)
-        keep([Sample(one.key, tuple(replies), model.name, block_seed, cycle) for one, replies in got])
+        made = [Sample(one.key, tuple(replies), model.name, block_seed, cycle) for one, replies in got]
+        took = took or any(one.texts for one in made)
+        if not took:
+            # Perhaps it would take nothing at all, as it is set up: that is not for ever.
+            refused += made
+            continue
+        keep([*refused, *made])
+        refused = []
+    if refused:
+        raise ModelError(
+            f"{model.name} took none of {len(asked)} requests, too long for it or against its content filter: look at "
+            "its context length and at max_new_tokens"
+        )

@@ -12,17 +12,23 @@ from rlhi.contracts import Message, to_record
 from rlhi.models.base import ModelError, Sampling
 
 if TYPE_CHECKING:
-    from openai import OpenAI, OpenAIError
+    from openai import BadRequestError, OpenAI, OpenAIError
 
 PARALLEL = 8
-# What servers say of a request that no repetition mends: vLLM, llama.cpp, OpenAI, Azure.
-_REFUSED = re.compile(r"context.{0,20}(?:length|size|window)|too long|content.?(?:filter|management|policy)", re.I)
+# What servers say of a conversation that they will never take: vLLM, llama.cpp, OpenAI, Azure.
+_REFUSED = re.compile(r"context.{0,20}(?:length|size|window)|content.?(?:filter|management|policy)", re.I)
 TIMEOUT_SECONDS = 120.0
 RETRIES = 3
 
 
 class EndpointTimeout(ModelError):
     """An endpoint took a request and gave no answer in time, however often it was asked."""
+
+
+def refuses(error: BadRequestError) -> bool:
+    """Whether an endpoint refused this conversation: too long for it, or stopped by its content filter."""
+    body = error.body if isinstance(error.body, dict) else {}
+    return bool(_REFUSED.search(f"{body.get('message', '')} {body.get('code', '')}"))
 
 
 class OpenAIChatModel:
@@ -62,8 +68,7 @@ class OpenAIChatModel:
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
         """``sampling.n`` replies a conversation, several conversations at a time; the client retries.
 
-        A conversation that is too long for the endpoint, or that its content filter refuses, gets empty replies: it
-        would stop every cycle otherwise.
+        A conversation that the endpoint refuses as such (:func:`refuses`) gets no reply.
 
         Raises:
             EndpointTimeout: the endpoint gives no answer in time.
@@ -85,8 +90,8 @@ class OpenAIChatModel:
                 seed=(sampling.seed + at) % 2**31,
             )
         except BadRequestError as error:
-            if _REFUSED.search(str(error)):
-                return [""] * sampling.n
+            if refuses(error):
+                return []
             raise self.told(error) from None
         except OpenAIError as error:
             raise self.told(error) from None

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from rlhi.contracts import Message, to_record
 from rlhi.models.base import Answer, Usage
-from rlhi.models.openai_api import PARALLEL, OpenAIChatModel
+from rlhi.models.openai_api import PARALLEL, OpenAIChatModel, refuses
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -36,7 +36,9 @@ class OpenAIStructuredModel(OpenAIChatModel):
         self._knows_schemas = True
 
     def structured(self, batch: Sequence[Sequence[Message]], shape: type[Answer]) -> list[Answer | None]:
-        """One validated answer for each conversation, several at a time; ``None`` after ``tries`` wrong replies.
+        """One validated answer for each conversation, several at a time.
+
+        ``None`` after ``tries`` wrong replies, and for a conversation that the endpoint refuses (:func:`refuses`).
 
         Raises:
             EndpointTimeout: the endpoint gives no answer in time.
@@ -49,6 +51,8 @@ class OpenAIStructuredModel(OpenAIChatModel):
         asked = list(messages)
         for _ in range(self.tries):
             reply = self._reply(client, asked, shape)
+            if reply is None:
+                break
             try:
                 return shape.model_validate_json(_object(reply))
             except ValidationError as error:
@@ -64,7 +68,7 @@ class OpenAIStructuredModel(OpenAIChatModel):
             ]
         return None
 
-    def _reply(self, client: OpenAI, messages: Sequence[Message], shape: type[Answer]) -> str:
+    def _reply(self, client: OpenAI, messages: Sequence[Message], shape: type[Answer]) -> str | None:
         from openai import BadRequestError, OpenAIError, omit
 
         schema = {"name": shape.__name__, "strict": True, "schema": _strict(shape.model_json_schema())}
@@ -77,6 +81,10 @@ class OpenAIStructuredModel(OpenAIChatModel):
                 response_format={"type": "json_schema", "json_schema": schema} if self._knows_schemas else omit,  # type: ignore[arg-type]
             )
         except BadRequestError as error:
+            if refuses(error):
+                with self._lock:
+                    self.usage.failed += 1
+                return None
             if not self._knows_schemas:
                 raise self.told(error) from None
             self._knows_schemas = False

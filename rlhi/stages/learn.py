@@ -109,9 +109,8 @@ def _sampled(
 
 
 def _unanswered(asked: Sequence[Asked], store: SampleStore) -> dict[str, int]:
-    """How many requests the model would not take: too long for it, or refused by a content filter."""
-    sampled = (store.samples[one.key] for one in asked if one.key in store.samples)
-    count = sum(not any(one.texts) for one in sampled)
+    """How many requests an endpoint would not take: too long for it, or refused by its content filter."""
+    count = sum(not store.samples[one.key].texts for one in asked if one.key in store.samples)
     return {"refused by the model": count} if count else {}
 
 

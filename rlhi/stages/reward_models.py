@@ -123,7 +123,7 @@ def keep(space: Workspace, cycle: int, made: Made) -> None:
     before = [folder for folder in _tuned(space) if folder.name < name]
     for folder in before[:-1]:
         shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(space.path(RUNS), ignore_errors=True)
+    keep_only(space.path(RUNS))
 
 
 def _base(space: Workspace, config: TunedRewardConfig) -> Path:

@@ -33,7 +33,7 @@ def steps_told(what: str) -> Iterator[Callable[[int, int, float], None]]:
 
 def keep_only(folder: Path, *works: Path) -> None:
     """Remove what other runs left in ``folder``: nobody will ask for their checkpoints. One that still runs stays."""
-    for other in folder.glob("*"):
+    for other in folder.glob("*/"):
         if other not in works and not is_running(other):
             discard(other)
 

@@ -9,15 +9,16 @@ import pytest
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """On several threads sums come in another order now and then (docs/log.md), and some tests compare bytes.
+    """Some tests compare bytes, and on several threads nobody promises in which order sums are made.
 
     The tiny models of these tests are no slower for it. Processes that the tests start inherit it.
     """
     import torch
+    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as environment:
+    with pytest.MonkeyPatch.context() as environment, threadpool_limits(1):
         environment.setenv("OMP_NUM_THREADS", "1")
         yield
     torch.set_num_threads(before)

@@ -62,9 +62,10 @@ def test_a_killed_training_ends_with_the_losses_and_the_weights_of_an_undisturbe
 
 def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) is None and step_of(None) == 0
-    whole = ("optimizer.pt", "trainer_state.json", COMPLETE)
-    # Of the third the removal began: transformers would go on without its optimizer's state, and not say so.
-    written = {8: ("global_step8", *whole[1:]), 9: whole, 10: whole, 12: whole[1:], 14: whole[:2]}
+    rest = ("trainer_state.json", "rng_state.pth", COMPLETE)
+    whole = ("optimizer.pt", "scheduler.pt", *rest)
+    # Of some the removal began: transformers would go on without their optimizer's state, and not say so.
+    written = {8: ("global_step8", *rest), 9: whole, 10: whole, 12: whole[1:], 13: whole[:1] + rest, 14: whole[:-1]}
     for step, names in written.items():
         for name in names:
             (tmp_path / f"checkpoint-{step}").mkdir(exist_ok=True)

@@ -29,7 +29,7 @@ ONE_ANSWER = [make_pair(at, "Always this one.", f"{WORDS[at % 8]} {at}") for at 
     ("config", "rows", "said"),
     [
         ({}, EQUAL, "1 of 16 pairs have equal answers"),
-        ({}, ONE_ANSWER, "16 of 16 pairs have the same chosen answer (one of 3 words)"),
+        ({}, ONE_ANSWER, "16 of 16 pairs have the same chosen answer (3 words long)"),
         ({"method": "kto"}, LIKED, "all 8 judged answers are wanted: KTO compares"),
         ({"method": "kto"}, SHORT_LIKED, "all 8 judged answers are wanted: KTO compares"),
         ({"method": "kto", "limits": {"too_long": 0.1}}, SHORT_LIKED, "4 of 12 pairs and judged answers do not fit"),

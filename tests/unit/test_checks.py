@@ -133,6 +133,7 @@ def test_fluency_falls_as_a_text_loops() -> None:
     assert values[-1] < 0.2
 
 
+@pytest.mark.timeout(20)
 def test_pages_of_blank_lines_are_read_in_one_go() -> None:
     """A minute and more for each, when a search began anew at every line."""
     blank = "\n " * 50_000

@@ -23,8 +23,8 @@ GOOD = {"loss": 0.6, "grad_norm": 1.0, "rewards/chosen": 0.1}
         ([], "there are no pairs to train on"),
         ([("a", "b"), (" ", "c")], "1 of 2 pairs have an empty answer"),
         ([("a", "b"), ("c", "c")], "1 of 2 pairs have equal answers"),
-        ([("a", "b"), ("a", "c"), ("a", "d")], "3 of 3 pairs have the same chosen answer (one of 1 words)"),
-        ([("b", "a"), ("c", "a"), ("d", "a")], "3 of 3 pairs have the same rejected answer (one of 1 words)"),
+        ([("a", "b"), ("a", "c"), ("a", "d")], "3 of 3 pairs have the same chosen answer (1 words long)"),
+        ([("b", "a"), ("c", "a"), ("d", "a")], "3 of 3 pairs have the same rejected answer (1 words long)"),
     ],
 )
 def test_one_sided_pairs_are_refused(answers: list[tuple[str, str]], said: str) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
-from rlhi.contracts import Message
+from rlhi.config import SamplingConfig
+from rlhi.contracts import Message, Sample
 from rlhi.errors import explain
+from rlhi.learn.rewrite import Asked
+from rlhi.learn.sampling import sample
 from rlhi.models.base import ModelError, Sampling
 from rlhi.models.openai_api import EndpointTimeout, OpenAIChatModel
 from rlhi.models.openai_structured import OpenAIStructuredModel
@@ -61,22 +64,41 @@ def test_a_slow_model_in_time_answers_and_another_error_is_no_timeout(hanging: E
     assert not isinstance(error.value, EndpointTimeout)
 
 
-@pytest.mark.parametrize(
-    "why",
-    [
-        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens.",
-        "the request exceeds the available context size, try increasing it",
-        "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
-    ],
-    ids=["vLLM", "llama.cpp", "Azure"],
-)
-def test_a_conversation_that_the_endpoint_will_never_take_stops_nobody(why: str) -> None:
+REFUSALS = {
+    "vLLM": "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens.",
+    "llama.cpp": "the request exceeds the available context size, try increasing it",
+    "Azure": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+}
+BOOK = [Message("user", "Here is my whole book.")]
+
+
+@pytest.mark.parametrize("server", REFUSALS)
+def test_a_conversation_that_the_endpoint_will_never_take_gets_no_reply(server: str) -> None:
     endpoint = Endpoint("Basil likes sun \ud800.")
-    endpoint.refused["whole book"] = why
-    asked = [*ASKED, [Message("user", "Here is my whole book.")]]
-    replies = OpenAIChatModel(address(endpoint)).chat(asked, Sampling())
-    assert replies == [["Basil likes sun ?."], [""]], "and a lone surrogate is no text"
-    endpoint.refused["whole book"] = "n must be 1"
+    endpoint.refused["whole book"] = REFUSALS[server]
+    model = OpenAIChatModel(address(endpoint))
+    assert model.chat([*ASKED, BOOK], Sampling()) == [["Basil likes sun ?."], []], "and a lone surrogate is no text"
+    judge = OpenAIStructuredModel(address(endpoint))
+    endpoint.replies = ['{"better": "first"}']
+    assert judge.structured([BOOK, *ASKED], Verdict) == [None, Verdict(better="first")]
+    endpoint.refused["whole book"] = "n must be 1, not 'too long, please'"
     with pytest.raises(ModelError, match="n must be 1"):
-        OpenAIChatModel(address(endpoint)).chat(asked, Sampling())
+        model.chat([*ASKED, BOOK], Sampling())
+    endpoint.close()
+
+
+def test_what_an_endpoint_refuses_is_not_asked_again_unless_it_takes_nothing() -> None:
+    endpoint = Endpoint("Basil likes sun.")
+    endpoint.refused["whole book"] = REFUSALS["vLLM"]
+    asked = [Asked(f"k{at}", "t", "u", 1, tuple(said)) for at, said in enumerate((BOOK, BOOK, ASKED[0], BOOK))]
+    kept: list[Sample] = []
+    model, config = OpenAIChatModel(address(endpoint)), SamplingConfig(batch=1)
+    sample(asked, model, 1, config, 0, 1, kept.extend)
+    assert [(one.request, one.texts) for one in kept] == [
+        ("k0", ()), ("k1", ()), ("k2", ("Basil likes sun.",)), ("k3", ()),
+    ]  # fmt: skip
+    kept.clear()
+    with pytest.raises(ModelError, match="took none of 2 requests"):
+        sample(asked[:2], model, 1, config, 0, 1, kept.extend)
+    assert not kept
     endpoint.close()

@@ -22,9 +22,13 @@ def test_another_run_s_folder_goes_unless_it_still_runs(tmp_path: Path) -> None:
 
 
 def test_a_result_goes_before_its_model(tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    run, stuck = tmp_path / "run", tmp_path / "stuck"
     (run / "model").mkdir(parents=True)
     (run / RESULT).write_text("{}", encoding="utf-8")
+    # shutil removes no folder through a link: the removal ends here.
+    stuck.symlink_to(run)
+    discard(stuck)
+    assert (run / "model").exists() and not (run / RESULT).exists()
     discard(run)
     discard(run)
     assert not run.exists()

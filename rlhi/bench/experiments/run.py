@@ -173,7 +173,7 @@ def _result(name: str, pairs: float, users: Before, first: Before | None) -> Arm
         interval([users[user][0] for user in names], names, VALUES),
         interval([users[user][1] for user in names], names, VALUES),
         interval([_gain(users[user]) for user in names], names, GAINS),
-        interval([float(_gain(users[user]) <= -HALF) for user in names], names, VALUES),
+        interval([float(round(_gain(users[user]), 9) <= -HALF) for user in names], names, VALUES),
         interval(apart, shared, APART) if apart else None,
     )
 
