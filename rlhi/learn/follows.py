@@ -25,11 +25,13 @@ MARKS = {
 }  # fmt: skip
 
 _CODES = {name: code for code, name in LANGUAGES.items()}
-_VALUE = r"(-?\d+(?:[.,]\d+)*)(?=\s*(?:[.,;:!?)]|$|\b(?:and|not|because|since|as|so|if|when)\b))"
+_VALUE = r"(?P<value>-?\d+(?:[.,]\d+)*)(?=\s*(?:[.,;:!?)]|$|\b(?:and|not|because|since|as|so|if|when)\b))"
 _CORRECTED = re.compile(
-    r"(?:\b(?:should (?:be|say|read)|supposed to be|ought to be|(?:answer|result|total|sum|number|value|solution) "
-    r"(?:is|was|should be)|i get|comes? (?:out )?(?:to|at)|makes|\bnot -?\d[\d.,]* but|it(?:['’]s| is| was| equals))"
-    rf"|\d\s*[-+*/x×÷]\s*\d+(?:[.,]\d+)*\s*=)\s*(?:actually |exactly |really )?\$?{_VALUE}",
+    r"(?:\b(?:should (?:be|say|read)|supposed to be|ought to be|(?:number|value) (?:is|was|should be)"
+    r"|not -?\d[\d.,]* but|it(?:['’]s| is| was)"
+    r"|(?P<result>(?:answer|result|total|sum|solution) (?:is|was|should be)|i get|comes? (?:out )?(?:to|at)|makes"
+    r"|equals))"
+    rf"|(?P<sum>\d\s*[-+*/x×÷]\s*\d+(?:[.,]\d+)*\s*=))\s*(?:actually |exactly |really )?\$?{_VALUE}",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
@@ -44,23 +46,29 @@ class Demand:
     relative: bool = False
 
 
-def demands(claims: Iterable[str], said: str = "") -> tuple[Demand, ...]:
+def demands(claims: Iterable[str], said: str = "", request: str = "") -> tuple[Demand, ...]:
     """What claims of a persona, and the values in a complaint, ask for as far as a program can check it.
+
+    A value that answers a request of several numbers is what they come to, and has to be what the answer comes to: its
+    last number. Elsewhere ("1648, not 1650") it may stand anywhere.
 
     >>> [one.text for one in demands(["Use bullet points.", "Be humorous."], "No, it should be 72.")]
     ['Use bullet points.', '72']
     """
     found = [one for claim in claims if (one := _demand(claim))]
-    return (*found, *(_value(value) for value in corrected(said)[-1:]))
+    computed = len(_NUMBER.findall(request)) > 1
+    return (*found, *(_value(value, is_result or computed) for value, is_result in corrected(said)[-1:]))
 
 
-def corrected(said: str) -> list[str]:
-    """Values that a complaint puts right, as it writes them, in order.
+def corrected(said: str) -> list[tuple[str, bool]]:
+    """Values that a complaint puts right, as it writes them, in order; each with whether it is what all comes to.
 
     >>> corrected("That's wrong, it should be 1,072, not 61."), corrected("It should be 3 sentences.")
-    (['1,072'], [])
+    ([('1,072', False)], [])
+    >>> corrected("No, the answer is 12.")
+    [('12', True)]
     """
-    return [found[1] for found in _CORRECTED.finditer(said)]
+    return [(found["value"], bool(found["result"] or found["sum"])) for found in _CORRECTED.finditer(said)]
 
 
 def judge(asked: Sequence[Demand], original: str, rewrite: str) -> Judgement:
@@ -144,11 +152,15 @@ def _plainer(answer: str, original: str) -> bool:
     return bool(words(answer)) and share(answer) < share(original)
 
 
-def _value(value: str) -> Demand:
-    wanted = value.replace(",", "").rstrip(".")
-    return Demand(
-        value, lambda answer, _: wanted in {number.replace(",", "") for number in _NUMBER.findall(answer)}
-    )  # fmt: skip
+def _value(value: str, is_result: bool) -> Demand:
+    wanted = value.replace(",", "")
+
+    def met(answer: str, _: str) -> bool:
+        # A result that is named on the way to another one ("12 * 2 = 24") is not the answer's.
+        numbers = [number.replace(",", "") for number in _NUMBER.findall(answer)]
+        return wanted in (numbers[-1:] if is_result else numbers)
+
+    return Demand(value, met)
 
 
 # The claims of rlhi.collect.rules that a program can check, by their text; the others are left to the reward model.

@@ -241,7 +241,9 @@ class PairMaker:
         persona = self.personas.get(talk.user_id)
         claims = persona.claims if persona and self.config.filter else ()
         turn = f"{talk.conversation_id}#{at}"
-        return demands([claim.text for claim in claims if turn in claim.evidence], said if self.config.filter else "")
+        request = talk.turns[beside(talk.turns, at, -2)].content if at != NOWHERE else ""
+        resting = [claim.text for claim in claims if turn in claim.evidence]
+        return demands(resting, said if self.config.filter else "", request)
 
     def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:
         """Whether the reward model finds enough of a difference; a margin of 0 says nothing, whatever is configured."""

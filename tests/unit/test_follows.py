@@ -63,13 +63,28 @@ def test_the_claims_that_are_known_are_those_that_personas_make() -> None:
     ],
 )
 def test_values_put_right_are_read(said: str, values: list[str]) -> None:
-    assert corrected(said) == values
+    assert [value for value, _ in corrected(said)] == values
+
+
+def test_what_all_comes_to_is_the_last_number() -> None:
+    on_the_way = "12 * 2 = 24."
+    for said, request in (
+        ("The answer is 12.", ""),
+        ("3 x 4 = 12", ""),
+        ("It should be 12.", "I have 3 bags of 4. How many?"),
+    ):
+        asked = demands([], said, request)
+        assert judge(asked, "It is 8.", on_the_way) == "ignores", said
+        assert judge(asked, "It is 8.", "3 bags of 4 apples: 12.") == "follows", said
+    dated = demands([], "No, it was 1648.", "When did the war end?")
+    assert judge(dated, "In 1650.", "It ended in 1648, after 30 years.") == "follows"
 
 
 def test_a_value_is_a_number_of_its_own() -> None:
     asked = demands([], "The answer is 72.")
     assert judge(asked, "It is 61.", "It is 72!") == "follows"
     assert judge(asked, "It is 61.", "It is 172 or 720.") == "ignores"
+    assert judge(asked, "It is 61.", "It is 72 or 720.") == "ignores"
     assert judge(asked, "It is 72.", "It is 72, sure.") == "fits not"
     assert judge(demands([], "The answer is 1,072."), "It is 61.", "It is 1072.") == "follows"
 

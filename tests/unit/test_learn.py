@@ -238,6 +238,8 @@ def test_no_pair_without_a_difference_whatever_the_margin() -> None:
     [
         ("Here is a shorter version: basil wants sun and a little water each day.", "chosen speaks of the feedback"),
         ("Sorry for the confusion, basil wants sun and a little water each day.", "chosen speaks of the feedback"),
+        ("You're absolutely right, basil wants sun and a little water.", "chosen speaks of the feedback"),
+        ("I would rewrite my answer so: basil wants sun and a little water.", "chosen speaks of the feedback"),
         ("You said tell me again in far fewer words, so basil wants sun.", "chosen speaks of the feedback"),
         ("I'm sorry, but I cannot help with the growing of basil.", "chosen is a refusal"),
         ("I cannot help with the growing of basil, as I am a program.", "chosen is a refusal"),
@@ -363,6 +365,8 @@ def test_an_answer_in_a_script_without_spaces_is_language(text: str) -> None:
         "This is a better approach: use a heap.",
         "Here are the new rules of chess castling.",
         "This is the simplified chord for G.",
+        "You are right-handed if you write with your right hand.",
+        "Let me rewrite the sentence in the passive voice: basil is watered.",
     ],
 )
 def test_an_answer_that_only_looks_like_a_rewrite_is_kept(text: str) -> None:
