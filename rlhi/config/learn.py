@@ -135,7 +135,7 @@ class DpoConfig(Section):
     beta: float = Field(default=0.1, gt=0)
     batch: int = Field(default=2, ge=1)
     accumulation: int = Field(default=4, ge=1)
-    max_length: int = Field(default=384, ge=32)
+    max_length: int = Field(default=768, ge=32)
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
     precision: Precision = "bf16"
     processes: int = Field(default=1, ge=1)
