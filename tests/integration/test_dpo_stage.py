@@ -120,7 +120,7 @@ def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(spa
 def test_a_pair_that_was_left_out_is_no_lesson_learned(space: Workspace) -> None:
     long = make_pair(90, "Water it. " * 120, "Leave it. " * 120)
     write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), long], user=lambda row: row.user_id)
-    configure(space, "dpo", FAST, max_pairs=64)
+    configure(space, "dpo", FAST, max_pairs=64, max_length=384)
     stages.run("dpo", space.root)
     record = read_json(space.path("models/challenger") / TRAINING)
     assert record["too_long"] == 1
