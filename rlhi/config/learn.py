@@ -91,7 +91,7 @@ class PairsConfig(Section):
 
     ``wishes`` that a program can check: ``first`` they rank candidates and the reward model those that meet as many;
     ``only``: and candidates that they do not tell apart give no pair; ``ignore``: the reward model alone ranks.
-    ``mirror``: where candidates pair so, a user whose wishes rank the two the other way round gives a pair too.
+    ``mirror``: where a program tells two answers apart, a user who wishes the contrary gives a pair of them too.
     """
 
     filter: bool = True

@@ -241,8 +241,9 @@ class PairMaker:
         persona = self.personas.get(talk.user_id)
         claims = persona.claims if persona and self.config.filter else ()
         turn = f"{talk.conversation_id}#{at}"
-        request = talk.turns[beside(talk.turns, at, -2)].content if at != NOWHERE else ""
         resting = [claim.text for claim in claims if turn in claim.evidence]
+        place = beside(talk.turns, at, -2)
+        request = "" if place == NOWHERE else talk.turns[place].content
         return demands(resting, said if self.config.filter else "", request)
 
     def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:

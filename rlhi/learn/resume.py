@@ -32,9 +32,12 @@ def is_whole(checkpoint: Path) -> bool:
 
     Under DeepSpeed the optimizer's state lies in a folder of the step's.
     """
-    names = {path.name.split("_")[0] for path in checkpoint.iterdir()}
-    optimizer = "global" in names or {"optimizer.pt", "scheduler.pt"} <= names
-    return optimizer and {COMPLETE, "trainer", "rng"} <= names
+
+    def holds(*patterns: str) -> bool:
+        return all(any(checkpoint.glob(pattern)) for pattern in patterns)
+
+    optimizer = holds("global_step*") or holds("optimizer.pt", "scheduler.pt")
+    return optimizer and holds(COMPLETE, "trainer_state.json", "rng_state*.pth")
 
 
 def step_of(checkpoint: Path | None) -> int:

@@ -36,6 +36,7 @@ from rlhi.store import Workspace, read_json, write_json
 
 # What two gains may differ by.
 APART = (-2.0, 2.0)
+# A user who falls by this much or more has lost half of what can be had.
 HALF = 0.5
 Before = Mapping[str, tuple[float, float]]
 
