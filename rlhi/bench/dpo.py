@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message, PreferencePair
 from rlhi.learn import methods
-from rlhi.learn.launch import trl_row
 from rlhi.learn.resolved import Resolved
+from rlhi.learn.rows import trl_row
 from rlhi.models.prepare import policy_path
 from rlhi.simulate.requests import conversation_requests
 

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import IO
 
 from rlhi.config import DpoConfig, RewardConfig
-from rlhi.contracts import PreferencePair, to_record
+from rlhi.contracts import to_record
 from rlhi.learn.comparisons import Comparison
 from rlhi.learn.compiling import builds, free_dead_locks
 from rlhi.learn.lessons import Row, weight
 from rlhi.learn.resolved import RESULT, Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
-from rlhi.learn.rows import LABEL
+from rlhi.learn.rows import trl_row
 from rlhi.learn.weights import WEIGHT
 
 ROWS = "pairs.jsonl"
@@ -65,28 +65,6 @@ class Trained:
 def reward_row(one: Comparison) -> dict[str, object]:
     """A comparison as the training of a reward model reads it."""
     return {"better": to_record(one.better), "worse": to_record(one.worse), WEIGHT: one.weight}
-
-
-def trl_row(row: Row) -> dict[str, object]:
-    """TRL's conversational row: ``prompt``, and ``chosen`` and ``rejected`` or ``completion``, as lists of messages."""
-    prompt = [to_record(message) for message in row.prompt]
-    if isinstance(row, PreferencePair):
-        return {"prompt": prompt, "chosen": _answer(row.chosen), "rejected": _answer(row.rejected)}
-    return {"prompt": prompt, "completion": _answer(row.response), LABEL: row.wanted}
-
-
-def _answer(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
-
-
-def provenance(row: Row) -> dict[str, object]:
-    """Where a row comes from; beside TRL's columns, which its trainers leave alone. A judged answer has no rewards."""
-    rewards = (row.reward_chosen, row.reward_rejected) if isinstance(row, PreferencePair) else (None, None)
-    return {
-        "key": row.key, "user_id": row.user_id, "conversation_id": row.conversation_id, "turn_index": row.turn_index,
-        "source": row.source, "persona_version": row.persona_version,
-        "reward_chosen": rewards[0], "reward_rejected": rewards[1],
-    }  # fmt: skip
 
 
 def train(

@@ -5,7 +5,7 @@ A pair counts 1. A judged answer counts half of it, for a pair is two of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from rlhi.contracts import JudgedAnswer, PreferencePair, content_key
@@ -39,9 +39,16 @@ def size(rows: Iterable[Row]) -> float:
 
 
 def training_set(
-    made: Iterable[Some], learned: frozenset[str], replay: float, most: int, seed: int
+    made: Iterable[Some],
+    learned: frozenset[str],
+    replay: float,
+    most: int,
+    seed: int,
+    fits: Callable[[Some], bool] = lambda row: True,
 ) -> tuple[list[Some], list[Some]]:
     """The rows for a challenger: all that its champion has not learned from, and a share of those it has.
+
+    ``fits`` tells which rows are not too long to be learned from, and is asked about those that there is room for only.
 
     Returns:
         (new rows, replayed rows); together worth at most ``most`` pairs, drawn by seed, new ones first.
@@ -50,14 +57,15 @@ def training_set(
     old = [row for row in ordered if lesson(row) in learned]
     new = [row for row in ordered if lesson(row) not in learned]
     # Room is left for replay, or it would vanish when there is most to learn.
-    new = _within(new, most - min(size(old), most - int(most / (1 + replay))))
-    return new, _within(old, min(int(replay * size(new)), most - size(new)))
+    old = _within(old, most - int(most / (1 + replay)), fits)
+    new = _within(new, most - size(old), fits)
+    return new, _within(old, min(int(replay * size(new)), most - size(new)), fits)
 
 
-def _within(rows: Sequence[Some], room: float) -> list[Some]:
+def _within(rows: Sequence[Some], room: float, fits: Callable[[Some], bool]) -> list[Some]:
     kept: list[Some] = []
     for row in rows:
-        if size([row]) <= room:
+        if size([row]) <= room and fits(row):
             kept.append(row)
             room -= size([row])
     return kept

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhi.config import DpoConfig, Method
-from rlhi.contracts import Message, to_record
+from rlhi.contracts import Message, PreferencePair, to_record
+from rlhi.learn import lessons
 from rlhi.learn.guards import check_answers, check_judged, check_left_out
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.weights import WEIGHT, user_weights
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-# The chat template's own tokens around an answer.
-MARGIN_TOKENS = 8
 # How much more the wanted answers may count than the unwanted ones.
 MOST_WANTED = 4 / 3
+# The chat template's own tokens around an answer.
+MARGIN_TOKENS = 8
 LABEL = "label"
 """The column that tells a wanted answer from an unwanted one; a row without it is a pair."""
 
@@ -44,6 +45,28 @@ class Contents:
     wanted: int
     unwanted: int
     too_long: tuple[int, ...]
+
+
+def trl_row(row: lessons.Row) -> dict[str, object]:
+    """TRL's conversational row: ``prompt``, and ``chosen`` and ``rejected`` or ``completion``, as lists of messages."""
+    prompt = [to_record(message) for message in row.prompt]
+    if isinstance(row, PreferencePair):
+        return {"prompt": prompt, "chosen": _answer(row.chosen), "rejected": _answer(row.rejected)}
+    return {"prompt": prompt, "completion": _answer(row.response), LABEL: row.wanted}
+
+
+def _answer(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def provenance(row: lessons.Row) -> dict[str, object]:
+    """Where a row comes from; beside TRL's columns, which its trainers leave alone. A judged answer has no rewards."""
+    rewards = (row.reward_chosen, row.reward_rejected) if isinstance(row, PreferencePair) else (None, None)
+    return {
+        "key": row.key, "user_id": row.user_id, "conversation_id": row.conversation_id, "turn_index": row.turn_index,
+        "source": row.source, "persona_version": row.persona_version,
+        "reward_chosen": rewards[0], "reward_rejected": rewards[1],
+    }  # fmt: skip
 
 
 def answers_in_batch(dpo: DpoConfig) -> int:
@@ -132,34 +155,26 @@ def read_rows(file: str) -> list[dict[str, Any]]:
 
 
 def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset, Contents]:
-    """The rows cut to ``max_length``: prompts lose their oldest exchanges, answers are never cut.
-
-    A truncated answer would teach its truncation: a row whose request and answer alone are too long is left out.
+    """The rows cut to ``max_length`` as :func:`fitted` does; those that do not fit are left out.
 
     Raises:
         TrainingError: the rows teach nothing, or do not fit.
     """
     from datasets import Dataset
 
-    rows = [_plain(row, tokenizer) for row in read_rows(run.pairs)]
+    rows = [plain_row(row, tokenizer) for row in read_rows(run.pairs)]
     pairs = [row for row in rows if LABEL not in row]
     if pairs or not rows:
         check_answers([(_text(row, "chosen"), _text(row, "rejected")) for row in pairs], run.dpo.limits)
 
-    def size(messages: Sequence[Message]) -> int:
-        return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
-
     kept: list[TrlRow] = []
     too_long = []
     for at, row in enumerate(rows):
-        prompt = [Message(**one) for one in row["prompt"]]
-        sides = ("completion",) if LABEL in row else ("chosen", "rejected")
-        answers = [len(tokenizer.encode(_text(row, side))) + MARGIN_TOKENS for side in sides]
-        fitted = fit_context(prompt, run.dpo.max_length - max(answers), size)
-        if fitted is None:
+        prompt = fitted(row, tokenizer, run.dpo.max_length)
+        if prompt is None:
             too_long.append(at)
         else:
-            kept.append({"user_id": str(at), **row, "prompt": [to_record(one) for one in fitted]})
+            kept.append({"user_id": str(at), **row, "prompt": [to_record(one) for one in prompt]})
     what = "pairs" if len(pairs) == len(rows) else "pairs and judged answers"
     check_left_out(len(too_long), len(rows), run.dpo.max_length, run.dpo.limits, what)
     judged = sum(LABEL in row for row in kept)
@@ -174,11 +189,31 @@ def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset,
     return Dataset.from_list(found), Contents(len(kept) - judged, judged, wanted, unwanted, tuple(too_long))
 
 
-def _plain(row: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    sides = [name for name in ("prompt", "chosen", "rejected", "completion") if name in row]
-    return row | {
-        side: [{**message, "content": plain(message["content"], tokenizer)} for message in row[side]] for side in sides
-    }
+def plain_row(row: Row, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """TRL's row with every text :func:`rlhi.prompts.plain`: no user's words are control tokens."""
+    found: dict[str, Any] = dict(row)
+    for side in ("prompt", *_sides(row)):
+        found[side] = [{**message, "content": plain(message["content"], tokenizer)} for message in found[side]]
+    return found
+
+
+def fitted(row: Row, tokenizer: PreTrainedTokenizerBase, max_length: int) -> tuple[Message, ...] | None:
+    """The prompt of a plain row, without its oldest exchanges where these do not fit beside the longer answer.
+
+    Answers are never cut, for a truncated one would teach its truncation: None where request and answer alone are too
+    long.
+    """
+
+    def size(messages: Sequence[Message]) -> int:
+        return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
+
+    answer = max(len(tokenizer.encode(_text(row, side))) for side in _sides(row)) + MARGIN_TOKENS
+    prompt: Any = row["prompt"]
+    return fit_context([Message(**one) for one in prompt], max_length - answer, size)
+
+
+def _sides(row: Row) -> tuple[str, ...]:
+    return ("completion",) if "completion" in row else ("chosen", "rejected")
 
 
 def _weighed(rows: Sequence[Row], dpo: DpoConfig) -> list[TrlRow]:

@@ -18,6 +18,7 @@ from rlhi.contracts import Sample, content_key
 from rlhi.learn import launch
 from rlhi.learn.candidates import candidates
 from rlhi.learn.launch import Trained
+from rlhi.learn.lengths import Lengths
 from rlhi.learn.lessons import Row, size, training_set
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.rewrite import Asked
@@ -109,10 +110,12 @@ def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh
     maker.spread.check()
     used = sum(size(one.rows) for one in rounds)
     most = room(params.dpo.max_pairs, math.ceil(used), before.number + 1, params.dpo.rounds)
-    drawn, _ = training_set(made, frozenset(), 0.0, most, params.seed)
+    lengths = Lengths(before.trained.model, params.dpo.max_length)
+    drawn, _ = training_set(made, frozenset(), 0.0, most, params.seed, lengths.fits)
     if len(drawn) < params.dpo.min_fresh_pairs:
         return f"{ended}: {len(drawn)} fresh pairs, dpo.min_fresh_pairs is {params.dpo.min_fresh_pairs}"
-    maker.dropped.reasons["over the round's share"] += len(made) - len(drawn)
+    maker.dropped.reasons["longer than dpo.max_length"] += len(lengths.too_long)
+    maker.dropped.reasons["over the round's share"] += len(made) - len(drawn) - len(lengths.too_long)
     distinct = len(rows) / max(1, params.candidates.n * len(asked))
     dropped = tuple(sorted((reason, count) for reason, count in maker.dropped.reasons.items() if count))
     return Fresh(tuple(drawn), len(asked), distinct, maker.spread, dropped)

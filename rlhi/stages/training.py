@@ -13,12 +13,13 @@ from rlhi.config import DpoConfig, Method, Params
 from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn import launch
 from rlhi.learn.card import Provenance, model_card
-from rlhi.learn.lessons import Row, size, training_set, weight
+from rlhi.learn.lessons import Row, size, weight
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.rounds import fresh_rows, history, lessons, room, told
-from rlhi.learn.rows import answers_in_batch, rows_for
+from rlhi.learn.rows import answers_in_batch, provenance, rows_for, trl_row
 from rlhi.learn.weights import WEIGHT
 from rlhi.stages import Outcome, StageError, online
+from rlhi.stages.drawing import Draw
 from rlhi.stages.online import Champion
 from rlhi.stages.runs import RUNS, discard, keep_only, replace_folder
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
@@ -36,37 +37,25 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     version = ledger.pinned(space.root).champion
     folder = ledger.policy_path(space.root, version)
     before = read_json(folder / TRAINING)
-    learned = before.get("lessons")
-    known = frozenset(map(str, learned)) if isinstance(learned, list) else frozenset()
     config = params.dpo
     pairs = read_table(space.path("data/pairs"), PreferencePair)
-    made: list[Row] = [*pairs, *_judged(space, config.method, config.unpaired)]
-
-    def chosen(most: int) -> tuple[list[Row], list[Row]]:
-        return training_set(made, known, params.pairs.replay, most, params.seed)
-
-    new, _ = chosen(config.max_pairs)
+    draw = Draw([*pairs, *_judged(space, config.method, config.unpaired)], before, folder, params)
+    new, _ = draw.rows(config.max_pairs)
     if size(new) < config.min_new_pairs:
-        counts = _counts(made, new, [])
-        found = f"{_pairs(new)} new pairs"
-        if judged := counts.get("new judged"):
-            found += f" and {judged} new judged answers, worth {size(new):g} pairs together"
-        note = f"no challenger: {found}, dpo.min_new_pairs is {config.min_new_pairs}"
-        _write_fresh(space, ())
-        keep_only(space.path(RUNS))
-        replace_folder(space.path(CHALLENGER), lambda target: write_json(target / TRAINING, {"skipped": note}))
-        return Outcome(0, 0, counts, note)
-    new, replayed = chosen(room(config.max_pairs, 0, 1, config.rounds))
-    counts = _counts(made, new, replayed)
+        return _skipped(space, draw, new)
+    new, replayed = draw.rows(room(config.max_pairs, 0, 1, config.rounds))
+    counts = _counts(draw.made, new, replayed)
     # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
     champion = Champion(version, folder, str(before.get("weights") or weights_hash(folder)))
     run = online.train(space, params, champion, [*new, *replayed])
     trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
-    record: dict[str, object] = {"lessons": sorted(known | lessons(run.rounds))}
+    record: dict[str, object] = {"lessons": sorted(draw.learned | lessons(run.rounds))}
     record |= {name.replace(" ", "_"): count for name, count in counts.items()}
+    left_out = draw.left_out + run.too_long
+    record |= {"too_long": left_out, "not_learned": draw.not_learned}
     record |= _record(run, champion, config)
     origin = Provenance(
-        version, champion.weights, content_key(sorted(row.key for row in made)), _pairs(new), _pairs(replayed),
+        version, champion.weights, content_key(sorted(row.key for row in draw.made)), _pairs(new), _pairs(replayed),
         len(fresh), len(run.rounds), len(new) - _pairs(new), len(replayed) - _pairs(replayed),
     )  # fmt: skip
     card = model_card(origin, config)
@@ -80,7 +69,21 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     replace_folder(space.path(CHALLENGER), fill)
     for work in run.folders:
         discard(work)
-    return _outcome(run, version, counts)
+    return _outcome(run, version, counts | {"too long": left_out})
+
+
+def _skipped(space: Workspace, draw: Draw, new: Sequence[Row]) -> Outcome:
+    counts = _counts(draw.made, new, [])
+    found = f"{_pairs(new)} new pairs"
+    if judged := counts.get("new judged"):
+        found += f" and {judged} new judged answers, worth {size(new):g} pairs together"
+    if draw.too_long:
+        found += f" that fit dpo.max_length ({len(draw.too_long)} do not)"
+    note = f"no challenger: {found}, dpo.min_new_pairs is {space.params.dpo.min_new_pairs}"
+    _write_fresh(space, ())
+    keep_only(space.path(RUNS))
+    replace_folder(space.path(CHALLENGER), lambda target: write_json(target / TRAINING, {"skipped": note}))
+    return Outcome(0, 0, counts, note)
 
 
 def _judged(space: Workspace, method: Method, unpaired: bool) -> list[JudgedAnswer]:
@@ -107,7 +110,7 @@ def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str,
     """What training.json tells of how the model was trained; of rounds only where there may be several."""
     trained = run.rounds[-1].trained
     record: dict[str, object] = {
-        "champion": champion.version, "too_long": run.too_long, "method": config.method, "engine": trained.engine,
+        "champion": champion.version, "method": config.method, "engine": trained.engine,
         "wanted": sum(one.trained.wanted for one in run.rounds),
         "unwanted": sum(one.trained.unwanted for one in run.rounds), "class_weights": list(trained.class_weights),
         "zero_stage": trained.zero_stage, "trainer": trained.trainer, "world_size": trained.world_size,
@@ -123,7 +126,7 @@ def _outcome(run: online.Run, version: str, counts: dict[str, int | float | str]
     trained, steps = run.rounds[-1].trained, history(run.rounds)
     wanted, unwanted = (sum(getattr(one.trained, side) for one in run.rounds) for side in ("wanted", "unwanted"))
     counts = counts | {
-        "too long": run.too_long, "wanted answers": wanted, "unwanted answers": unwanted,
+        "wanted answers": wanted, "unwanted answers": unwanted,
         "first loss": steps[0]["loss"], "last loss": steps[-1]["loss"], "engine": trained.engine,
         "processes": trained.world_size, "resumed from step": trained.resumed_from,
     }  # fmt: skip
@@ -158,7 +161,7 @@ def exported(space: Workspace, method: Method) -> Iterator[str]:
         raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
     rows: list[Row] = [*all_pairs(space), *_judged(space, method, dpo.unpaired)]
     made = sorted(rows, key=lambda row: row.key)
-    told = [launch.trl_row(row) | launch.provenance(row) for row in made]
+    told = [trl_row(row) | provenance(row) for row in made]
     if method == "kto":
         told = [one | {WEIGHT: weight(row)} for one, row in zip(told, made, strict=True)]
     for row in rows_for(method, told, answers_in_batch(dpo)):

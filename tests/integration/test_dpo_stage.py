@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from rlhi.learn.launch import OPEN
 from rlhi.learn.lessons import lesson
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
+from rlhi.stages.drawing import Draw
 from rlhi.stages.runs import RUNS
 from rlhi.stages.training import TRAINING, join
 from rlhi.store import Workspace, read_json, write_table
@@ -117,15 +119,44 @@ def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(spa
     assert not any(space.path(RUNS).iterdir())
 
 
-def test_a_pair_that_was_left_out_is_no_lesson_learned(space: Workspace) -> None:
-    long = make_pair(90, "Water it. " * 120, "Leave it. " * 120)
-    write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), long], user=lambda row: row.user_id)
-    configure(space, "dpo", FAST, max_pairs=64, max_length=384)
-    stages.run("dpo", space.root)
+LONG = make_pair(90, "Water it. " * 120, "Leave it. " * 120)
+
+
+def test_a_pair_that_does_not_fit_takes_no_room_and_is_no_lesson_learned(space: Workspace) -> None:
+    others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(5)]
+    write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), *others], user=lambda row: row.user_id)
+    configure(space, "dpo", FAST, max_pairs=len(made_pairs()), max_length=384)
+    report = stages.run("dpo", space.root)
     record = read_json(space.path("models/challenger") / TRAINING)
-    assert record["too_long"] == 1
-    lessons = record["lessons"]
-    assert isinstance(lessons, list) and lesson(long) not in lessons and len(lessons) == len(made_pairs())
+    assert str(record["too_long"]) == dict(report.counts)["too long"]
+    assert record["new_pairs"] == len(made_pairs()), "those that fit fill the room"
+    assert record["lessons"] == sorted(map(lesson, made_pairs()))
+    left_out = record["not_learned"]
+    assert isinstance(left_out, dict) and len(left_out) == record["too_long"]
+    assert left_out.keys() <= set(map(lesson, others)) and set(left_out.values()) == {384}
+
+
+def test_what_did_not_fit_one_night_is_asked_again_when_more_fits(space: Workspace) -> None:
+    known: dict[str, object] = {"not_learned": {lesson(LONG): 384}}
+    champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
+
+    def made(limit: int) -> int:
+        dpo = space.params.dpo.model_copy(update={"max_length": limit})
+        return len(Draw([LONG], known, champion, space.params.model_copy(update={"dpo": dpo})).made)
+
+    assert [made(limit) for limit in (256, 384, 385, 1024)] == [0, 0, 1, 1]
+
+
+def test_most_of_the_new_pairs_do_not_fit(space: Workspace) -> None:
+    others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(60)]
+    write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), *others], user=lambda row: row.user_id)
+    configure(space, "dpo", FAST, max_pairs=64, max_length=384)
+    with pytest.raises(TrainingError, match="of .* pairs do not fit dpo.max_length=384 tokens"):
+        stages.run("dpo", space.root)
+    configure(space, "dpo", FAST, max_pairs=64, max_length=384, min_new_pairs=500)
+    report = stages.run("dpo", space.root)
+    assert "new pairs that fit dpo.max_length (60 do not), dpo.min_new_pairs is 500" in report.note
+    assert space.path("models/challenger").is_dir()
 
 
 def test_a_node_that_finds_no_training_says_so(space: Workspace) -> None:

@@ -138,8 +138,7 @@ def test_separators_of_lines_in_users_text_end_no_row(tmp_path: Path, tiny_polic
 
 
 def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:
-    from rlhi.learn.launch import trl_row
-    from rlhi.learn.rows import rows_for
+    from rlhi.learn.rows import rows_for, trl_row
 
     rows = rows_for("kto", [trl_row(pair) for pair in made_pairs(6)], 4)
     assert [row["label"] for row in rows] == [True, False] * 6

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import content_key
-from rlhi.learn.launch import provenance, trl_row
 from rlhi.learn.lessons import Row, weight
 from rlhi.learn.methods import make_trainer, trl_arguments
 from rlhi.learn.resolved import Resolved
+from rlhi.learn.rows import provenance, trl_row
 from rlhi.learn.weights import WEIGHT, WeighedRows, user_weights
 from tests.support.training import made_judged, made_pairs
 

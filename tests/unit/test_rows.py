@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from rlhi.config import TrainingLimits
 from rlhi.learn.guards import check_judged
-from rlhi.learn.launch import trl_row
 from rlhi.learn.resolved import TrainingError
-from rlhi.learn.rows import arranged, balance, rows_for
+from rlhi.learn.rows import arranged, balance, rows_for, trl_row
 from rlhi.learn.weights import user_weights
 from tests.support.training import made_pairs
 

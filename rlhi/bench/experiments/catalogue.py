@@ -75,6 +75,14 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("the user's persona", {"pairs": BY_REWARD}, OPPOSED),
         ),
     ),
+    "candidates": Experiment(
+        "Do more candidates of a request make pairs that teach more?",
+        (
+            Arm("8 candidates"),
+            Arm("16, of half the requests", {"candidates": {"n": 16, "prompts": 28}}),
+            Arm("16, twice the sampling", {"candidates": {"n": 16}}),
+        ),
+    ),
     "wishes": Experiment(
         "Do pairs teach more where the wishes that a program can check rank candidates before the reward model?",
         (
