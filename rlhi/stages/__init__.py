@@ -16,6 +16,7 @@ from typing import Literal, Protocol, cast
 from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import content_key
+from rlhi.stages.alone import alone
 from rlhi.store import MANIFEST, Workspace, read_json, write_json
 
 Counts = Mapping[str, int | float | str]
@@ -130,27 +131,33 @@ class StageError(ValueError):
 
 
 def run(name: str, workspace: Path) -> StageReport:
-    """Run one stage on a workspace.
+    """Run one stage on a workspace. Another process that runs it is waited for, and may leave nothing to do.
 
     Raises:
         StageError, ConfigError, StoreError, ModelError, LogError, TrainingError: one line that says what to do.
     """
     if name not in STAGES:
         raise StageError(f"no stage {name!r}: one of {', '.join(STAGES)}")
-    stage, space = STAGES[name], Workspace(workspace.resolve())
+    space = Workspace(workspace.resolve())
+    _ = space.params  # says so where this is no workspace
+    _check_inputs(STAGES[name], space)
+    with alone(space, name):
+        return _run(STAGES[name], space)
+
+
+def _run(stage: Stage, space: Workspace) -> StageReport:
     params = space.params
-    _check_inputs(stage, space)
     asked = _asked(stage, space, params)
-    state = space.path(f".rlhi/stages/{name}.json")
+    state = space.path(f".rlhi/stages/{stage.name}.json")
     before = read_json(state)
     if before.get("asked") == asked and before.get("made") == _made(stage, space):
-        return StageReport(name, 0.0, 0, 0, (), "up to date: nothing new")
+        return StageReport(stage.name, 0.0, 0, 0, (), "up to date: nothing new")
     start = time.perf_counter()
     outcome = stage.function(space, params)
     seconds = time.perf_counter() - start
     write_json(state, {"asked": asked, "made": _made(stage, space)})
     counts = tuple((label, _figure(value)) for label, value in outcome.counts.items())
-    return StageReport(name, round(seconds, 2), outcome.made, outcome.kept, counts, outcome.note)
+    return StageReport(stage.name, round(seconds, 2), outcome.made, outcome.kept, counts, outcome.note)
 
 
 def line(report: StageReport) -> str:

@@ -1,4 +1,4 @@
-"""One `rlhi ingest` at a time in a workspace."""
+"""A stage runs once at a time in a workspace, and so does the landing of logs, which ends in the stage ``ingest``."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from pathlib import Path
 
 from rlhi.store import Workspace
 
-LOCK = ".rlhi/ingest.lock"
-_held: ContextVar[frozenset[Path]] = ContextVar("rlhi_ingest_locks", default=frozenset())
+_held: ContextVar[frozenset[Path]] = ContextVar("rlhi_stage_locks", default=frozenset())
 
 
 @contextmanager
-def alone(space: Workspace) -> Iterator[None]:
-    """Wait for any other process that lands or ingests logs here, saying so once, and keep others out meanwhile.
+def alone(space: Workspace, stage: str = "ingest") -> Iterator[None]:
+    """Wait for any other process that runs this stage here, saying so once, and keep others out meanwhile.
 
     The system frees the lock when its holder dies. Whoever holds it may ask for it again: landing ingests.
     """
-    path = space.path(LOCK).resolve()
+    path = space.path(f".rlhi/{stage}.lock").resolve()
     if path in _held.get():
         yield
         return
@@ -30,7 +29,8 @@ def alone(space: Workspace) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"  waiting for another command that takes in logs in {space.root}", file=sys.stderr, flush=True)
+            what = "takes in logs" if stage == "ingest" else f"runs the stage {stage}"
+            print(f"  waiting for another command that {what} in {space.root}", file=sys.stderr, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         token = _held.set(_held.get() | {path})
         try:

@@ -20,6 +20,7 @@ from rlhi.learn.launch import OPEN
 from rlhi.learn.lessons import lesson
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
+from rlhi.stages.alone import alone
 from rlhi.stages.drawing import Draw
 from rlhi.stages.runs import RUNS
 from rlhi.stages.training import TRAINING, join
@@ -157,6 +158,20 @@ def test_most_of_the_new_pairs_do_not_fit(space: Workspace) -> None:
     report = stages.run("dpo", space.root)
     assert "new pairs that fit dpo.max_length (60 do not), dpo.min_new_pairs is 500" in report.note
     assert space.path("models/challenger").is_dir()
+
+
+def test_a_second_process_waits_and_finds_the_stage_done(space: Workspace) -> None:
+    configure(space, "dpo", FAST)
+    program = "import sys; from rlhi.cli import main; sys.argv[0] = 'rlhi'; main()"
+    arguments = [sys.executable, "-c", program, "--workspace", str(space.root), "run", "dpo"]
+    with alone(space, "dpo"):
+        second = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert second.stderr is not None
+        assert "waiting for another command that runs the stage dpo" in second.stderr.readline()
+        stages.run("dpo", space.root)
+        assert second.poll() is None
+    said, _ = second.communicate(timeout=120)
+    assert second.returncode == 0 and "up to date: nothing new" in said
 
 
 def test_a_node_that_finds_no_training_says_so(space: Workspace) -> None:
