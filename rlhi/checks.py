@@ -37,11 +37,22 @@ _SUMMARY = re.compile(
     r"|(?:the )?short answer)\b",
     re.IGNORECASE,
 )
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
 def words(text: str) -> list[str]:
     """The words of a text; "it's" and "well-known" are one each."""
     return _WORD.findall(text)
+
+
+def length(text: str) -> int:
+    """Words; where a script sets none apart (Chinese, Japanese, Thai, ...), two characters are about one.
+
+    >>> length("Basil wants sun."), length("罗勒喜欢阳光和水。")
+    (3, 5)
+    """
+    unspaced = len(_UNSPACED.findall(text))
+    return len(_UNSPACED.sub(" ", text).split()) + unspaced // 2
 
 
 def sentences(text: str) -> list[str]:

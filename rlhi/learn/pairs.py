@@ -158,7 +158,10 @@ class PairMaker:
             after = beside(talk.turns, at, 1)
             said = "" if after == NOWHERE else talk.turns[after].content
             asked = self._asked(talk, after, said)
-            reasons = [self._unfit(row.text, original, said) or _unheeding(asked, original, row.text) for row in tries]
+            request = _request(talk, at)
+            reasons = [
+                self._unfit(row.text, original, said, request) or _unheeding(asked, original, row.text) for row in tries
+            ]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
@@ -189,7 +192,8 @@ class PairMaker:
                 continue
             worst = min(range(len(texts)), key=lambda place: (met[place], scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-met[place], -scores[place], place))
-            reasons = [self._unfit(texts[place], texts[worst], "") for place in ranked]
+            request = _request(talk, at)
+            reasons = [self._unfit(texts[place], texts[worst], "", request) for place in ranked]
             best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
@@ -208,7 +212,11 @@ class PairMaker:
         Of the two pairs a model learns nothing but to read the persona. Only first requests: what was said before would
         be another user's.
         """
-        if not self.config.mirror or beside(talk.turns, at, -2) != NOWHERE or self._unfit(worse, better, ""):
+        if (
+            not self.config.mirror
+            or beside(talk.turns, at, -2) != NOWHERE
+            or self._unfit(worse, better, "", _request(talk, at))
+        ):
             return
         # What the model in training answered stays told apart: its pairs are not the log's.
         mirrored: PairSource = "on_policy" if source == "on_policy" else "mirrored"
@@ -233,8 +241,8 @@ class PairMaker:
             return []
         return [one for one in demands(claims_of(persona.text)) if not one.relative]
 
-    def _unfit(self, chosen: str, rejected: str, said: str) -> str:
-        return unfit(chosen, rejected, said, self.config) if self.config.filter else ""
+    def _unfit(self, chosen: str, rejected: str, said: str, request: str) -> str:
+        return unfit(chosen, rejected, said, self.config, request) if self.config.filter else ""
 
     def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
         """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""
@@ -242,8 +250,8 @@ class PairMaker:
         claims = persona.claims if persona and self.config.filter else ()
         turn = f"{talk.conversation_id}#{at}"
         resting = [claim.text for claim in claims if turn in claim.evidence]
-        place = beside(talk.turns, at, -2)
-        request = "" if place == NOWHERE else talk.turns[place].content
+        place = beside(talk.turns, at, -1)
+        request = "" if place == NOWHERE else _request(talk, place)
         return demands(resting, said if self.config.filter else "", request)
 
     def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:
@@ -270,6 +278,12 @@ class PairMaker:
             content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), chosen, rejected,
             user, *where[:2], source, text, version, high, low,
         )  # fmt: skip
+
+
+def _request(talk: Conversation, at: int) -> str:
+    """What the answer at turn ``at`` answers."""
+    place = beside(talk.turns, at, -1)
+    return "" if place == NOWHERE else talk.turns[place].content
 
 
 def _unheeding(asked: Sequence[Demand], original: str, text: str) -> str:

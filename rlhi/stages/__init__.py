@@ -91,7 +91,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
-            pool="gpu", keeps=True, version=2,
+            pool="gpu", keeps=True, version=3,
         ),
         Stage(
             "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
@@ -103,7 +103,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
-            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"), version=2,
+            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"), version=3,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),

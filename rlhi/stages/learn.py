@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
 from rlhi.contracts import Candidate, JudgedAnswer, PreferencePair, Rewrite, Sample
 from rlhi.learn import candidates as ubr
 from rlhi.learn import rewrite as ugr
+from rlhi.learn.asides import without_asides
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
@@ -31,12 +33,14 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     config = params.rewrites
     store, new = _sampled(space, params, "rewrites", asked, config.turns, config.tries, config.sampling)
     revisions = ugr.observed_revisions(log.talks.values(), log.labels) if config.revisions else ()
-    rows = [*ugr.rewrites(asked, store.samples, log.talks), *revisions]
+    said = [*ugr.rewrites(asked, store.samples, log.talks), *revisions]
+    rows = [replace(row, text=without_asides(row.text)) for row in said]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
     sources = Counter(str(row.source) for row in rows)
     used = store.taken(_cycle(space), (one.key for one in asked))
     note = f"used {used} of {len(asked)} complaints this cycle, {config.tries} tries each"
-    counts = {**sources, "complaints": len(asked), **_unanswered(asked, store)}
+    shortened = sum(row.text != whole.text for row, whole in zip(rows, said, strict=True))
+    counts = {**sources, "complaints": len(asked), "asides taken off": shortened, **_unanswered(asked, store)}
     return Outcome(new, len(rows) - new * config.tries, counts, note)
 
 

@@ -18,7 +18,7 @@ from rlhi.contracts import Candidate, Claim, Conversation, FeedbackTurn, Persona
 from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.learn.filters import speaks, speaks_of_feedback, unfit
+from rlhi.learn.filters import speaks, unfit
 from rlhi.learn.lessons import lesson, training_set
 from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, UNTOLD, Dropped, PairMaker, Spread
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
@@ -357,20 +357,6 @@ def test_a_user_who_talks_all_day_is_drawn_from_and_not_multiplied_out() -> None
 def test_an_answer_in_a_script_without_spaces_is_language(text: str) -> None:
     assert speaks(text) and not speaks(text[:4])
     assert unfit(text * 30, text, "", PairsConfig()) != ""
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "This is a better approach: use a heap.",
-        "Here are the new rules of chess castling.",
-        "This is the simplified chord for G.",
-        "You are right-handed if you write with your right hand.",
-        "Let me rewrite the sentence in the passive voice: basil is watered.",
-    ],
-)
-def test_an_answer_that_only_looks_like_a_rewrite_is_kept(text: str) -> None:
-    assert not speaks_of_feedback(text, "")
 
 
 def test_a_head_of_another_embedder_or_a_damaged_one_is_refused_in_one_line() -> None:

@@ -1,0 +1,102 @@
+"""What an answer says of having been asked for again: found in the ways that assistants say it, and taken off."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlhi.learn.asides import speaks_of_feedback, without_asides
+
+BASIL = "Basil wants six hours of sun and a little water every day, and it dies of the first frost."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"My apologies for the mix-up. {BASIL}",
+        f"Thank you for pointing that out! {BASIL}",
+        f"Got it! {BASIL}",
+        f"I see that I left out the water. {BASIL}",
+        f"Certainly! I'll shorten it for you. {BASIL}",
+        f"Here's a revised paragraph on basil: {BASIL}",
+        f"You're welcome. {BASIL}",
+        f"{BASIL} Let me know if you'd like any further changes!",
+        f"{BASIL} I hope this version is better.",
+        f"{BASIL} Is this what you were looking for?",
+        f"{BASIL} In my previous answer I forgot the frost.",
+        f"{BASIL} Your original answer was not that.",
+        f"Rewrite your response to this request. {BASIL}",
+        "You're a helpful assistant. You can be asked for exactly 50 words.",
+        "I'm ready to help. What would you like to know about basil?",
+    ],
+)
+def test_an_answer_that_tells_of_the_complaint_is_found(text: str) -> None:
+    assert speaks_of_feedback(text, "shorter please")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is a better approach: use a heap.",
+        "Here are the new rules of chess castling.",
+        "This is the simplified chord for G.",
+        "You are right-handed if you write with your right hand.",
+        "Let me rewrite the sentence in the passive voice: basil is watered.",
+        "You can rewrite the loop as a comprehension and time both.",
+        "Dear team, I look forward to your answer and thank you for your request.",
+        "I understand you feel alone: many people do after moving.",
+        "Sorry for your loss. He was a good man.",
+        "The previous king had no son.",
+        BASIL,
+    ],
+)
+def test_an_answer_that_only_looks_like_it_is_kept(text: str) -> None:
+    assert not speaks_of_feedback(text, "") and without_asides(text) == text
+
+
+def test_where_the_request_speaks_of_answers_an_answer_may() -> None:
+    text = "Your answer to the second question is wrong: basil wants sun."
+    assert speaks_of_feedback(text, "be more precise") and not speaks_of_feedback(
+        text, "", "Mark my answers: is my answer right?"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"I apologize for the confusion. {BASIL}",
+        f"Apologies for that! You are right. Here is the corrected version:\n\n{BASIL}",
+        f"Sure, here's a shorter version of the text that keeps to the point:\n\n{BASIL}",
+        f"Got it. {BASIL} Let me know if you need any more changes.",
+        f"{BASIL}\n\nI hope this version is more to your liking!",
+    ],
+)
+def test_what_stands_around_an_answer_is_taken_off(text: str) -> None:
+    assert without_asides(text) == BASIL
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You're right, that was wrong.",
+        "I'm sorry, I can't help with that. I am a language model, and basil is a plant that I cannot see or smell.",
+        f"I apologize for the confusion about how often it should be watered and cut and fed. {BASIL[:40]}",
+        "",
+    ],
+)
+def test_little_is_left_or_it_refuses_so_it_stays_as_it_is(text: str) -> None:
+    assert without_asides(text) == text
+
+
+OPENINGS = st.sampled_from(
+    ["Sorry. ", "Got it! ", "You are right. ", "Here is a shorter version: ", "As you asked: ", ""]
+)
+
+
+@given(OPENINGS, OPENINGS, st.text(), st.sampled_from(["", " Is this better?", "\nI hope this version is better."]))
+def test_what_is_left_is_a_part_of_what_was_said(first: str, second: str, text: str, last: str) -> None:
+    said = f"{first}{second}{text}{last}"
+    left = without_asides(said)
+    assert left in said and (left.strip() or not said.strip())
+    assert without_asides(BASIL + last) in (BASIL, BASIL + last)
