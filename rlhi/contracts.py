@@ -146,10 +146,7 @@ class Persona:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A better answer in place of ``turns[turn_index]``: guided by the user's follow-up (paper, UGR), or given next.
-
-    ``text`` is without what it said of being asked for again.
-    """
+    """A better answer in place of ``turns[turn_index]``: guided by the follow-up (paper, UGR) or given next."""
 
     key: str
     conversation_id: str

@@ -79,7 +79,8 @@ _WITHIN = (
 _AT_FIRST = re.compile(rf"^\W*{_OPENING}(?:{'|'.join(_FIRST)})", re.IGNORECASE)
 _AT_LAST = re.compile(rf"\b(?:{'|'.join(_LAST)})", re.IGNORECASE)
 _ANYWHERE = re.compile(rf"\b(?:{'|'.join(_WITHIN)})", re.IGNORECASE)
-_END = re.compile(r"[.!?:]+[\"”’')]*\s+|\s*\n\s*")
+# Begun nowhere but at the first of several such characters: a page of dots or blank lines is read once.
+_END = re.compile(r"(?<![.!?:])[.!?:]+[\"”’')]*\s+|(?<!\s)\s*\n\s*")
 """Where a sentence ends and another begins."""
 _WORD = re.compile(r"\w+")
 

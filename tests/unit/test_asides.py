@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +89,17 @@ def test_what_stands_around_an_answer_is_taken_off(text: str) -> None:
 )
 def test_little_is_left_or_it_refuses_so_it_stays_as_it_is(text: str) -> None:
     assert without_asides(text) == text
+
+
+@pytest.mark.parametrize(
+    "unit", [".", " ", "\n", "\n ", "! ", "sure ", "my ", "i ", "rewrite the ", "is this ", "'", "a: "]
+)
+def test_pages_of_one_thing_are_read_once(unit: str) -> None:
+    text = f"Sorry. {unit * (200_000 // len(unit))}"
+    began = time.perf_counter()
+    speaks_of_feedback(text, "shorter")
+    without_asides(text)
+    assert time.perf_counter() - began < 2
 
 
 OPENINGS = st.sampled_from(
