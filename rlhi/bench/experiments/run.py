@@ -25,7 +25,7 @@ from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
 from rlhi.learn.resolved import TrainingError, weights_hash
-from rlhi.ledger import champion
+from rlhi.ledger import COLLECT, champion
 from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy
 from rlhi.stages import STAGES, StageError
@@ -89,15 +89,12 @@ class Bench:
     def arm(self, experiment: Experiment, arm: Arm, seed: int) -> dict[str, object]:
         """What an arm came to in one seed, from disk where it was run before."""
         defaults = Params().model_dump(mode="json")
-        made_by = (
-            [[stage.name, stage.version] for stage in STAGES.values()],
-            dict(demo.WEIGHTS),
-            asdict(demo.TALK),
-            demo.TEXT,
-        )
+        versions = {stage.name: stage.version for stage in STAGES.values()}
+        made_by = {name: versions[name] for name in COLLECT}, dict(demo.WEIGHTS), asdict(demo.TALK), demo.TEXT
         settings = asdict(self.size), dict(arm.simulator), seed, weights_hash(self.policy), defaults
         world = content_key(made_by, settings)[:12]
-        key = content_key(world, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles)[:12]
+        asked = versions, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles
+        key = content_key(world, asked)[:12]
         file = self.folder / "results" / f"{key}.json"
         if not (held := read_json(file)):
             _say(f"seed {seed}, {arm.name}")
