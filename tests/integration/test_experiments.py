@@ -47,7 +47,7 @@ def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tiny_polic
     assert "| guided by the user's words | 0 |" in printed and "95% intervals by user" in printed
     results = sorted((folder / "results").iterdir())
     assert len(results) == 3 and not list(folder.glob("arm-*"))
-    assert len(list(folder.glob("*.learned"))) == 1, "what the last arm left is where the next one begins"
+    assert len(list(folder.glob("*.learned"))) == 3, "arms that sample otherwise share no samples"
 
 
 def test_a_fork_changes_nothing_of_its_world_and_the_next_does_not_sample_again(
@@ -70,6 +70,14 @@ def test_a_fork_changes_nothing_of_its_world_and_the_next_does_not_sample_again(
     tables = "data/rewrites", "data/candidates"
     assert digest(fresh.root, *tables) == digest(again.root, *tables), "the order of arms changes nothing"
     assert digest(learned, "data", "models", "params.yaml") == kept
+
+
+def test_an_arm_sees_no_text_that_only_another_one_sampled(folder: Path, tiny_policy: Path) -> None:
+    bench, asked = Bench(folder, QUICK, tiny_policy), {"revisions": False}
+    arms = [Arm("some", {"rewrites": asked}), Arm("none", {"rewrites": {**asked, "turns": 0}})]
+    experiment = Experiment("Does the order matter?", tuple(arms), measured="rewrites")
+    some, none = (bench.arm(experiment, arm, 0)["users"] for arm in arms)
+    assert some and none == {}
 
 
 def test_online_and_offline_learn_from_as_many_pairs(folder: Path, tiny_policy: Path) -> None:

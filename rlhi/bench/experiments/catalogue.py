@@ -52,10 +52,16 @@ OPPOSED = {
     )
 }  # fmt: skip
 
-# Nobody has a persona where answers are right or wrong.
-ARITHMETIC: Overrides = {"candidates": {"persona_only": False}}
-# Answers given after a complaint are guided by its words: in no arm, so that guidance is what differs.
-UNREVISED = {"turns": 96, "revisions": False}
+# On arithmetic: nobody has a persona where answers are right or wrong; as many pairs and steps for each arm. Answers
+# given after a complaint are guided by its words: in no arm, so that guidance is what differs.
+AT_EQUAL_PAIRS = {"max_pairs": 40, "epochs": 2, "min_new_pairs": 8}
+REWRITTEN = {"turns": 96, "tries": 8, "revisions": False}
+
+
+def _arithmetic(name: str, rewrites: Mapping[str, object], candidates: Mapping[str, object]) -> Arm:
+    overrides = {"rewrites": {**REWRITTEN, **rewrites}, "candidates": candidates, "dpo": AT_EQUAL_PAIRS}
+    return Arm(name, overrides, {"task": "arithmetic"})
+
 
 CATALOGUE: dict[str, Experiment] = {
     "rewrites": Experiment(
@@ -162,13 +168,10 @@ CATALOGUE: dict[str, Experiment] = {
     ),
     "reasoning": Experiment(
         "On arithmetic, do rewrites guided by a user who says that an answer is wrong, and why, teach right answers?",
-        tuple(
-            Arm(name, {**ARITHMETIC, "rewrites": rewrites}, {"task": "arithmetic"})
-            for name, rewrites in (
-                ("no rewrites, rewards only", {**UNREVISED, "turns": 0}),
-                ("rewrites from scratch", {**UNREVISED, "guidance": "none"}),
-                ("guided by the user's words", UNREVISED),
-            )
+        (
+            _arithmetic("rewards only", {"turns": 0}, {"persona_only": False}),
+            _arithmetic("rewrites from scratch", {"guidance": "none"}, {"prompts": 0}),
+            _arithmetic("guided by the user's words", {}, {"prompts": 0}),
         ),
         measured="problems",
     ),

@@ -100,7 +100,7 @@ class Bench:
             _say(f"seed {seed}, {arm.name}")
             began = time.perf_counter()
             made = worlds.make_world(self.folder / world, seed, self.size, arm.simulator, self.policy)
-            root, learned = self.folder / f"arm-{key}", self.folder / f"{world}.learned"
+            root, learned = self.folder / f"arm-{key}", self.folder / f"{world}.{_sampled(arm)}.learned"
             if experiment.cycles > 1:
                 # Its ledger is in the middle of things: begin again.
                 shutil.rmtree(root, ignore_errors=True)
@@ -137,6 +137,11 @@ class Bench:
             if experiment.cycles > 1:
                 last = _concluded(space, number, last)
         return {user: (base[user], after) for user, (_, after) in last.items() if user in base}, pairs
+
+
+def _sampled(arm: Arm) -> str:
+    """What an arm samples, as a name: a stage reads all samples there are, so arms that draw others share none."""
+    return worlds.arm_name({name: arm.overrides.get(name, {}) for name in ("rewrites", "candidates")})
 
 
 def _learned_from(space: Workspace, where: str) -> int:
