@@ -73,8 +73,20 @@ _WITHIN = (
     r"|apologi[sz]e for (?:the|my|any) (?:confusion|error|mistake|misunderstanding|oversight))\b",
     r"(?:next time|from now on),? i(?:['’]ll| will)\b",
     r"another (?:attempt|try)\s*:",
+    r"(?:answer|result|total|sum|number) is indeed\b",
     r"(?:your|the) user (?:asked|said|wants|requested)\b",
     r"you(?:['’]re| are) a helpful assistant\b",
+)
+# To agree or to contradict is to answer the complaint, unless the request asked whether something is so.
+_AGREES = re.compile(
+    r"^\W*(?:yes|no|correct|exactly|indeed|right|(?:that['’]s|that is|this is) (?:right|correct|true))\s*[,.!:;–—]",
+    re.IGNORECASE,
+)
+_WHETHER = re.compile(
+    r"(?:^|[.!?,;:\n]|\b(?:so|and|or|but|then)\b)\s*(?:is|are|was|were|am|do|does|did|can|could|will|would|should|shall"
+    r"|may|might|must|has|have|had)(?:n['’]?t)?\b"
+    r"|\b(?:right|correct|true|ok|okay)\s*\?|\b(?:if|whether|true or false)\b",
+    re.IGNORECASE,
 )
 _AT_FIRST = re.compile(rf"^\W*{_OPENING}(?:{'|'.join(_FIRST)})", re.IGNORECASE)
 _AT_LAST = re.compile(rf"\b(?:{'|'.join(_LAST)})", re.IGNORECASE)
@@ -98,6 +110,8 @@ def speaks_of_feedback(text: str, said: str, request: str = "") -> bool:
     False
     """
     if _AT_FIRST.search(text) or _AT_LAST.search(text):
+        return True
+    if _AGREES.search(text) and not _WHETHER.search(request):
         return True
     if _ANYWHERE.search(text) and not _ANYWHERE.search(request):
         return True

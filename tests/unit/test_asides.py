@@ -65,6 +65,22 @@ def test_where_the_request_speaks_of_answers_an_answer_may() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "agrees"),
+    [
+        ("How many stamps do I have now?", True),
+        ("I want to resize the window.", True),
+        ("Is basil a herb?", False),
+        ("Hello. Can I eat it raw?", False),
+        ("It wants sun, right?", False),
+        ("Tell me if it is a herb.", False),
+    ],
+)
+def test_to_agree_is_to_answer_the_complaint_unless_it_was_asked(asked: str, agrees: bool) -> None:
+    for text in ("Yes, there are ten.", "No: there are ten.", "That's right, there are ten."):
+        assert speaks_of_feedback(text, "it should be ten", asked) is agrees
+
+
+@pytest.mark.parametrize(
     "text",
     [
         f"I apologize for the confusion. {BASIL}",
