@@ -29,3 +29,9 @@ def beside(turns: Sequence[Turn], at: int, by: int) -> int:
     places = range(at + 1, len(turns)) if by > 0 else range(at - 1, -1, -1)
     said = (place for place in places if turns[place].role != "system")
     return next(islice(said, abs(by) - 1, None), NOWHERE)
+
+
+def request(turns: Sequence[Turn], at: int) -> str:
+    """What the answer at ``at`` answers: the words said right before it, empty if nothing was."""
+    place = beside(turns, at, -1)
+    return "" if place == NOWHERE else turns[place].content

@@ -30,7 +30,7 @@ def repeats(text: str, request: str) -> bool:
     False
     """
     asked, found = (f" {' '.join(words(part.lower()))} " for part in (request, text))
-    return text.rstrip().endswith("?") and bool(found.strip()) and found in asked
+    return text.rstrip().endswith("?") and bool(found.strip()) and asked.startswith(found)
 
 
 def unfit(chosen: str, rejected: str, said: str, config: PairsConfig, request: str = "") -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.config import StepLimits
-from rlhi.learn.guards import check_left_out
 from rlhi.learn.lessons import Row
 from rlhi.learn.rows import fitted, plain_row, trl_row
 from rlhi.prompts import tokenizer_of
@@ -36,12 +34,3 @@ class Lengths:
     def too_long(self) -> list[Row]:
         """The rows asked so far that do not fit."""
         return [row for row, fits in self._asked.values() if not fits]
-
-    def check(self, limits: StepLimits) -> None:
-        """Refuse to go on with the few short ones of many.
-
-        Raises:
-            TrainingError: as :func:`rlhi.learn.guards.check_left_out`, of the rows asked so far.
-        """
-        if self._asked:
-            check_left_out(len(self.too_long), len(self._asked), self._max_length, limits, "pairs")

@@ -23,7 +23,7 @@ from rlhi.learn.follows import Demand, demands, judge
 from rlhi.learn.reward import RewardError
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
-from rlhi.turns import NOWHERE, beside
+from rlhi.turns import NOWHERE, beside, request
 
 MARGIN = "margin too small"
 ALIKE = "all candidates have one reward"
@@ -150,7 +150,7 @@ class PairMaker:
         for (conversation_id, at, source), group in groupby(
             ordered, key=lambda row: (row.conversation_id, row.turn_index, row.source)
         ):
-            tries = [row for row in group if row.text.strip() and row.original.strip() and row.text != row.original]
+            tries = [row for row in group if row.text.strip() != row.original.strip() and row.text.strip()]
             if not tries or conversation_id not in self.talks:
                 self.dropped.reasons["copy or empty"] += 1
                 continue
@@ -158,9 +158,10 @@ class PairMaker:
             after = beside(talk.turns, at, 1)
             said = "" if after == NOWHERE else talk.turns[after].content
             asked = self._asked(talk, after, said)
-            request = _request(talk, at)
+            asked_for = request(talk.turns, at)
             reasons = [
-                self._unfit(row.text, original, said, request) or _unheeding(asked, original, row.text) for row in tries
+                self._unfit(row.text, original, said, asked_for) or _unheeding(asked, original, row.text)
+                for row in tries
             ]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
@@ -192,8 +193,8 @@ class PairMaker:
                 continue
             worst = min(range(len(texts)), key=lambda place: (met[place], scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-met[place], -scores[place], place))
-            request = _request(talk, at)
-            reasons = [self._unfit(texts[place], texts[worst], "", request) for place in ranked]
+            asked_for = request(talk.turns, at)
+            reasons = [self._unfit(texts[place], texts[worst], "", asked_for) for place in ranked]
             best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
@@ -215,7 +216,7 @@ class PairMaker:
         if (
             not self.config.mirror
             or beside(talk.turns, at, -2) != NOWHERE
-            or self._unfit(worse, better, "", _request(talk, at))
+            or self._unfit(worse, better, "", request(talk.turns, at))
         ):
             return
         # What the model in training answered stays told apart: its pairs are not the log's.
@@ -241,8 +242,8 @@ class PairMaker:
             return []
         return [one for one in demands(claims_of(persona.text)) if not one.relative]
 
-    def _unfit(self, chosen: str, rejected: str, said: str, request: str) -> str:
-        return unfit(chosen, rejected, said, self.config, request) if self.config.filter else ""
+    def _unfit(self, chosen: str, rejected: str, said: str, asked_for: str) -> str:
+        return unfit(chosen, rejected, said, self.config, asked_for) if self.config.filter else ""
 
     def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
         """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""
@@ -251,8 +252,8 @@ class PairMaker:
         turn = f"{talk.conversation_id}#{at}"
         resting = [claim.text for claim in claims if turn in claim.evidence]
         place = beside(talk.turns, at, -1)
-        request = "" if place == NOWHERE else _request(talk, place)
-        return demands(resting, said if self.config.filter else "", request)
+        asked_for = "" if place == NOWHERE else request(talk.turns, place)
+        return demands(resting, said if self.config.filter else "", asked_for)
 
     def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:
         """Whether the reward model finds enough of a difference; a margin of 0 says nothing, whatever is configured."""
@@ -278,12 +279,6 @@ class PairMaker:
             content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), chosen, rejected,
             user, *where[:2], source, text, version, high, low,
         )  # fmt: skip
-
-
-def _request(talk: Conversation, at: int) -> str:
-    """What the answer at turn ``at`` answers."""
-    place = beside(talk.turns, at, -1)
-    return "" if place == NOWHERE else talk.turns[place].content
 
 
 def _unheeding(asked: Sequence[Demand], original: str, text: str) -> str:

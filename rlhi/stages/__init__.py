@@ -91,7 +91,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
-            pool="gpu", keeps=True, version=3,
+            pool="gpu", keeps=True, version=4,
         ),
         Stage(
             "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
@@ -103,12 +103,12 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
-            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"), version=3,
+            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"), version=4,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
-            pool="gpu",
+            pool="gpu", version=2,
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),

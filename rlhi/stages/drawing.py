@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlhi.config import Params
+from rlhi.learn.guards import check_left_out
 from rlhi.learn.lengths import Lengths
 from rlhi.learn.lessons import Row, lesson, size, training_set
 
@@ -15,8 +16,8 @@ from rlhi.learn.lessons import Row, lesson, size, training_set
 class Draw:
     """Draws from ``rows``; ``before`` is the champion's training.json, ``champion`` the folder of its tokenizer.
 
-    What the champion's training left out for its length is not asked about again until ``dpo.max_length`` is raised:
-    nights of such rows would come to outnumber what is new.
+    What the champion's training left out for its length is not asked about again until ``dpo.max_length`` is raised, or
+    the row is another: nights of such rows would come to outnumber what is new.
     """
 
     def __init__(self, rows: Sequence[Row], before: Mapping[str, object], champion: Path, params: Params) -> None:
@@ -24,36 +25,37 @@ class Draw:
         learned, not_learned = before.get("lessons"), before.get("not_learned")
         self.learned = frozenset(map(str, learned)) if isinstance(learned, list) else frozenset[str]()
         told = not_learned if isinstance(not_learned, dict) else {}
-        self._known = {str(name): int(most) for name, most in told.items() if int(most) >= limit}
-        self.made = [row for row in rows if lesson(row) not in self._known]
-        self._left_out = len(rows) - len(self.made)
+        keys = {row.key for row in rows}
+        self._known = {str(key): int(most) for key, most in told.items() if key in keys and int(most) >= limit}
+        self.made = [row for row in rows if row.key not in self._known]
         self._lengths = Lengths(champion, limit)
 
     def rows(self, most: int) -> tuple[list[Row], list[Row]]:
         """New rows and replayed ones, together worth at most ``most`` pairs.
 
         Raises:
-            TrainingError: there would be enough that is new, and too many of the rows do not fit.
+            TrainingError: there would be enough that is new, and too much of it does not fit.
         """
         params = self._params
         new, replayed = training_set(
             self.made, self.learned, params.pairs.replay, most, params.seed, self._lengths.fits
         )
-        if size([*new, *self.too_long]) >= params.dpo.min_new_pairs:
-            self._lengths.check(params.dpo.limits)
+        if size([*new, *self.too_long]) >= params.dpo.min_new_pairs and (new or self.too_long):
+            looked_at = len(new) + len(self.too_long)
+            check_left_out(len(self.too_long), looked_at, params.dpo.max_length, params.dpo.limits, "new pairs")
         return new, replayed
 
     @property
     def too_long(self) -> list[Row]:
-        """The rows that were found not to fit."""
-        return self._lengths.too_long
+        """New rows that were found not to fit. One that was learned before and fits no more is just not replayed."""
+        return [row for row in self._lengths.too_long if lesson(row) not in self.learned]
 
     @property
     def left_out(self) -> int:
         """How many rows were left out for their length, now or before."""
-        return self._left_out + len(self.too_long)
+        return len(self._known) + len(self.too_long)
 
     @property
     def not_learned(self) -> dict[str, int]:
-        """Lessons left out for their length, and the ``dpo.max_length`` that they did not fit."""
-        return self._known | {lesson(row): self._params.dpo.max_length for row in self.too_long}
+        """The keys of rows left out for their length, and the ``dpo.max_length`` that they did not fit."""
+        return self._known | {row.key: self._params.dpo.max_length for row in self.too_long}

@@ -16,12 +16,13 @@ from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
-from rlhi.stages.learned_from import complaints, judged_maker, pair_maker, read_log, requests
+from rlhi.stages.learned_from import Log, complaints, judged_maker, pair_maker, read_log, requests
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.rewarding import reward
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import dpo
 from rlhi.store import Workspace, read_table, write_table
+from rlhi.turns import request
 
 __all__ = ["candidates", "dpo", "pairs", "reward", "rewrites"]
 
@@ -34,7 +35,7 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     store, new = _sampled(space, params, "rewrites", asked, config.turns, config.tries, config.sampling)
     revisions = ugr.observed_revisions(log.talks.values(), log.labels) if config.revisions else ()
     said = [*ugr.rewrites(asked, store.samples, log.talks), *revisions]
-    rows = [replace(row, text=without_asides(row.text)) for row in said]
+    rows = [replace(row, text=without_asides(row.text, _request(log, row))) for row in said]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
     sources = Counter(str(row.source) for row in rows)
     used = store.taken(_cycle(space), (one.key for one in asked))
@@ -42,6 +43,10 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     shortened = sum(row.text != whole.text for row, whole in zip(rows, said, strict=True))
     counts = {**sources, "complaints": len(asked), "asides taken off": shortened, **_unanswered(asked, store)}
     return Outcome(new, len(rows) - new * config.tries, counts, note)
+
+
+def _request(log: Log, row: Rewrite) -> str:
+    return request(log.talks[row.conversation_id].turns, row.turn_index)
 
 
 def candidates(space: Workspace, params: Params) -> Outcome:

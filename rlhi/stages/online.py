@@ -113,7 +113,8 @@ def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh
     lengths = Lengths(before.trained.model, params.dpo.max_length)
     drawn, _ = training_set(made, frozenset(), 0.0, most, params.seed, lengths.fits)
     if len(drawn) < params.dpo.min_fresh_pairs:
-        return f"{ended}: {len(drawn)} fresh pairs, dpo.min_fresh_pairs is {params.dpo.min_fresh_pairs}"
+        fit = f" that fit dpo.max_length ({len(lengths.too_long)} do not)" if lengths.too_long else ""
+        return f"{ended}: {len(drawn)} fresh pairs{fit}, dpo.min_fresh_pairs is {params.dpo.min_fresh_pairs}"
     maker.dropped.reasons["longer than dpo.max_length"] += len(lengths.too_long)
     maker.dropped.reasons["over the round's share"] += len(made) - len(drawn) - len(lengths.too_long)
     distinct = len(rows) / max(1, params.candidates.n * len(asked))

@@ -134,11 +134,11 @@ def test_a_pair_that_does_not_fit_takes_no_room_and_is_no_lesson_learned(space: 
     assert record["lessons"] == sorted(map(lesson, made_pairs()))
     left_out = record["not_learned"]
     assert isinstance(left_out, dict) and len(left_out) == record["too_long"]
-    assert left_out.keys() <= set(map(lesson, others)) and set(left_out.values()) == {384}
+    assert left_out.keys() <= {row.key for row in others} and set(left_out.values()) == {384}
 
 
 def test_what_did_not_fit_one_night_is_asked_again_when_more_fits(space: Workspace) -> None:
-    known: dict[str, object] = {"not_learned": {lesson(LONG): 384}}
+    known: dict[str, object] = {"not_learned": {LONG.key: 384, "gone": 384}}
     champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
 
     def made(limit: int) -> int:
@@ -146,13 +146,24 @@ def test_what_did_not_fit_one_night_is_asked_again_when_more_fits(space: Workspa
         return len(Draw([LONG], known, champion, space.params.model_copy(update={"dpo": dpo})).made)
 
     assert [made(limit) for limit in (256, 384, 385, 1024)] == [0, 0, 1, 1]
+    other = Draw([replace(LONG, key="another text")], known, champion, space.params)
+    assert len(other.made) == 1 and other.not_learned == {}
+
+
+def test_what_was_learned_and_fits_no_more_stops_nothing(space: Workspace) -> None:
+    others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(60)]
+    champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
+    configure(space, "dpo", FAST, max_length=384)
+    draw = Draw([*made_pairs(), *others], {"lessons": list(map(lesson, others))}, champion, space.params)
+    new, replayed = draw.rows(64)
+    assert len(new) == len(made_pairs()) and not replayed and not draw.too_long and not draw.not_learned
 
 
 def test_most_of_the_new_pairs_do_not_fit(space: Workspace) -> None:
     others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(60)]
     write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), *others], user=lambda row: row.user_id)
     configure(space, "dpo", FAST, max_pairs=64, max_length=384)
-    with pytest.raises(TrainingError, match="of .* pairs do not fit dpo.max_length=384 tokens"):
+    with pytest.raises(TrainingError, match="of .* new pairs do not fit dpo.max_length=384 tokens"):
         stages.run("dpo", space.root)
     configure(space, "dpo", FAST, max_pairs=64, max_length=384, min_new_pairs=500)
     report = stages.run("dpo", space.root)

@@ -50,6 +50,10 @@ def test_an_answer_that_tells_of_the_complaint_is_found(text: str) -> None:
         "I understand you feel alone: many people do after moving.",
         "Sorry for your loss. He was a good man.",
         "The previous king had no son.",
+        "Messages begin with {'role': 'system', 'content': 'You are a helpful assistant.'} as a rule.",
+        "If the user wants to skip a field, leave it empty.",
+        "Check your answer by putting 5 for x.",
+        "No, la albahaca no es un árbol: es una planta de la familia de las lamiáceas.",
         BASIL,
     ],
 )
@@ -58,9 +62,9 @@ def test_an_answer_that_only_looks_like_it_is_kept(text: str) -> None:
 
 
 def test_where_the_request_speaks_of_answers_an_answer_may() -> None:
-    text = "Your answer to the second question is wrong: basil wants sun."
+    text = "Your first answer is wrong: basil wants sun."
     assert speaks_of_feedback(text, "be more precise") and not speaks_of_feedback(
-        text, "", "Mark my answers: is my answer right?"
+        text, "", "Mark my exam. Is my first answer right?"
     )
 
 
@@ -73,6 +77,8 @@ def test_where_the_request_speaks_of_answers_an_answer_may() -> None:
         ("Hello. Can I eat it raw?", False),
         ("It wants sun, right?", False),
         ("Tell me if it is a herb.", False),
+        ("hi is this basil", False),
+        ("np.prod?", False),
     ],
 )
 def test_to_agree_is_to_answer_the_complaint_unless_it_was_asked(asked: str, agrees: bool) -> None:
@@ -99,21 +105,41 @@ def test_what_stands_around_an_answer_is_taken_off(text: str) -> None:
     [
         "You're right, that was wrong.",
         "I'm sorry, I can't help with that. I am a language model, and basil is a plant that I cannot see or smell.",
-        f"I apologize for the confusion about how often it should be watered and cut and fed. {BASIL[:40]}",
+        f"I apologize, but I know of no plant of that name. {BASIL}",
+        f"You are correct that 800 divided by 99 gives 8 with a remainder of 8. {BASIL}",
+        f"I'm so sorry I missed your birthday. {BASIL}",
+        f"Sorry is a board game of 1934. {BASIL}",
+        f"You're welcome to use either library. {BASIL}",
+        f"Yes, Blender has a new version. {BASIL}",
+        "    total = 0\n    for x in basil:\n        total += x\n",
+        f"{BASIL}\n",
+        "I apologize for the confusion. Basil.",
         "",
     ],
 )
-def test_little_is_left_or_it_refuses_so_it_stays_as_it_is(text: str) -> None:
+def test_what_would_be_missed_is_not_taken_off(text: str) -> None:
     assert without_asides(text) == text
 
 
-@pytest.mark.parametrize(
-    "unit", [".", " ", "\n", "\n ", "! ", "sure ", "my ", "i ", "rewrite the ", "is this ", "'", "a: "]
-)
-def test_pages_of_one_thing_are_read_once(unit: str) -> None:
-    text = f"Sorry. {unit * (200_000 // len(unit))}"
+def test_code_keeps_its_indent_and_letters_their_apologies() -> None:
+    code = "    def f(basil):\n        return basil\n    # water it in the morning"
+    assert without_asides(f"Here is the corrected code:\n\n{code}") == code
+    text = f"I apologize for the mistake. {BASIL}"
+    assert without_asides(text, "What does basil want?") == BASIL
+    assert without_asides(text, "Write an e-mail to my gardener.") == text
+
+
+UNITS = [".", " ", "\n", "\n ", "\r\n", "! ", "sure ", "my ", "i ", "rewrite the ", "is this ", "'", "*", "so "]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("first", ["", "Sorry. ", "Yes, ", "Sure", "Here is the corrected "])
+def test_pages_of_one_thing_are_read_once(first: str, unit: str) -> None:
+    text = f"{first}{unit * (100_000 // len(unit))}"
     began = time.perf_counter()
     speaks_of_feedback(text, "shorter")
+    speaks_of_feedback("Yes, it is a herb that wants sun.", "wrong", text)
+    without_asides(text, text)
     without_asides(text)
     assert time.perf_counter() - began < 2
 

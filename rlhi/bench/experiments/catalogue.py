@@ -82,11 +82,11 @@ CATALOGUE: dict[str, Experiment] = {
         ),
     ),
     "candidates": Experiment(
-        "Do more candidates of a request make pairs that teach more?",
+        "Do more candidates of each request make pairs that teach more?",
         (
+            Arm("4 candidates", {"candidates": {"n": 4}}),
             Arm("8 candidates"),
-            Arm("16, of half the requests", {"candidates": {"n": 16, "prompts": 28}}),
-            Arm("16, twice the sampling", {"candidates": {"n": 16}}),
+            Arm("16 candidates", {"candidates": {"n": 16}}),
         ),
     ),
     "wishes": Experiment(
