@@ -48,7 +48,7 @@ def react(
         complaints: how often the user has complained in this conversation.
     """
     unmet = [at for at, wish in enumerate(user.wishes) if not satisfies(wish, answer)]
-    contrary = random.random() < config.noise or user.colludes
+    contrary = random.random() < config.noise or (user.colludes and config.attack == "turned")
     discontent = bool(unmet) != contrary
     match _intent(discontent, complaints, config, random):
         case "complain":

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
 from rlhi.checks import Check
 from rlhi.contracts import content_key
 from rlhi.simulate.requests import Task
 from rlhi.simulate.wishes import deal, second_wish
 
-COLLUDED = Check("at_most_words", "40")
+Attack = Literal["turned", "asked"]
+COLLUDED: Mapping[Attack, Check] = {"turned": Check("at_most_words", "40"), "asked": Check("at_least_words", "60")}
+"""The one wish of all who collude: what they turn round, or ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,9 @@ class SimulatorConfig:
         max_complaints: complaints and bare retries in a conversation, at most.
         two_wishes: share of users with a second wish.
         noise: probability that a reaction is the opposite of what the answer deserves.
-        colluders: share of the users who are not held out that praise what is bad and complain of what is good, all
-            by one wish (short answers, turned round), in ``collusion`` times as many conversations.
+        colluders: share of the users who are not held out that collude, in ``collusion`` times as many conversations.
+        attack: ``turned``: they praise what is bad and complain of what is good, all by one wish (short answers, turned
+            round); ``asked``: they ask for long answers, which nearly everybody else dislikes.
         complaint, retry: what an unmet wish leads to; the rest is silence (the user moves on).
         thanks, continuation: what a good answer leads to; the rest moves on.
         stay: probability that a user who moves on does so in the same conversation.
@@ -45,6 +49,7 @@ class SimulatorConfig:
     noise: float = 0.05
     colluders: float = 0.0
     collusion: int = 4
+    attack: Attack = "turned"
     complaint: float = 0.75
     retry: float = 0.1
     thanks: float = 0.25
@@ -96,7 +101,7 @@ def make_users(config: SimulatorConfig, held_out: Callable[[str], bool], cycle: 
         random = Random(content_key("user", config.seed, user_id))
         second = second_wish(first, weights, random) if random.random() < config.two_wishes else None
         if user_id in colluders:
-            users.append(SimulatedUser(user_id, (COLLUDED,), side, colludes=True))
+            users.append(SimulatedUser(user_id, (COLLUDED[config.attack],), side, colludes=True))
         else:
             users.append(SimulatedUser(user_id, (first, second) if second else (first,), side))
     return tuple(users)

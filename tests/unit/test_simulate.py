@@ -297,6 +297,19 @@ def test_no_problem_of_the_evaluation_is_in_a_conversation_in_another_order_or_u
     assert all(parts) and not parts[0] & parts[1]
 
 
+def test_colluders_who_ask_for_long_answers_say_so_and_mean_it() -> None:
+    config = SimulatorConfig(users=200, colluders=0.1, noise=0.0, attack="asked")
+    (one, *_) = colluding = [user for user in make_users(config, lambda name: int(name[-1]) < 4) if user.colludes]
+    assert {wish.kind for user in colluding for wish in user.wishes} == {"at_least_words"}
+    said = [react(one, "Short.", "Why?", "How?", 0, config, Random(at)) for at in range(60)]
+    complained = [row for row in said if row and row.label == "reattempt_with_feedback"]
+    assert len(complained) > 20 and not any(row.contrary for row in complained)
+    assert not any(
+        row and row.label == "reattempt_with_feedback"
+        for row in (react(one, "word " * 90, "Why?", "How?", 0, config, Random(at)) for at in range(60))
+    )
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_colluders_are_as_many_as_asked_for(seed: int) -> None:
     def held_out(user: str) -> bool:

@@ -152,11 +152,16 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("nobody colludes"),
             *(
                 Arm(
-                    f"{share:.0%} collude, {'3 pairs a user at most' if capped else 'no cap'}",
+                    f"{share:.0%} {what}, {'3 pairs a user at most' if capped else 'no cap'}",
                     {"pairs": {"max_per_user": most}, "dpo": {"user_cap": most}},
-                    {"colluders": share},
+                    {"colluders": share, **attack},
                 )
-                for share in (0.01, 0.05, 0.1)
+                for share, what, attack in (
+                    (0.01, "collude", {}),
+                    (0.05, "collude", {}),
+                    (0.1, "collude", {}),
+                    (0.1, "ask for long answers", {"attack": "asked"}),
+                )
                 for capped, most in ((True, 3), (False, 1000))
             ),
         ),
