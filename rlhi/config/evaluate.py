@@ -10,12 +10,16 @@ from rlhi.config.base import SamplingConfig, Section, Told
 
 
 class EvaluateConfig(Section):
-    """What held-out users see: ``requests`` each, ``samples`` replies each, by champion and challenger."""
+    """What held-out users see: ``requests`` each, ``samples`` replies each, by champion and challenger.
+
+    The built-in instructions get ``instruction_samples`` replies each.
+    """
 
     persona: Told = "own"
     users: int = Field(default=48, ge=1)
     requests: int = Field(default=2, ge=1)
     samples: int = Field(default=2, ge=1)
+    instruction_samples: int = Field(default=8, ge=1)
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
     resamples: int = Field(default=2000, ge=100)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)

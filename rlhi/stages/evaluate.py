@@ -69,11 +69,13 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
     with progress("asking both models", 2 * (len(asked) + len(items)) + 2 * len(logged)) as advance:
         likely: dict[Model, list[tuple[float, float]]] = {}
         for model, backend in models.items():
-            answers = _answers(space, params, backend, [*asked, *items], _samples_key(space, model, version))
-            advance(len(asked) + len(items), model)
-            replies[model] = [reply for reply in answers if reply.prompt[0].role == "system"]
-            results += suites.instructions([r for r in answers if r.prompt[0].role != "system"], model)
-            results += suites.fluency(answers, model)
+            identity, config = _samples_key(space, model, version), params.evaluate
+            replies[model] = _answers(space, params, backend, asked, config.samples, identity)
+            advance(len(asked), model)
+            instructed = _answers(space, params, backend, items, config.instruction_samples, identity)
+            advance(len(items), model)
+            results += suites.instructions(instructed, model)
+            results += suites.fluency([*replies[model], *instructed], model)
             likely[model] = _likelihoods(backend, logged)
             advance(len(logged), model)
     results += suites.choices([choice for choice, _ in logged], likely["champion"], likely["challenger"])
@@ -116,14 +118,14 @@ def _held_out(talk: Conversation, params: Params) -> bool:
 
 
 def _answers(
-    space: Workspace, params: Params, model: LocalChatModel, asked: Sequence[Reply], identity: str
+    space: Workspace, params: Params, model: LocalChatModel, asked: Sequence[Reply], n: int, identity: str
 ) -> list[Reply]:
-    """``samples`` replies for each item, from the store of samples where this very model was asked before."""
+    """``n`` replies for each item, from the store of samples where this very model was asked before."""
     config = params.evaluate
     store = SampleStore(space, "evaluate")
-    settings = config.sampling.model_dump()
+    settings = config.sampling.model_dump() | {"n": n}
     keys = [content_key(identity, [to_record(said) for said in one.prompt], settings, one.item) for one in asked]
-    size = max(1, config.sampling.batch // config.samples)
+    size = max(1, config.sampling.batch // n)
     cycle = ledger.pinned(space.root).cycle
     for start in range(0, len(asked), size):
         # Blocks are cut from all that is asked and sampled whole, so that a run which finds some of it answered gives
@@ -133,9 +135,7 @@ def _answers(
         if not fresh:
             continue
         seed = params.seed * 1000 + start
-        sampling = Sampling(
-            config.samples, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, seed
-        )
+        sampling = Sampling(n, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, seed)
         texts = model.chat([one.prompt for _, one in block], sampling)
         store.keep([
             Sample(key, tuple(got), model.name, seed, cycle)

@@ -164,7 +164,7 @@ def test_real_conversations_go_through_the_loop_on_the_embedded_model(tmp_path: 
     sizes = {
         "rewrites": {"turns": 3, "tries": 2}, "candidates": {"prompts": 8, "n": 3}, "pairs": {"min_margin": 0.0},
         "dpo": {"min_new_pairs": 4, "max_pairs": 8, "epochs": 1},
-        "evaluate": {"users": 4, "requests": 1, "samples": 1, "pairs": 4},
+        "evaluate": {"users": 4, "requests": 1, "samples": 1, "instruction_samples": 1, "pairs": 4},
     }  # fmt: skip
     params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     for name, values in sizes.items():

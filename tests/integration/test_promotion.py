@@ -65,7 +65,7 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     tmp_path: Path, tiny_policy: Path, better: Path
 ) -> None:
     short = {"max_new_tokens": 24, "context_tokens": 256}
-    sizes = {"users": 14, "requests": 2, "samples": 1, "pairs": 0, "sampling": short}
+    sizes = {"users": 14, "requests": 2, "samples": 1, "instruction_samples": 1, "pairs": 0, "sampling": short}
     space = make_space(tmp_path / "w", tiny_policy, evaluate=sizes)
     only_bullets = tuple((kind, int(kind == "bullets")) for kind in _kinds())
     land_talk(space, users=40, weights=only_bullets)

@@ -36,7 +36,7 @@ TINY = {
     "candidates": {"prompts": 12, "n": 4},
     "pairs": {"min_margin": 0.0},
     "dpo": {"min_new_pairs": 4, "max_pairs": 16, "epochs": 1, "batch": 4, "accumulation": 1, "lora_rank": 4},
-    "evaluate": {"users": 6, "requests": 2, "samples": 1, "pairs": 10},
+    "evaluate": {"users": 6, "requests": 2, "samples": 1, "instruction_samples": 1, "pairs": 10},
 }
 SHORT = {"max_new_tokens": 12, "context_tokens": 256, "batch": 16}
 

@@ -168,7 +168,11 @@ CATALOGUE: dict[str, Experiment] = {
     ),
     "replay": Experiment(
         "Do three cycles in a row keep what they learned, with and without replay of earlier pairs?",
-        (Arm("no replay", {"pairs": {"replay": 0.0}}), Arm("replay of 30%")),
+        tuple(
+            # Here the gate decides, so its guards are measured as well as by default.
+            Arm(name, {"pairs": {"replay": share}, "evaluate": {"instruction_samples": 8}})
+            for name, share in (("no replay", 0.0), ("replay of 30%", 0.3))
+        ),
         cycles=3,
     ),
     "reasoning": Experiment(

@@ -53,7 +53,12 @@ class Size:
             "rewrites": {"turns": self.rewrites, "tries": 4},
             "candidates": {"prompts": self.candidates, "n": 8, "persona_only": True},
             "dpo": {"max_pairs": self.pairs, "max_length": 256, "min_new_pairs": 8},
-            "evaluate": {"users": self.users, "requests": self.requests, "samples": self.samples},
+            "evaluate": {
+                "users": self.users,
+                "requests": self.requests,
+                "samples": self.samples,
+                "instruction_samples": self.samples,
+            },
         }
 
 
