@@ -6,18 +6,21 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from rlhi import ledger, stages
-from rlhi.contracts import Message
+from rlhi.contracts import EvalResult, Message
+from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.conclude import conclude
 from rlhi.stages.training import TRAINING
+from rlhi.store import read_table
 from tests.support.cycles import COLLECT, run_cycle
-from tests.support.spaces import land_talk, make_space
+from tests.support.spaces import configure, land_talk, make_space
 
 ANSWER = "- Put it in the sun\n- Water it"
 
@@ -65,7 +68,7 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     tmp_path: Path, tiny_policy: Path, better: Path
 ) -> None:
     short = {"max_new_tokens": 24, "context_tokens": 256}
-    sizes = {"users": 14, "requests": 2, "samples": 1, "instruction_samples": 1, "pairs": 0, "sampling": short}
+    sizes = {"users": 14, "requests": 2, "samples": 1, "instruction_samples": 3, "pairs": 0, "sampling": short}
     space = make_space(tmp_path / "w", tiny_policy, evaluate=sizes)
     only_bullets = tuple((kind, int(kind == "bullets")) for kind in _kinds())
     land_talk(space, users=40, weights=only_bullets)
@@ -78,7 +81,15 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     for file in better.iterdir():
         shutil.copy(file, challenger / file.name)
     (challenger / TRAINING).write_text(json.dumps({"lessons": [], "history": []}), encoding="utf-8")
-    for name in ("evaluate", "drift", "gate"):
+    stages.run("evaluate", space.root)
+    asked = Counter((row.suite, row.model) for row in read_table(space.path("data/evaluation"), EvalResult))
+    assert asked["instructions", "champion"] == asked["instructions", "challenger"] == 3 * len(INSTRUCTIONS)
+    configure(space, "evaluate", sizes, instruction_samples=2)
+    stages.run("evaluate", space.root)
+    again = Counter((row.suite, row.model) for row in read_table(space.path("data/evaluation"), EvalResult))
+    assert again["instructions", "challenger"] == 2 * len(INSTRUCTIONS), "samples of another number are not taken"
+    assert again["satisfaction", "champion"] == asked["satisfaction", "champion"] > 0
+    for name in ("drift", "gate"):
         stages.run(name, space.root)
     summary = conclude(space.root)
     assert (summary.verdict, summary.version) == ("promote", "v0.2.0"), summary.reasons
