@@ -99,7 +99,7 @@ _SENTENCES = (
     r"(?:i(?:['’]m| am)? (?:so |very |really |sincerely )?|my (?:sincere )?)?(?:apologi[sz]e|apologies|sorry)"
     r" (?:again )?(?:for|about) (?:that|this|it|(?:the|my|any|that|this) (?:\w+ )?(?:confusion|mistakes?|errors?"
     rf"|mix-?up|oversight|misunderstanding|inconvenience|frustration|trouble))(?: earlier)?{_OF_MINE}?",
-    rf"{_RIGHT}",
+    _RIGHT,
     r"(?:i )?(?:got it|understood|noted)",
     r"good (?:catch|point)",
     r"(?:thanks|thank you) for (?:pointing|bringing) (?:that|this|it) (?:out|up)(?: to (?:me|my attention))?",

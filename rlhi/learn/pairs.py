@@ -251,8 +251,7 @@ class PairMaker:
         claims = persona.claims if persona and self.config.filter else ()
         turn = f"{talk.conversation_id}#{at}"
         resting = [claim.text for claim in claims if turn in claim.evidence]
-        place = beside(talk.turns, at, -1)
-        asked_for = "" if place == NOWHERE else request(talk.turns, place)
+        asked_for = request(talk.turns, beside(talk.turns, at, -1))
         return demands(resting, said if self.config.filter else "", asked_for)
 
     def _worth(self, margin: float, seen_to_follow: bool = False) -> bool:

@@ -40,9 +40,9 @@ class Draw:
         new, replayed = training_set(
             self.made, self.learned, params.pairs.replay, most, params.seed, self._lengths.fits
         )
-        if size([*new, *self.too_long]) >= params.dpo.min_new_pairs and (new or self.too_long):
-            looked_at = len(new) + len(self.too_long)
-            check_left_out(len(self.too_long), looked_at, params.dpo.max_length, params.dpo.limits, "new pairs")
+        looked_at, left_out = [*new, *self.too_long], len(self.too_long)
+        if size(looked_at) >= params.dpo.min_new_pairs:
+            check_left_out(left_out, len(looked_at), params.dpo.max_length, params.dpo.limits, "new pairs")
         return new, replayed
 
     @property

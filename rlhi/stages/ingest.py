@@ -23,7 +23,6 @@ from pathlib import Path
 from rlhi.config import Params
 from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, content_key
 from rlhi.stages import Outcome
-from rlhi.stages.alone import alone
 from rlhi.stages.incoming import landings
 from rlhi.stages.ingest_fold import USUAL, Fold, Sizes
 from rlhi.stages.ingest_index import read_index
@@ -41,11 +40,6 @@ def ingest(space: Workspace, params: Params, sizes: Sizes = USUAL) -> Outcome:
     Raises:
         StoreError: a landed log is gone, or a table cannot be read or written.
     """
-    with alone(space):
-        return _ingest(space, params, sizes)
-
-
-def _ingest(space: Workspace, params: Params, sizes: Sizes) -> Outcome:
     table, refused = space.path(TABLE), space.path(REFUSED)
     landed = landings(space)
     salt, config = salt_of(space, params), _config(space, params)
