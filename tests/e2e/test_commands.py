@@ -161,7 +161,7 @@ def test_real_conversations_go_through_the_loop_on_the_embedded_model(tmp_path: 
         lines = [line for line in log if '"ifllm"' in line or '"simulatorarena"' in line]
     part.write_text("".join(lines[:220]), encoding="utf-8")
     assert rlhi("init", root).returncode == 0
-    sizes = {
+    sizes: dict[str, dict[str, object]] = {
         "rewrites": {"turns": 3, "tries": 2}, "candidates": {"prompts": 8, "n": 3}, "pairs": {"min_margin": 0.0},
         "dpo": {"min_new_pairs": 4, "max_pairs": 8, "epochs": 1},
         "evaluate": {"users": 4, "requests": 1, "samples": 1, "instruction_samples": 1, "pairs": 4},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,8 @@ def test_online_and_offline_learn_from_as_many_pairs(folder: Path, tiny_policy: 
     experiment, bench = CATALOGUE["online"], Bench(folder, QUICK, tiny_policy)
     arms = [Arm(arm.name, {"pairs": {"filter": False}, "dpo": {**arm.overrides["dpo"], **size}}) for arm in
             experiment.arms]  # fmt: skip
-    offline, online = (bench.arm(experiment, arm, 1) for arm in arms)
+    results: list[dict[str, Any]] = [bench.arm(experiment, arm, 1) for arm in arms]
+    offline, online = results
     assert offline["pairs"] == online["pairs"] == 24
     before = [{user: both[0] for user, both in held["users"].items()} for held in (offline, online)]
     assert before[0] == before[1] and len(before[0]) > 3, "both are measured against the same champion"

@@ -7,13 +7,14 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rlhi import ledger, stages
 from rlhi.config import DpoConfig
 from rlhi.contracts import FeedbackTurn, JudgedAnswer, Message, PreferencePair, to_record
-from rlhi.learn.lessons import lesson
+from rlhi.learn.lessons import Row, lesson
 from rlhi.learn.resolved import TrainingError
 from rlhi.stages.training import TRAINING, exported
 from rlhi.store import Workspace, read_json, read_table, write_table
@@ -56,7 +57,12 @@ def test_thumbs_alone_teach_which_answers_are_wanted(tmp_path: Path, tiny_policy
 def test_a_kind_that_is_rare_weighs_more(tmp_path: Path, tiny_policy: Path) -> None:
     rows = [row for row in made_judged(24) if row.wanted or row.key in ("judged1", "judged3")]
     done = run(tiny_policy, tmp_path, DpoConfig.model_validate(FAST | {"max_length": 256, "save_steps": 0}), rows)
-    assert (done.wanted, done.unwanted) == (12, 2) and done.class_weights == (1.0, pytest.approx(4.5))
+    assert (done.wanted, done.unwanted) == (12, 2) and done.class_weights == pytest.approx((1.0, 4.5))
+
+
+def training(space: Workspace) -> dict[str, Any]:
+    """training.json of the challenger."""
+    return read_json(space.path("models/challenger") / TRAINING)
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +90,13 @@ def space(made: Path, tmp_path: Path) -> Workspace:
 def test_the_stage_learns_both_kinds_and_a_champion_that_has_learned_them_learns_nothing(space: Workspace) -> None:
     configure(space, "dpo", FAST, max_pairs=20)
     report = stages.run("dpo", space.root)
-    counts, record = dict(report.counts), read_json(space.path("models/challenger") / TRAINING)
+    counts, record = dict(report.counts), training(space)
     assert [counts[name] for name in ("new pairs", "new judged", "wanted answers", "unwanted answers")] == [
         "4", "17", "13", "12",
     ]  # fmt: skip
     assert "4 pairs and 17 judged answers (13 wanted, 12 unwanted in all)" in report.note
-    every = sorted(lesson(row) for row in (*made_pairs(4), *made_judged(17)))
+    rows: list[Row] = [*made_pairs(4), *made_judged(17)]
+    every = sorted(lesson(row) for row in rows)
     assert record["lessons"] == every and (record["new_judged"], record["replayed_judged"]) == (17, 0)
     assert record["class_weights"] == [1.0, 1.0]
     card = space.path("models/challenger/README.md").read_text(encoding="utf-8")
@@ -99,7 +106,7 @@ def test_the_stage_learns_both_kinds_and_a_champion_that_has_learned_them_learns
     space.path(".rlhi/stages/dpo.json").unlink()
     again = stages.run("dpo", space.root)
     assert again.note == "no challenger: 0 new pairs, dpo.min_new_pairs is 4"
-    assert "skipped" in read_json(space.path("models/challenger") / TRAINING)
+    assert "skipped" in training(space)
     # Six thumbs are turned round: new lessons, worth three pairs, and too few.
     turned = [replace(row, wanted=not row.wanted) for row in made_judged(17)[:6]]
     write_table(space.path("data/judged"), JudgedAnswer, turned, user=lambda row: row.user_id)
@@ -110,13 +117,13 @@ def test_the_stage_learns_both_kinds_and_a_champion_that_has_learned_them_learns
 def test_they_are_for_kto_and_can_be_left_out(space: Workspace) -> None:
     configure(space, "dpo", FAST, unpaired=False)
     stages.run("dpo", space.root)
-    record = read_json(space.path("models/challenger") / TRAINING)
+    record = training(space)
     assert len(record["lessons"]) == 4 and "new_judged" not in record
     assert (record["wanted"], record["unwanted"]) == (4, 4)
     assert len(list(exported(space, "kto"))) == 8
     configure(space, "dpo", FAST, unpaired=True, method="dpo")
     stages.run("dpo", space.root)
-    assert len(read_json(space.path("models/challenger") / TRAINING)["lessons"]) == 4
+    assert len(training(space)["lessons"]) == 4
     assert len(list(exported(space, "dpo"))) == 4 and len(list(exported(space, "kto"))) == 25
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -139,7 +140,7 @@ def fork(ready: Path, root: Path, **sections: dict[str, object]) -> Workspace:
     return Workspace(root)
 
 
-def recorded(space: Workspace) -> dict[str, object]:
+def recorded(space: Workspace) -> dict[str, Any]:
     """training.json of the challenger."""
     return read_json(space.path("models/challenger") / TRAINING)
 

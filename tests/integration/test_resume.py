@@ -15,7 +15,7 @@ from tests.support.training import run, run_and_kill
 
 STEPS = 16
 EVERY = 3
-WAYS = {
+WAYS: dict[str, dict[str, object]] = {
     "LoRA": {"lora_rank": 4},
     "full": {"lora_rank": 0, "precision": "fp32"},
     "ZeRO-2 over two processes": {"lora_rank": 0, "processes": 2, "deepspeed": 2},

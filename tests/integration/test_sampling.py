@@ -28,7 +28,8 @@ def model(tiny_policy: Path) -> LocalChatModel:
 def plain(model: LocalChatModel, tokens: list[int]) -> torch.Tensor:
     """Logits of every place of one sequence, without cache, padding or batch."""
     with torch.inference_mode():
-        return model.weights(torch.tensor([tokens])).logits[0].float()
+        logits: torch.Tensor = model.weights(torch.tensor([tokens])).logits
+        return logits[0].float()
 
 
 def test_log_probabilities_are_those_of_the_training_weights(model: LocalChatModel) -> None:

@@ -46,7 +46,8 @@ def test_a_dask_cluster_comes_to_the_same_table(tmp_path: Path) -> None:
         assert report.made > 0
         assert len(pieces) == (2 if runner == "dask" else 0)
         tables.append(read_manifest(root / "data" / "conversations"))
-    assert tables[0] is not None and tables[0]["files"] == tables[1]["files"]
+    first, second = tables
+    assert first and second and first["files"] == second["files"]
 
 
 def test_a_task_runner_that_is_not_installed_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -18,7 +19,9 @@ from rlhi.learn.launch import Trained, command
 from tests.support.spaces import make_space
 from tests.support.training import made_pairs, run
 
-FAST = {"batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0}
+FAST: dict[str, Any] = {
+    "batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0,
+}  # fmt: skip
 BASE = {"full": 0, "LoRA": 4}
 
 
@@ -52,7 +55,7 @@ def assert_whole(done: Trained, base: Path) -> None:
 @pytest.mark.parametrize("lora", BASE)
 @pytest.mark.parametrize("stage", [1, 2, 3])
 def test_zero_over_two_processes_learns_in_bf16_and_saves_a_whole_model(
-    tmp_path: Path, tiny_policy: Path, stage: int, lora: str
+    tmp_path: Path, tiny_policy: Path, stage: Literal[1, 2, 3], lora: str
 ) -> None:
     config = DpoConfig(processes=2, deepspeed=stage, lora_rank=BASE[lora], precision="bf16", **FAST)
     done = run(tiny_policy, tmp_path, config)

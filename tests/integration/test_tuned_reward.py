@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -53,7 +53,7 @@ def told_the_other(rows: list[Comparison]) -> list[Comparison]:
     ]
 
 
-def assert_learned(done: Trained, **tuned: object) -> None:
+def assert_learned(done: Trained, **tuned: Any) -> None:
     """Unseen requests are ranked as each persona asks, and the other way round for the other one."""
     model = TunedReward(done.model, config(**tuned).tuned)
     assert losses(done)[0] == pytest.approx(0.693, abs=0.01), "a new model finds all answers alike"

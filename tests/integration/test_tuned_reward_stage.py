@@ -25,7 +25,7 @@ from tests.support.cycles import digest, run_cycle
 from tests.support.rewards import FAST
 from tests.support.spaces import land_choices, land_talk, make_space
 
-LORA = {"kind": "lora", "tuned": {**FAST, "epochs": 2, "max_length": 384}}
+LORA: dict[str, object] = {"kind": "lora", "tuned": {**FAST, "epochs": 2, "max_length": 384}}
 
 
 @pytest.fixture(scope="module")

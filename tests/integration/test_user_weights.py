@@ -67,10 +67,10 @@ def gradients(one: Trainer, rows: list[int] | None = None) -> dict[str, torch.Te
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("lora", [0, 4])
 def test_the_gradient_is_that_of_the_weighted_mean(tmp_path: Path, tiny_policy: Path, lora: int, shared: bool) -> None:
-    values = {"lora_rank": lora, "share_prompt": shared}
-    weighed = trainer(tiny_policy, tmp_path / "weighed", USERS, user_cap=2, **values)
-    assert isinstance(weighed, WeighedRows) and list(weighed.train_dataset[WEIGHT]) == [0.5] * 4 + [1.0]
-    plain = trainer(tiny_policy, tmp_path / "plain", tuple("abcde"), user_cap=2, **values)
+    way = {"lora_rank": lora, "share_prompt": shared, "user_cap": 2}
+    weighed = trainer(tiny_policy, tmp_path / "weighed", USERS, None, **way)
+    assert list(weighed.train_dataset[WEIGHT]) == [0.5] * 4 + [1.0] and isinstance(weighed, WeighedRows)
+    plain = trainer(tiny_policy, tmp_path / "plain", tuple("abcde"), None, **way)
     assert not isinstance(plain, WeighedRows)
     found, alone = gradients(weighed), [gradients(plain, [at]) for at in range(5)]
     assert any(float(grad.abs().max()) > 1e-4 for grad in found.values())
@@ -81,7 +81,7 @@ def test_the_gradient_is_that_of_the_weighted_mean(tmp_path: Path, tiny_policy: 
 
 def test_sft_weighs_the_tokens_of_a_user_s_answers(tmp_path: Path, tiny_policy: Path) -> None:
     weighed = trainer(tiny_policy, tmp_path / "weighed", USERS, user_cap=2, method="sft")
-    assert isinstance(weighed, WeighedRows) and list(weighed.train_dataset[WEIGHT]) == [0.5] * 4 + [1.0]
+    assert list(weighed.train_dataset[WEIGHT]) == [0.5] * 4 + [1.0] and isinstance(weighed, WeighedRows)
     plain = trainer(tiny_policy, tmp_path / "plain", tuple("abcde"), user_cap=2, method="sft")
     found, alone = gradients(weighed), [gradients(plain, [at]) for at in range(5)]
     tokens = [sum(token >= 0 for token in labels) for labels in plain.train_dataset["labels"]]
@@ -94,10 +94,10 @@ def test_sft_weighs_the_tokens_of_a_user_s_answers(tmp_path: Path, tiny_policy: 
 
 def test_kto_weighs_pairs_and_judged_answers_of_a_user_together(tmp_path: Path, tiny_policy: Path) -> None:
     judged = [replace(row, weight=share) for row, share in zip(made_judged(3), (0.5, 1.0, 1.0), strict=True)]
-    made = [*made_pairs(2), *judged]
+    made: list[Row] = [*made_pairs(2), *judged]
     users = ("often", "often", "often", "once", "rarely")
     one = trainer(tiny_policy, tmp_path / "kto", users, made, user_cap=1, method="kto")
-    weights = {}
+    weights: dict[tuple[str, bool], list[float]] = {}
     for row in one.train_dataset:
         weights.setdefault((row["user_id"], row["label"]), []).append(row[WEIGHT])
     # Two pairs are four answers, with half a thumb 4.5; a cap of one pair is two answers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,11 @@ class WordEmbedder:
         for at, text in enumerate(texts):
             for word in text.lower().split():
                 rows[at, int(content_key(word), 16) % 32] += 1
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+        unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+        return unit
 
 
-def write(file: Path, rows: list[dict[str, object]]) -> None:
+def write(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
     with gzip.open(file, "wt", encoding="utf-8") as sink:
         sink.writelines(json.dumps(row) + "\n" for row in rows)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 class Endpoint:
@@ -17,7 +18,7 @@ class Endpoint:
 
     def __init__(self, reply: str) -> None:
         self.replies = [reply]
-        self.asked: list[dict[str, object]] = []
+        self.asked: list[dict[str, Any]] = []
         self.status = 200
         self.delay = 0.0
         self.refused: dict[str, str] = {}

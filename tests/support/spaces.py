@@ -30,7 +30,7 @@ REPLIES = [
     "There are several considerations regarding this particular subject, and understanding them takes time. " * 4,
 ]
 
-TINY = {
+TINY: dict[str, dict[str, object]] = {
     "ingest": {"hash_users": False},  # workspaces are compared with each other, and each has a salt of its own
     "rewrites": {"turns": 12, "tries": 2},
     "candidates": {"prompts": 12, "n": 4},
@@ -41,7 +41,7 @@ TINY = {
 SHORT = {"max_new_tokens": 12, "context_tokens": 256, "batch": 16}
 
 
-def make_space(root: Path, policy: Path, **sections: dict[str, object]) -> Workspace:
+def make_space(root: Path, policy: Path, **sections: Mapping[str, object]) -> Workspace:
     """A workspace around ``policy`` with sizes for tests; ``sections`` override parameters."""
     ledger.init(root, policy)
     file = root / "params.yaml"

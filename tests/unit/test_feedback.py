@@ -201,7 +201,7 @@ def test_calibration_makes_boasting_probabilities_true() -> None:
     boast = 1 / (1 + np.exp(-2 * np.log(real / (1 - real)) - 1))  # odds squared and shifted
     raw = np.stack([boast, np.zeros(4000), 1 - boast, *np.zeros((3, 4000))], axis=1)
     slope, offset = calibrated(raw, truth)
-    assert (slope, offset) == (pytest.approx(0.5, abs=0.06), pytest.approx(-0.5, abs=0.1))
+    assert slope == pytest.approx(0.5, abs=0.06) and offset == pytest.approx(-0.5, abs=0.1)
     found = shifted(raw, slope, offset)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     assert np.abs(found[:, 0] - real).mean() < 0.03 < np.abs(boast - real).mean()

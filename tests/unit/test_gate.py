@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
+from rlhi.config.evaluate import Suite
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement, from_record, to_record
 from rlhi.evaluate.gate import decide
 
-GAINS = ("satisfaction", "preference")
-GUARDS = ("instructions", "fluency", "choices")
+GAINS: tuple[Suite, ...] = ("satisfaction", "preference")
+GUARDS: tuple[Suite, ...] = ("instructions", "fluency", "choices")
 
 
 def measurement(suite: str, mean: float, low: float, high: float) -> Measurement:

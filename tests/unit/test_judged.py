@@ -18,7 +18,7 @@ from rlhi.contracts import (
     Turn,
 )
 from rlhi.learn.judged import EMPTY, IN_A_PAIR, UNSAFE, JudgedMaker
-from rlhi.learn.lessons import lesson, size, training_set
+from rlhi.learn.lessons import Row, lesson, size, training_set
 from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE
 
 PROSE, OTHER = "You should water it and give it sun.", "It wants a pot with holes and good soil."
@@ -165,12 +165,13 @@ def test_two_judged_answers_are_worth_a_pair_and_a_thumb_turned_round_is_a_new_l
     pairs = [
         PreferencePair(f"k{at}", (), "- sun", PROSE, "u", f"p{at}", 1, "rewrite", "", "", 1.0, 0.0) for at in range(4)
     ]
-    assert size([*rows, *pairs]) == 8
-    new, replayed = training_set([*rows, *pairs], frozenset(), 0.0, 5, 0)
+    made_of: list[Row] = [*rows, *pairs]
+    assert size(made_of) == 8
+    new, replayed = training_set(made_of, frozenset(), 0.0, 5, 0)
     assert size(new) == 5 and not replayed and {type(one) for one in new} == {JudgedAnswer, PreferencePair}
     known = frozenset(lesson(one) for one in new)
-    fresh, again = training_set([*rows, *pairs], known, 1.0, 6, 0)
-    assert {lesson(one) for one in fresh} == {lesson(one) for one in (*rows, *pairs)} - known
+    fresh, again = training_set(made_of, known, 1.0, 6, 0)
+    assert {lesson(one) for one in fresh} == {lesson(one) for one in made_of} - known
     assert size(again) == 3 and {lesson(one) for one in again} <= known
     turned = replace(rows[0], wanted=False)
     assert training_set([turned], frozenset(map(lesson, rows)), 0.0, 5, 0) == ([turned], [])

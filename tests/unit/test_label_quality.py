@@ -18,7 +18,7 @@ def test_agreement_is_held_against_chance() -> None:
     both[0, 0], both[0, 3], both[3, 0], both[3, 3] = 20, 5, 10, 15
     raw, kappa = agreement(both)
     assert raw == pytest.approx(0.7) and kappa == pytest.approx(0.4)  # (0.7 - 0.5) / (1 - 0.5)
-    assert agreement(np.diag([3.0, 2.0, 1.0, 4.0])) == (1, pytest.approx(1))
+    assert agreement(np.diag([3.0, 2.0, 1.0, 4.0])) == pytest.approx((1, 1))
     assert agreement(np.outer([1, 0, 0, 3], [2, 0, 0, 2]).astype(float))[1] == pytest.approx(0)
     assert agreement(np.diag([5.0, 0, 0, 0])) == (1, 1), "one class alone"
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.store import Workspace, write_table
 
 CONTEXT = ("Name a bird.", "A wren.", "shorter please")
+TURNS = (Turn("user", CONTEXT[0]), Turn("assistant", CONTEXT[1]), Turn("user", CONTEXT[2]))
 GOOD = '{"label": "reattempt_with_feedback", "confidence": 0.9}'
 
 
@@ -32,7 +34,7 @@ class Endpoint:
     """What the server was asked, and what it says: ``replies`` in turn, the last one for ever."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.asked, self.replies, self.status = url, list[dict[str, object]](), [GOOD], list[int]()
+        self.url, self.asked, self.replies, self.status = url, list[dict[str, Any]](), [GOOD], list[int]()
 
     def model(self, tries: int = 3) -> OpenAIStructuredModel:
         return OpenAIStructuredModel(f"{self.url}#judge", tries)
@@ -75,8 +77,8 @@ def test_a_valid_reply_becomes_a_row_that_decides_for_its_label(endpoint: Endpoi
     assert decide(row, 0.5)[0] == "reattempt_with_feedback"
     assert row.sum() == pytest.approx(1) and row[0] == pytest.approx(0.9)
     asked = endpoint.asked[0]
-    assert asked["response_format"]["json_schema"]["schema"]["additionalProperties"] is False  # type: ignore[index]
-    assert json.loads(asked["messages"][1]["content"])["follow_up"] == "shorter please"  # type: ignore[index]
+    assert asked["response_format"]["json_schema"]["schema"]["additionalProperties"] is False
+    assert json.loads(asked["messages"][1]["content"])["follow_up"] == "shorter please"
 
 
 @pytest.mark.parametrize("wrapped", [f"```json\n{GOOD}\n```", f"Sure! {GOOD} Hope this helps."])
@@ -102,7 +104,7 @@ def test_a_malformed_reply_is_asked_about_again_with_its_fault(endpoint: Endpoin
     labeller = LlmLabeller(endpoint.model())
     assert labeller.label_probabilities([CONTEXT])[0].argmax() == 0
     assert (labeller.model.usage.calls, labeller.model.usage.failed) == (2, 1)
-    assert "Not valid" in endpoint.asked[1]["messages"][-1]["content"]  # type: ignore[index]
+    assert "Not valid" in endpoint.asked[1]["messages"][-1]["content"]
 
 
 def test_replies_that_never_fit_give_no_label_and_end(endpoint: Endpoint) -> None:
@@ -153,8 +155,7 @@ def test_long_turns_are_cut_and_instructions_in_them_stay_data(length: int) -> N
 
 
 def test_the_loop_takes_its_labels_and_asks_again_where_it_gave_none(endpoint: Endpoint) -> None:
-    turns = tuple(Turn(role, text) for role, text in zip(("user", "assistant", "user"), CONTEXT, strict=True))
-    talk = Conversation("c", "ann", "real", None, None, None, turns, "test")
+    talk = Conversation("c", "ann", "real", None, None, None, TURNS, "test")
     labeller, config = LlmLabeller(endpoint.model(1)), FeedbackConfig(labeller="llm")
     endpoint.replies = ["no idea", GOOD]
     assert list(label_conversations([talk], labeller, config)) == []
@@ -196,8 +197,7 @@ def test_what_the_model_never_answers_is_counted_and_left_out(endpoint: Endpoint
 
 
 def test_a_sample_comes_from_the_workspaces_conversations(endpoint: Endpoint, tmp_path: Path) -> None:
-    turns = tuple(Turn(role, text) for role, text in zip(("user", "assistant", "user"), CONTEXT, strict=True))
-    talks = [Conversation(f"c{at}", "ann", "real", None, None, None, turns, "test") for at in range(5)]
+    talks = [Conversation(f"c{at}", "ann", "real", None, None, None, TURNS, "test") for at in range(5)]
     space = Workspace(tmp_path)
     write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
     report = json.loads(agree(tmp_path, 3, f"openai:{endpoint.url}#judge", None, as_json=True))

@@ -161,7 +161,7 @@ def test_oasst_goes_along_the_best_replies() -> None:
 
 
 def test_single_messages_of_oasst_are_no_conversations(tmp_path: Path) -> None:
-    message = {"message_id": "m", "parent_id": None, "message_tree_id": "m", "text": "Hi", "role": "prompter"}
+    message: Row = {"message_id": "m", "parent_id": None, "message_tree_id": "m", "text": "Hi", "role": "prompter"}
     assert "unknown format" in refused([message], tmp_path)
 
 
@@ -227,7 +227,7 @@ def test_langfuse_traces_generations_and_sessions() -> None:
 
 
 def test_a_span_of_langfuse_is_no_conversation(tmp_path: Path) -> None:
-    span = {"id": "o", "traceId": "t", "type": "SPAN", "input": "a", "output": "b"}
+    span: Row = {"id": "o", "traceId": "t", "type": "SPAN", "input": "a", "output": "b"}
     assert "a SPAN holds no conversation" in refused([span], tmp_path)
 
 

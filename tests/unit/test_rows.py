@@ -54,7 +54,7 @@ def test_other_methods_take_the_pairs_alone() -> None:
 def test_wanted_answers_count_as_much_as_unwanted_ones_or_a_third_more(labels: list[bool], weight: float) -> None:
     labels = [True, False, *labels]
     weights = [weight if label else 1.0 for label in labels]
-    wanted, unwanted = balance({"label": labels, "weight": weights})  # type: ignore[arg-type]
+    wanted, unwanted = balance({"label": labels, "weight": weights})
     ratio = wanted * weight * sum(labels) / (unwanted * (len(labels) - sum(labels)))
     assert 1 - 1e-9 <= ratio <= 4 / 3 + 1e-9 and min(wanted, unwanted) == 1
 
