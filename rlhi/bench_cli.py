@@ -133,8 +133,10 @@ def experiment(
     from dataclasses import asdict
 
     from rlhi.bench.experiments.run import run
-    from rlhi.bench.experiments.told import table, write
+    from rlhi.bench.experiments.told import check_page, table, write
 
+    if page:
+        check_page(page)
     told = run(name, quick, seeds, directory.resolve(), policy and policy.resolve())
     if page:
         write(told, page)

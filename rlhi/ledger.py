@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from rlhi.config import load_params
 from rlhi.repository import LedgerError, alone, dvc, git, gto
 from rlhi.store import read_json, write_json
 
@@ -150,8 +151,7 @@ def pinned(root: Path) -> CyclePin:
 
 def upcoming(root: Path) -> int:
     """The number of the cycle that a log landing now is news to: the one under way, else the next."""
-    held = read_json(root / "cycle.json")
-    number = int(str(held.get("cycle", 0)))
+    number = int(str(read_json(root / "cycle.json").get("cycle", 0)))
     return number if under_way(root) else number + 1
 
 
@@ -161,12 +161,13 @@ def under_way(root: Path) -> bool:
 
 
 def begin(root: Path) -> CyclePin:
-    """Pin a new cycle to the present champion, or go on with the one that was not finished."""
+    """Pin a new cycle to the champion, and the first one to the split; or go on with the one that is not finished."""
     _repair(root)
     if under_way(root):
         return pinned(root)
     pin = CyclePin(_finished(root) + 1, champion(root))
-    write_json(root / "cycle.json", {"cycle": pin.cycle, "champion": pin.champion})
+    split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split.model_dump()
+    write_json(root / "cycle.json", {"cycle": pin.cycle, "champion": pin.champion, "split": split})
     return pin
 
 
@@ -279,8 +280,7 @@ def _tags(root: Path, pattern: str) -> list[str]:
 def _log(root: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
     if not git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False):
         return
-    text = git(root, "log", "--format=%H%x1f%aI%x1f%(trailers:only,unfold)%x1e")
-    for entry in text.split("\x1e"):
+    for entry in git(root, "log", "--format=%H%x1f%aI%x1f%(trailers:only,unfold)%x1e").split("\x1e"):
         # Not strip(): to Python \x1f is white space, and a commit made by hand ends with it.
         if "\x1f" in entry:
             revision, date, lines = entry.strip("\n").split("\x1f")

@@ -25,6 +25,7 @@ from rlhi.contracts import SCHEMA_VERSION, from_record, schema_of, to_record
 
 PARTITIONS = 16
 MANIFEST = "manifest.json"
+_ANEW = "delete the folder and run again"
 
 Row = TypeVar("Row")
 Record = dict[str, object]
@@ -150,7 +151,10 @@ def read_file(path: Path, kind: type[Row]) -> list[Row]:
     Raises:
         StoreError: it is missing or damaged.
     """
-    return [from_record(kind, record) for record in read_records(path)]
+    try:
+        return [from_record(kind, record) for record in read_records(path)]
+    except (KeyError, ValueError) as error:
+        raise StoreError(f"{path} holds no rows of {kind.__name__} ({error}): {_ANEW}") from None
 
 
 def read_records(path: Path, only: tuple[str, Sequence[str]] | None = None) -> list[Record]:
@@ -165,7 +169,7 @@ def read_records(path: Path, only: tuple[str, Sequence[str]] | None = None) -> l
             table = table.filter(pc.is_in(table[only[0]], pa.array(only[1], pa.string())))
         records: list[Record] = table.to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} cannot be read ({error}): delete the folder and run again") from None
+        raise StoreError(f"{path} cannot be read ({error}): {_ANEW}") from None
     return records
 
 
@@ -176,7 +180,7 @@ def read_manifest(folder: Path) -> dict[str, object] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise StoreError(f"{folder / MANIFEST} is damaged ({error}): delete the folder and run again") from None
+        raise StoreError(f"{folder / MANIFEST} is damaged ({error}): {_ANEW}") from None
     return loaded if isinstance(loaded, dict) else {}
 
 
@@ -204,6 +208,8 @@ def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
     Raises:
         StoreError: the disk is full or the place cannot be written.
     """
+    if not path.name or path.is_dir():
+        raise StoreError(f"cannot write {path}: it is a folder; name a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -228,11 +234,20 @@ def write_json(path: Path, value: object) -> bool:
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """A JSON object from a file; empty when the file does not exist."""
+    """A JSON object from a file; empty when the file does not exist.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise StoreError(
+            f"{path} is damaged ({error}): bring it back with `git checkout` or `dvc checkout` where these keep it, "
+            "else delete it and run again"
+        ) from None
     return loaded if isinstance(loaded, dict) else {}
 
 

@@ -29,6 +29,7 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 
+from rlhi.bench.figure import figure
 from rlhi.config import Params
 from rlhi.simulate.requests import conversation_requests
 from rlhi.stages import incoming
@@ -62,7 +63,6 @@ class Taken:
 class IngestBench:
     """Ours beside datatrove's, on one log of ``megabytes``."""
 
-    name: str
     megabytes: float
     ours: Taken
     baseline: Taken
@@ -77,7 +77,6 @@ class IngestBench:
 class IncrementBench:
     """What one per cent more costs, as a share of the whole's time."""
 
-    name: str
     whole: Taken
     increment: Taken
 
@@ -102,9 +101,10 @@ def bench_ingest(rows: int, baseline_rows: int, as_json: bool) -> str:
             logs = write_logs(folder / "logs", rows, seed=0)
         ours = measured("rlhi", rows, take_in, folder / "w", logs)
         size = sum(log.stat().st_size for log in logs.iterdir()) / 1e6
-        found = IngestBench("ingest", size, ours, baseline)
+        found = IngestBench(size, ours, baseline)
     if as_json:
-        return json.dumps({**asdict(found), "ratio": found.ratio})
+        rate, other = found.ours.rate, found.baseline.rate
+        return json.dumps(figure("ingest", "conversations a second", rate, other, [rate]) | {"taken": asdict(found)})
     lines = [f"{rows:,} rows, {found.megabytes:,.0f} MB, {os.cpu_count()} cores"]
     lines += [_line(one) for one in (found.ours, found.baseline)]
     if fewer < rows:
@@ -121,9 +121,10 @@ def bench_increment(rows: int, as_json: bool) -> str:
         whole = measured("the whole", rows, take_in, folder / "w", write_logs(folder / "logs", rows, seed=0))
         added = write_logs(folder / "more", more, seed=1)
         increment = measured("one per cent more", more, take_in, folder / "w", added)
-        found = IncrementBench("increment", whole, increment)
+        found = IncrementBench(whole, increment)
     if as_json:
-        return json.dumps({**asdict(found), "ratio": found.ratio})
+        took, of = found.increment.seconds, found.whole.seconds
+        return json.dumps(figure("increment", "seconds", took, of, [took]) | {"taken": asdict(found)})
     return "\n".join([_line(found.whole), _line(found.increment), f"ratio {found.ratio:.4f} of the whole's time"])
 
 

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rlhi.bench.feedback_data import data_folder, embedder_folder
+from rlhi.bench.figure import figure
 from rlhi.bench.reward_data import Judged, drawn, judged
 from rlhi.config import RewardConfig, RewardKind, StepLimits, TunedRewardConfig
 from rlhi.contracts import Interval, content_key
@@ -103,13 +104,20 @@ class RewardBench:
     expected_error: float
     head: tuple[SourceResult, ...] = ()
 
+    def record(self) -> dict[str, object]:
+        """All of it for a program; the figure is the mean over the sources, each of which is a run."""
+        runs = [one.ours.mean for one in self.sources]
+        longer = [one.longer.mean for one in self.sources]
+        told = figure("reward", "accuracy by user", sum(runs) / len(runs), sum(longer) / len(longer), runs)
+        return told | asdict(self)
+
 
 def run(quick: bool, as_json: bool, kind: RewardKind = "head") -> str:
     """The tables, or JSON."""
     if not (data_folder() / "preferences.jsonl.gz").is_file():
         raise StageError(f"{data_folder()} holds no preferences.jsonl.gz: set RLHI_DATA to the folder with the data")
     found = measure(data_folder(), RememberingEmbedder(LocalEmbedder(embedder_folder())), quick, kind)
-    return json.dumps(asdict(found)) if as_json else _told(found)
+    return json.dumps(found.record()) if as_json else _told(found)
 
 
 def measure(

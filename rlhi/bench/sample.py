@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rlhi.bench.dpo import made_pairs
+from rlhi.bench.figure import figure
 from rlhi.contracts import Message
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel, quiet
@@ -41,13 +42,19 @@ class SampleSpeed:
         """New tokens a second, by the median round."""
         return statistics.median(tokens / seconds for seconds, tokens in rounds)
 
+    def record(self) -> dict[str, object]:
+        """All of it for a program; the baseline is ``generate``."""
+        runs = [tokens / seconds for seconds, tokens in self.ours]
+        told = figure("sample", "tokens a second", self.rate(self.ours), self.rate(self.generate), runs)
+        return told | {"rounds": asdict(self)}
+
 
 def run(quick: bool, as_json: bool) -> str:
     """The table, or JSON."""
     quiet()
     results = [measure(*shape, prompts=3 if quick else 6, rounds=1 if quick else 3) for shape in SHAPES]
     if as_json:
-        return json.dumps([asdict(one) for one in results])
+        return json.dumps([one.record() for one in results])
     lines = [
         f"{N} candidates a prompt; tokens a second, median (lowest to highest)",
         "prompt  reply at most  generate per prompt         ours              ratio  distinct",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from rlhi.config.base import ModelsConfig, SamplingConfig, Section, SplitConfig, Told
 from rlhi.config.collect import (
@@ -50,7 +50,7 @@ class ConfigError(ValueError):
 class Params(Section):
     """The whole of params.yaml."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     models: ModelsConfig = ModelsConfig()
     split: SplitConfig = SplitConfig()
     ingest: IngestConfig = IngestConfig()
@@ -64,6 +64,16 @@ class Params(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     drift: DriftConfig = DriftConfig()
     gate: GateConfig = GateConfig()
+
+    @model_validator(mode="after")
+    def _enough_can_be_new(self) -> Params:
+        replay = self.pairs.replay
+        if self.dpo.min_new_pairs > (room := int(self.dpo.max_pairs / (1 + replay))):
+            raise ValueError(
+                f"dpo.min_new_pairs={self.dpo.min_new_pairs} is never reached: dpo.max_pairs={self.dpo.max_pairs} "
+                f"leaves room for {room} new pairs beside a replay of pairs.replay={replay:g}; raise dpo.max_pairs"
+            )
+        return self
 
 
 def load_params(path: Path) -> Params:
@@ -95,4 +105,4 @@ def load_params(path: Path) -> Params:
             ) from None
         told = first["msg"].removeprefix("Value error, ")
         held = "" if isinstance(first["input"], dict) else f" (it is {first['input']!r})"
-        raise ConfigError(f"{path}: {name}: {told}{held}") from None
+        raise ConfigError(": ".join(part for part in (str(path), name, told + held) if part)) from None

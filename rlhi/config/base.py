@@ -12,9 +12,9 @@ Told = Literal["own", "shuffled", "none"]
 
 
 class Section(BaseModel):
-    """A part of params.yaml: frozen, and an unknown name is an error."""
+    """A part of params.yaml: frozen; an unknown name is an error, and so is a number that is none, or infinite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SamplingConfig(Section):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from rlhi.config import StepLimits, TrainingLimits
+from rlhi.config import DpoConfig, StepLimits, TrainingLimits
 from rlhi.learn.resolved import Run, TrainingError, TrainingStopped
 
 if TYPE_CHECKING:
@@ -218,6 +218,23 @@ def check_reference(found: str, expected: str, what: str) -> None:
             f"the reference is not the champion: {what} hash to {found[:SHOWN]}, the champion's to "
             f"{expected[:SHOWN]}: restore its version with `rlhi rollback`, or take `weights` out of its training.json "
             "if it was changed on purpose"
+        )
+
+
+def check_changed(weights: str, start: str, steps: int, dpo: DpoConfig) -> None:
+    """Refuse a model that training gave back as it was: it would be measured against itself.
+
+    Args:
+        weights: :func:`rlhi.learn.resolved.weights_hash` of what was trained.
+        start: the same of what training began with.
+
+    Raises:
+        TrainingStopped: the two are equal.
+    """
+    if weights == start:
+        raise TrainingStopped(
+            f"{steps} steps changed no weight, as saved in bf16: raise dpo.learning_rate={dpo.learning_rate:g}, or "
+            "dpo.epochs, or lower dpo.accumulation"
         )
 
 

@@ -1,11 +1,11 @@
 """What users said of single answers, for methods that need no pair (KTO): thumbs, stars, thanks and complaints.
 
-- ``thumbs``, ``stars``: the user's own mark, above or below the middle of its scale; a middling one says nothing.
+- ``thumbs``, ``stars``: the user's own mark, above or below the middle of its scale.
 - ``positive_feedback``: wanted, for the user said thanks. ``continuation``: wanted, at the lower weight of its label.
 - ``complaint``: unwanted, for the user asked for it again.
 
-A mark is what was said outright: where there is one, the follow-up is not asked. A follow-up weighs as much as its
-label does, times the probability of the label.
+A mark is what was said outright: the follow-up is asked where there is none, or a middling one. A follow-up weighs as
+much as its label does, times the probability of the label.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from rlhi.contracts import (
 )
 from rlhi.learn.comparisons import mark
 from rlhi.learn.filters import NO_LANGUAGE, REFUSAL, speaks
+from rlhi.learn.lessons import parted
 from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE, Dropped
 from rlhi.prompts import with_persona
 from rlhi.turns import NOWHERE, spoken
@@ -48,17 +49,19 @@ class JudgedMaker:
     Args:
         talks: conversations by id, of users who may be learned from.
         personas: by user; the one that the prompt tells, as a pair's does.
+        learned: the lessons that the champion has learned.
         seed: draws the users when there may not be all of them.
     """
 
     talks: Mapping[str, Conversation]
     personas: Mapping[str, Persona]
     config: PairsConfig
+    learned: frozenset[str] = frozenset()
     seed: int = 0
     dropped: Dropped = field(default_factory=Dropped)
 
     def answers(self, feedback: Iterable[FeedbackTurn], pairs: Sequence[PreferencePair]) -> Iterator[JudgedAnswer]:
-        """At most ``config.max_per_user`` answers a user, what weighs most first.
+        """At most ``config.max_per_user`` new answers a user, what weighs most first, and as many learned ones.
 
         An answer that a pair of its user's holds is left to the pair. Where ``config.max_users`` bounds the users,
         those who gave pairs are among them.
@@ -85,8 +88,9 @@ class JudgedMaker:
             if user not in drawn:
                 self.dropped.reasons[NOT_DRAWN] += len(listed)
                 continue
-            self.dropped.reasons[OVER_SHARE] += max(0, len(listed) - self.config.max_per_user)
-            yield from listed[: self.config.max_per_user]
+            for share in parted(listed, self.learned):
+                self.dropped.reasons[OVER_SHARE] += max(0, len(share) - self.config.max_per_user)
+                yield from share[: self.config.max_per_user]
 
     def _drawn(self, users: set[str], paired: set[str]) -> set[str]:
         if not self.config.max_users:

@@ -38,6 +38,14 @@ def size(rows: Iterable[Row]) -> float:
     return sum(1.0 if isinstance(row, PreferencePair) else 0.5 for row in rows)
 
 
+def parted(rows: Iterable[Some], learned: frozenset[str]) -> tuple[list[Some], list[Some]]:
+    """(rows that teach something new, rows whose lesson is ``learned``), each in their order."""
+    new, known = list[Some](), list[Some]()
+    for row in rows:
+        (known if lesson(row) in learned else new).append(row)
+    return new, known
+
+
 def training_set(
     made: Iterable[Some],
     learned: frozenset[str],
@@ -53,9 +61,7 @@ def training_set(
     Returns:
         (new rows, replayed rows); together worth at most ``most`` pairs, drawn by seed, new ones first.
     """
-    ordered = sorted(made, key=lambda row: content_key(seed, lesson(row)))
-    old = [row for row in ordered if lesson(row) in learned]
-    new = [row for row in ordered if lesson(row) not in learned]
+    new, old = parted(sorted(made, key=lambda row: content_key(seed, lesson(row))), learned)
     # Room is left for replay, or it would vanish when there is most to learn.
     old = _within(old, most - int(most / (1 + replay)), fits)
     new = _within(new, most - size(old), fits)

@@ -10,6 +10,7 @@ They share launcher, guards, resume and the layout of what is saved.
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
+WARMUP_STEPS = 2
+
 
 def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[str, object]:
     """What every trainer of ours is told, whatever it learns."""
@@ -36,7 +39,7 @@ def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[st
         "num_train_epochs": config.epochs,
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": "linear",
-        "warmup_steps": 2,
+        "warmup_steps": 0,  # :func:`warm_up` knows how many steps there are
         "max_length": config.max_length,
         # Few different shapes: freed memory fits the next batch.
         "pad_to_multiple_of": 64,
@@ -51,6 +54,16 @@ def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[st
         "data_seed": run.seed,
         "deepspeed": run.deepspeed,
     }
+
+
+def warm_up(arguments: TrainingArguments, rows: int) -> None:
+    """Let the learning rate rise from 0 over the first two steps, where a training on ``rows`` has ten or more.
+
+    A short training would spend its steps on the way up: one of a single step would change nothing.
+    """
+    batch = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+    steps = ceil(rows / batch) * arguments.num_train_epochs
+    arguments.warmup_steps = WARMUP_STEPS if steps >= 5 * WARMUP_STEPS else 0
 
 
 def trl_arguments(run: Resolved) -> TrainingArguments:
@@ -85,6 +98,7 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
 
     tokenizer = tokenizer_of(Path(run.base))
     rows, contents = dataset(run, tokenizer)
+    warm_up(arguments, len(rows))
     if run.dpo.method == "kto":
         arguments.desirable_weight, arguments.undesirable_weight = balance(rows)
     # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").

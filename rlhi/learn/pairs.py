@@ -20,6 +20,7 @@ from rlhi.learn.comparisons import preferred, prompt_before
 from rlhi.learn.features import claims_of
 from rlhi.learn.filters import speaks, unfit
 from rlhi.learn.follows import Demand, demands, judge
+from rlhi.learn.lessons import parted
 from rlhi.learn.reward import RewardError
 from rlhi.models.base import Scored, Scorer
 from rlhi.prompts import with_persona
@@ -100,6 +101,7 @@ class PairMaker:
         talks: conversations by id.
         personas: by user; the one that a pair's prompt tells.
         judged_by: by user; the one that the reward model is told (another only as a control).
+        learned: the lessons that the champion has learned.
         seed: draws the users when there may not be all of them.
     """
 
@@ -108,21 +110,28 @@ class PairMaker:
     judged_by: Mapping[str, Persona]
     scorer: Scorer
     config: PairsConfig
+    learned: frozenset[str] = frozenset()
     seed: int = 0
     dropped: Dropped = field(default_factory=Dropped)
     spread: Spread = field(default_factory=Spread)
     wanted: Wanted = field(default_factory=Wanted)
 
     def pairs(self, rewrites: Iterable[Rewrite], candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
-        """At most ``config.max_per_user`` pairs a user: the user's own choices first, then the widest margins."""
+        """At most ``config.max_per_user`` new pairs a user: the user's own choices first, then the widest margins.
+
+        And as many of those that the champion has learned, for replay: what a user said before takes no room from
+        what they say now.
+        """
         made = [*self._from_choices(), *self._from_rewrites(rewrites), *self._from_candidates(candidates, "reward")]
-        yield from self._shared_out(made, Counter())
+        yield from self._shared_out(made, Counter(), self.learned)
 
     def on_policy(self, candidates: Iterable[Candidate], given: Counter[str]) -> Iterator[PreferencePair]:
         """Pairs of answers by the model in training; ``given`` is how many pairs a user has given it already."""
         yield from self._shared_out(list(self._from_candidates(candidates, "on_policy")), given)
 
-    def _shared_out(self, made: list[PreferencePair], given: Counter[str]) -> Iterator[PreferencePair]:
+    def _shared_out(
+        self, made: list[PreferencePair], given: Counter[str], learned: frozenset[str] = frozenset()
+    ) -> Iterator[PreferencePair]:
         made.sort(key=lambda pair: (pair.user_id, pair.source != "explicit_choice", -pair.margin, pair.key))
         users = sorted({pair.user_id for pair in made}, key=lambda user: content_key(self.seed, user))
         kept = set(users[: self.config.max_users or None])
@@ -132,8 +141,9 @@ class PairMaker:
                 self.dropped.reasons[NOT_DRAWN] += len(listed)
                 continue
             most = max(0, self.config.max_per_user - given[user])
-            self.dropped.reasons[OVER_SHARE] += max(0, len(listed) - most)
-            yield from listed[:most]
+            for share in parted(listed, learned):
+                self.dropped.reasons[OVER_SHARE] += max(0, len(share) - most)
+                yield from share[:most]
 
     def _from_choices(self) -> Iterator[PreferencePair]:
         for talk in sorted(self.talks.values(), key=lambda row: row.conversation_id):

@@ -27,17 +27,21 @@ def sample(
     seed: int,
     cycle: int,
     keep: Callable[[list[Sample]], None],
+    answered: bool = False,
 ) -> None:
     """Sample ``n`` texts for each request, block by block; ``keep`` stores a block before the next begins.
 
     Blocks are cut from the order of ``asked``, so that a resumed run makes the same blocks with the same seeds. What an
     endpoint refuses is kept as a sample without text, or every cycle would ask for it again.
 
+    Args:
+        answered: the model has answered before, so that it may refuse all that is left.
+
     Raises:
-        ModelError: the model takes none of the requests; nothing is kept.
+        ModelError: a model that never answered takes none of the requests; nothing is kept.
     """
     refused: list[Sample] = []
-    took = False
+    took = answered
     size = max(1, config.batch // n)
     for start in range(0, len(asked), size):
         block = asked[start : start + size]

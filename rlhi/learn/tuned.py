@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from rlhi.contracts import from_record
 from rlhi.learn import process
 from rlhi.learn.guards import check_left_out, gathered
-from rlhi.learn.methods import common_arguments, lora
+from rlhi.learn.methods import common_arguments, lora, warm_up
 from rlhi.learn.resolved import ResolvedReward, TrainingError
 from rlhi.learn.rows import Contents, read_rows
 from rlhi.learn.weights import WEIGHT, WeighedComparisons, weigh, weighing
@@ -131,6 +131,7 @@ def make_trainer(run: ResolvedReward) -> process.Job:
         save_steps=SAVE_STEPS,
         report_to="none",
     )
+    warm_up(arguments, len(rows))
     trainer: Trainer = (weighing(RewardTrainer, WeighedComparisons) if uneven else RewardTrainer)(
         model=reward_weights(run, Path(run.base)),
         args=arguments,

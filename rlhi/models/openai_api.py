@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 PARALLEL = 8
 # What servers say of a conversation that they will never take: vLLM, llama.cpp, OpenAI, Azure.
 _REFUSED = re.compile(r"context.{0,20}(?:length|size|window)|content.?(?:filter|management|policy)", re.I)
+# What servers say that give one reply a request: llama.cpp's.
+_ONE_ONLY = re.compile(r"one (?:completion )?choice|\bn\b.{0,40}(?:support|must be 1|only 1)", re.I)
+# Between the seeds of one conversation's replies, where each is a request of its own.
+_APART = 100_003
 TIMEOUT_SECONDS = 120.0
 RETRIES = 3
 
@@ -44,6 +48,7 @@ class OpenAIChatModel:
         if not self.url or not model:
             raise ModelError(f"openai:{address} should read openai:http://HOST:PORT/v1#MODEL")
         self.timeout, self.retries = timeout, retries
+        self._one_by_one = False
 
     def client(self) -> OpenAI:
         """A client of the endpoint; it retries by itself."""
@@ -68,11 +73,12 @@ class OpenAIChatModel:
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
         """``sampling.n`` replies a conversation, several conversations at a time; the client retries.
 
-        A conversation that the endpoint refuses as such (:func:`refuses`) gets no reply.
+        A conversation that the endpoint refuses as such (:func:`refuses`) gets no reply. Where it gives one reply a
+        request whatever was asked for, it is asked for the others one by one, each with a seed of its own.
 
         Raises:
             EndpointTimeout: the endpoint gives no answer in time.
-            ModelError: the endpoint does not answer, or answers with fewer replies than asked.
+            ModelError: the endpoint does not answer, or without a reply.
         """
         with self.client() as client, ThreadPoolExecutor(PARALLEL) as pool:
             return list(pool.map(lambda at: self._one(client, batch[at], sampling, at), range(len(batch))))
@@ -80,23 +86,28 @@ class OpenAIChatModel:
     def _one(self, client: OpenAI, messages: Sequence[Message], sampling: Sampling, at: int) -> list[str]:
         from openai import BadRequestError, OpenAIError
 
-        try:
-            answer = client.chat.completions.create(
-                model=self.name,
-                messages=[to_record(message) for message in messages],  # type: ignore[misc]
-                n=sampling.n,
-                temperature=sampling.temperature,
-                max_tokens=sampling.max_new_tokens,
-                seed=(sampling.seed + at) % 2**31,
-            )
-        except BadRequestError as error:
-            if refuses(error):
-                return []
-            raise self.told(error) from None
-        except OpenAIError as error:
-            raise self.told(error) from None
-        # A lone surrogate is no text: no file would take it.
-        texts = [(choice.message.content or "").encode("utf-8", "replace").decode() for choice in answer.choices]
-        if len(texts) != sampling.n:
-            raise ModelError(f"{self.url} ({self.name}) gave {len(texts)} replies, {sampling.n} were asked for")
+        texts: list[str] = []
+        while len(texts) < sampling.n:
+            asked = 1 if self._one_by_one else sampling.n - len(texts)
+            try:
+                answer = client.chat.completions.create(
+                    model=self.name,
+                    messages=[to_record(message) for message in messages],  # type: ignore[misc]
+                    n=asked,
+                    temperature=sampling.temperature,
+                    max_tokens=sampling.max_new_tokens,
+                    seed=(sampling.seed + at + _APART * len(texts)) % 2**31,
+                )
+            except OpenAIError as error:
+                if isinstance(error, BadRequestError) and refuses(error):
+                    return []
+                if asked == 1 or not _ONE_ONLY.search(str(error)):
+                    raise self.told(error) from None
+                self._one_by_one = True
+                continue
+            if not answer.choices:
+                raise ModelError(f"{self.url} ({self.name}) gave no reply, {asked} were asked for: look at its log")
+            self._one_by_one |= len(answer.choices) < asked
+            # A lone surrogate is no text: no file would take it.
+            texts += [(one.message.content or "").encode("utf-8", "replace").decode() for one in answer.choices[:asked]]
         return texts

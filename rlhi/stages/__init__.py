@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from rlhi import ledger
-from rlhi.config import Params
+from rlhi.config import Params, SplitConfig
 from rlhi.contracts import content_key
 from rlhi.stages.alone import alone
 from rlhi.store import MANIFEST, Workspace, read_json, write_json
@@ -103,12 +103,13 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
-            (*_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"), version=4,
+            ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
+            version=5,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
-            pool="gpu", version=2,
+            pool="gpu", version=3,
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
@@ -147,6 +148,7 @@ def run(name: str, workspace: Path) -> StageReport:
 
 def _run(stage: Stage, space: Workspace) -> StageReport:
     params = space.params
+    _check_split(params.split, space)
     asked = _asked(stage, space, params)
     state = space.path(f".rlhi/stages/{stage.name}.json")
     before = read_json(state)
@@ -192,6 +194,16 @@ def _check_inputs(stage: Stage, space: Workspace) -> None:
             maker = next((other.name for other in STAGES.values() if name in other.outputs), None)
             remedy = f"run `rlhi run {maker}` first" if maker else "run `rlhi cycle`, which begins a cycle"
             raise StageError(f"stage {stage.name} needs {name}, which is not there: {remedy}")
+
+
+def _check_split(split: SplitConfig, space: Workspace) -> None:
+    held, given = read_json(space.path("cycle.json")).get("split"), split.model_dump()
+    if isinstance(held, dict) and held != given:
+        name = next(name for name in given if given[name] != held.get(name))
+        raise StageError(
+            f"split.{name} is {given[name]!r} in params.yaml, and {held.get(name)!r} in this workspace's cycles: users "
+            "who were learned from would be measured on; put it back, or make another workspace with `rlhi init`"
+        )
 
 
 def _exists(space: Workspace, name: str) -> bool:

@@ -11,6 +11,7 @@ from rlhi.config import Params
 from rlhi.learn.guards import check_left_out
 from rlhi.learn.lengths import Lengths
 from rlhi.learn.lessons import Row, lesson, size, training_set
+from rlhi.stages.learned_from import lessons_of
 
 
 class Draw:
@@ -22,8 +23,7 @@ class Draw:
 
     def __init__(self, rows: Sequence[Row], before: Mapping[str, object], champion: Path, params: Params) -> None:
         self._params, limit = params, params.dpo.max_length
-        learned, not_learned = before.get("lessons"), before.get("not_learned")
-        self.learned = frozenset(map(str, learned)) if isinstance(learned, list) else frozenset[str]()
+        self.learned, not_learned = lessons_of(before), before.get("not_learned")
         told = not_learned if isinstance(not_learned, dict) else {}
         keys = {row.key for row in rows}
         self._known = {str(key): int(most) for key, most in told.items() if key in keys and int(most) >= limit}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -78,8 +79,13 @@ def _content(turn: object) -> str:
     """The text of a turn: a string, or the text parts of a list of them."""
     said = turn.get("content") if isinstance(turn, dict) else turn
     if isinstance(said, list):
-        return "\n".join(str(part.get("text") or "") for part in said if isinstance(part, dict))
-    return str(said or "")
+        return _text("\n".join(str(part.get("text") or "") for part in said if isinstance(part, dict)))
+    return _text(str(said or ""))
+
+
+def _text(said: str) -> str:
+    """What a tokenizer takes: half a surrogate pair is no character."""
+    return said.encode("utf-8", "replace").decode()
 
 
 def _role(turn: object) -> str:
@@ -96,7 +102,10 @@ def _scored(record: Record, file: Path, line: int) -> Scored:
         for turn in turns
         if _role(turn) != "system"
     )
-    return Scored(str(record.get("persona") or ""), messages, response)
+    persona = record.get("persona") or ""
+    if not isinstance(persona, str):
+        raise StageError(f"{file}:{line}: `persona` should be text, and not a {type(persona).__name__}")
+    return Scored(_text(persona), messages, _text(response))
 
 
 def _read(file: Path) -> Iterator[tuple[int, Record]]:
@@ -104,7 +113,7 @@ def _read(file: Path) -> Iterator[tuple[int, Record]]:
     try:
         data = file.read_bytes()
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise StageError(f"{file} cannot be read: {error}") from None
     for at, line in enumerate(text.split("\n"), 1):
         if not line.strip():

@@ -16,12 +16,12 @@ from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
-from rlhi.stages.learned_from import Log, complaints, judged_maker, pair_maker, read_log, requests
+from rlhi.stages.learned_from import Log, complaints, judged_maker, lessons_of, pair_maker, read_log, requests
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.rewarding import reward
 from rlhi.stages.samples import SampleStore
-from rlhi.stages.training import dpo
-from rlhi.store import Workspace, read_table, write_table
+from rlhi.stages.training import TRAINING, dpo
+from rlhi.store import Workspace, read_json, read_table, write_table
 from rlhi.turns import request
 
 __all__ = ["candidates", "dpo", "pairs", "reward", "rewrites"]
@@ -72,13 +72,15 @@ def pairs(space: Workspace, params: Params) -> Outcome:
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
     log, head = read_log(space), scorer(space, params)
-    maker = pair_maker(log, params, head)
+    champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
+    learned = lessons_of(read_json(champion / TRAINING))
+    maker = pair_maker(log, params, head, learned)
     made = list(maker.pairs(rows, sampled))
-    # A head that too few comparisons trained finds all alike by design: no pairs, and the gate says so.
+    # A head that too few comparisons trained finds all alike by design: pairs are then of what was seen without it.
     if not head.is_neutral:
         maker.spread.check()
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
-    single = judged_maker(log, params)
+    single = judged_maker(log, params, learned)
     judged = list(single.answers(log.labels, made))
     write_table(space.path("data/judged"), JudgedAnswer, judged, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)
@@ -113,7 +115,8 @@ def _sampled(
             advance(len(block), "")
 
         if todo:
-            sample(todo, backends.chat_model(space, name, config), n, config, params.seed, cycle, keep)
+            model = backends.chat_model(space, name, config)
+            sample(todo, model, n, config, params.seed, cycle, keep, store.answered(model.name))
     return store, len(todo)
 
 

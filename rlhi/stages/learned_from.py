@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rlhi.config import Params
@@ -46,15 +47,22 @@ def requests(log: Log, params: Params) -> list[Asked]:
     return [one for one in found if not params.split.holds_out(one.user_id)]
 
 
-def pair_maker(log: Log, params: Params, scorer: Scorer) -> PairMaker:
+def lessons_of(training: Mapping[str, object]) -> frozenset[str]:
+    """What a model has learned, by its training.json; nothing for one that this loop did not train."""
+    held = training.get("lessons")
+    return frozenset(map(str, held)) if isinstance(held, list) else frozenset()
+
+
+def pair_maker(log: Log, params: Params, scorer: Scorer, learned: frozenset[str] = frozenset()) -> PairMaker:
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
     judged_by = told(log.personas.values(), params.pairs.persona, params.split.holds_out)
-    return PairMaker(_learned_from(log, params), log.personas, judged_by, scorer, params.pairs, seed=params.seed)
+    talks = _learned_from(log, params)
+    return PairMaker(talks, log.personas, judged_by, scorer, params.pairs, learned, params.seed)
 
 
-def judged_maker(log: Log, params: Params) -> JudgedMaker:
+def judged_maker(log: Log, params: Params, learned: frozenset[str]) -> JudgedMaker:
     """Makes judged answers of these users' turns."""
-    return JudgedMaker(_learned_from(log, params), log.personas, params.pairs, seed=params.seed)
+    return JudgedMaker(_learned_from(log, params), log.personas, params.pairs, learned, params.seed)
 
 
 def _learned_from(log: Log, params: Params) -> dict[str, Conversation]:

@@ -17,6 +17,7 @@ from rlhi.config import Params
 from rlhi.contracts import Sample, content_key
 from rlhi.learn import launch
 from rlhi.learn.candidates import candidates
+from rlhi.learn.guards import check_changed
 from rlhi.learn.launch import Trained
 from rlhi.learn.lengths import Lengths
 from rlhi.learn.lessons import Row, size, training_set
@@ -78,7 +79,9 @@ def train(space: Workspace, params: Params, champion: Champion, first: Sequence[
         if trained is None:
             keep_only(space.path(RUNS), *folders)
             trained = _train(params, champion, rows, folders[-1], number, before)
-        rounds.append(Round(number, rows, start, weights_hash(trained.model), trained, fresh))
+        weights = weights_hash(trained.model)
+        check_changed(weights, start, len(trained.history), params.dpo)
+        rounds.append(Round(number, rows, start, weights, trained, fresh))
     return Run(tuple(rounds), tuple(folders), "")
 
 

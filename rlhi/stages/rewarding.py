@@ -29,7 +29,10 @@ def reward(space: Workspace, params: Params) -> Outcome:
         made, lacking = reward_models.train(space, params, learned, former), ""
     except rewarding.RewardError as error:
         neutral = rewarding.RewardHead.neutral().attach(backends.embedder(params))
-        made, lacking = Made(neutral, "head"), f"no reward model, so no pairs: {error}"
+        made, lacking = (
+            Made(neutral, "head"),
+            f"no reward model, so pairs only of choices and of what a program can tell: {error}",
+        )
     apart = rewarding.margins(made.model, unseen)
     apart_before = rewarding.margins(former.model, unseen) if former else []
     tested = rewarding.accuracy_of(unseen, apart)

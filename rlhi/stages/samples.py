@@ -11,19 +11,32 @@ import pyarrow.parquet as pq
 
 from rlhi.contracts import Message, Sample, content_key, from_record, schema_of, to_record
 from rlhi.models.base import Answer, StructuredModel, Usage
-from rlhi.store import Workspace, write_atomic
+from rlhi.store import StoreError, Workspace, write_atomic
 
 
 class SampleStore:
-    """The samples of one stage. A block is on disk before the next is sampled, so a killed run loses one block."""
+    """The samples of one stage. A block is on disk before the next is sampled, so a killed run loses one block.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
 
     def __init__(self, space: Workspace, stage: str) -> None:
         self.folder: Path = space.path(f"data/samples/{stage}")
         self.samples: dict[str, Sample] = {}
         for file in sorted(self.folder.glob("*.parquet")):
-            for record in pq.read_table(file, partitioning=None).to_pylist():
-                sample = from_record(Sample, record)
+            for sample in self._read(file):
                 self.samples[sample.request] = sample
+
+    def _read(self, file: Path) -> list[Sample]:
+        try:
+            return [from_record(Sample, record) for record in pq.read_table(file, partitioning=None).to_pylist()]
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"{file} cannot be read ({error}): delete it, its requests are sampled again") from None
+
+    def answered(self, model: str) -> bool:
+        """Whether the model of this name has given text."""
+        return any(one.model == model and one.texts for one in self.samples.values())
 
     def taken(self, cycle: int, requests: Iterable[str]) -> int:
         """How many of these requests this cycle has sampled."""

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def failure(space: Workspace) -> str:
 
 def test_a_failed_training_is_one_line_and_leaves_the_former_challenger(space: Workspace) -> None:
     configure(space, "dpo", FAST, learning_rate=1e30, lora_rank=0)
-    assert "rlhi: training stopped: loss is nan at step 3: lower dpo.learning_rate" in failure(space)
+    assert "rlhi: training stopped: loss is nan at step 2: lower dpo.learning_rate" in failure(space)
     pairs = [make_pair(at, "Always this one.", f"Not number {at}.") for at in range(8)]
     write_table(space.path("data/pairs"), PreferencePair, pairs, user=lambda row: row.user_id)
     assert "8 of 8 pairs have the same chosen answer" in failure(space)
@@ -159,13 +160,22 @@ def test_what_was_learned_and_fits_no_more_stops_nothing(space: Workspace) -> No
     assert len(new) == len(made_pairs()) and not replayed and not draw.too_long and not draw.not_learned
 
 
+def test_a_training_of_one_step_learns_and_one_that_changes_nothing_is_an_error(space: Workspace) -> None:
+    configure(space, "dpo", FAST, learning_rate=1e-30)
+    assert "8 steps changed no weight, as saved in bf16: raise dpo.learning_rate=1e-30" in failure(space)
+    configure(space, "dpo", FAST, learning_rate=5e-3, accumulation=64)
+    stages.run("dpo", space.root)
+    record: dict[str, Any] = read_json(space.path("models/challenger") / TRAINING)
+    assert len(record["history"]) == 1 and record["weights"] != record["reference"]
+
+
 def test_most_of_the_new_pairs_do_not_fit(space: Workspace) -> None:
     others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(60)]
     write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), *others], user=lambda row: row.user_id)
     configure(space, "dpo", FAST, max_pairs=64, max_length=384)
     with pytest.raises(TrainingError, match="of .* new pairs do not fit dpo.max_length=384 tokens"):
         stages.run("dpo", space.root)
-    configure(space, "dpo", FAST, max_pairs=64, max_length=384, min_new_pairs=500)
+    configure(space, "dpo", FAST, max_pairs=700, max_length=384, min_new_pairs=500)
     report = stages.run("dpo", space.root)
     assert "new pairs that fit dpo.max_length (60 do not), dpo.min_new_pairs is 500" in report.note
     assert space.path("models/challenger").is_dir()

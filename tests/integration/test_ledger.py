@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger
+from rlhi import ledger, stages
 
 PIPELINE = """\
 artifacts:
@@ -150,6 +150,20 @@ def test_a_cycle_is_pinned_until_it_is_recorded(space: Path) -> None:
     ledger.record(space, "refuse", ["not shown to be better"])
     assert dvc_status(space) == "Data and pipelines are up to date."
     assert ledger.begin(space).cycle == 2
+
+
+def test_the_first_cycle_s_split_holds_for_the_workspace_s_life(space: Path) -> None:
+    collected(space, "one")
+    ledger.begin(space)
+    trained(space, "better")
+    put(space, {"params.yaml": "split: {salt: other}\n"})
+    ledger.record(space, "refuse", ["for a reason"])
+    assert ledger.begin(space).cycle == 2
+    said = "split.salt is 'other' in params.yaml, and 'rlhi' in this workspace's cycles: .* put it back"
+    with pytest.raises(stages.StageError, match=said):
+        stages.run("ingest", space)
+    put(space, {"params.yaml": "split: {salt: rlhi}\n"})
+    assert stages.run("drift", space).stage == "drift"
 
 
 def test_a_promotion_moves_the_champion(space: Path) -> None:

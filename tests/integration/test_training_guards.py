@@ -36,7 +36,7 @@ ONE_ANSWER = [make_pair(at, "Always this one.", f"{WORDS[at % 8]} {at}") for at 
         ({"max_length": 32}, None, "none of 16 pairs fits dpo.max_length=32 tokens"),
         ({"learning_rate": 1e30}, None, "loss is nan at step 3: lower dpo.learning_rate"),
         ({"learning_rate": 30.0, "method": "sft"}, None, "it explodes, lower dpo.learning_rate"),
-        ({"learning_rate": 1e39, "epochs": 0.25}, None, "weights hold no numbers"),
+        ({"learning_rate": 1e39, "epochs": 0.125}, None, "weights hold no numbers"),
         ({"beta": 1e-40}, None, "the gradient is 0 at 3 steps in a row"),
         ({"learning_rate": 1.0, "beta": 0.5}, None, "the chosen answers collapse: rewards/chosen is -"),
     ],

@@ -161,7 +161,7 @@ def test_the_former_model_stays_where_a_new_one_ranks_worse(space: Workspace) ->
     # And the other way round: what ranks worse than no knowledge at all goes.
     turn_round(folder)
     note = run_with(space, min_pairs=9_999)
-    assert note.startswith("no reward model, so no pairs:")
+    assert note.startswith("no reward model, so pairs only of choices and of what a program can tell:")
     assert space.path(HEAD).exists() and not space.path(f"{TUNED}/0002").exists()
     assert scorer(space, space.params).is_neutral
 

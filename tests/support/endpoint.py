@@ -13,7 +13,8 @@ from typing import Any
 class Endpoint:
     """Chat completions from a list of replies, the last one for ever; what was asked is kept.
 
-    A request with some words in it is ``refused`` as the server of their name would.
+    A request with some words in it is ``refused`` as the server of their name would. Of more than ``most`` replies it
+    gives ``most``, or the error ``over``.
     """
 
     def __init__(self, reply: str) -> None:
@@ -22,6 +23,7 @@ class Endpoint:
         self.status = 200
         self.delay = 0.0
         self.refused: dict[str, str] = {}
+        self.most, self.over = 1 << 30, ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -33,11 +35,14 @@ class Endpoint:
                 choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}
                 usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
                 answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
-                told: dict[str, object] = {**answer, "choices": [choice], "usage": usage}
+                n = body.get("n") or 1
+                told: dict[str, object] = {**answer, "choices": [choice] * min(outer.most, n), "usage": usage}
                 said = body["messages"][-1]["content"]
                 why = next((why for words, why in outer.refused.items() if words in said), "")
-                data = json.dumps({"error": {"message": why, "code": 400}} if why else told).encode()
-                self.send_response(400 if why else outer.status)
+                over = outer.over if n > outer.most else ""
+                code = 400 if why else 500 if over else outer.status
+                data = json.dumps({"error": {"message": why or over, "code": code}} if why or over else told).encode()
+                self.send_response(code)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()

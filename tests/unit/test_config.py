@@ -53,6 +53,14 @@ def refused(folder: Path, text: str) -> str:
         ("dpo:\n", ": dpo: should hold parameters by name; remove it to have the defaults"),
         ("seed: 1\nmodels: [x\n", " is not valid YAML, line 3: while parsing a flow sequence"),
         ("dpo: {nodes: 2}", ": dpo: dpo.nodes"),
+        (
+            "dpo: {max_pairs: 8, min_new_pairs: 7}",
+            ": dpo.min_new_pairs=7 is never reached: dpo.max_pairs=8 leaves room ",
+        ),
+        ("dpo: {user_cap: .inf}", ": dpo.user_cap: Input should be a finite number"),
+        ("dpo: {limits: {chosen_reward: -.inf}}", ": dpo.limits.chosen_reward: Input should be a finite number"),
+        ("seed: -1", ": seed: Input should be greater than or equal to 0"),
+        ("seed: 4294967296", ": seed: Input should be less than 4294967296"),
         ("dpo: {rounds: 11}", ": dpo: dpo.rounds=11 leaves a round 7 of dpo.max_pairs=80 pairs, fewer than "),
     ],
 )

@@ -6,8 +6,11 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 
-from rlhi.bench.experiments.told import ArmResult, Told, table, write
+import pytest
+
+from rlhi.bench.experiments.told import ArmResult, Told, check_page, table, write
 from rlhi.contracts import Interval
+from rlhi.stages import StageError
 
 BEFORE = Interval(0.3, 0.2, 0.4, 20, 20)
 AFTER = Interval(0.6, 0.5, 0.7, 20, 20)
@@ -51,3 +54,14 @@ def test_the_picture_is_well_formed_and_names_every_arm(tmp_path: Path) -> None:
     assert dots["dot champion"] < dots["dot challenger"]
     style = root.find("{http://www.w3.org/2000/svg}style")
     assert style is not None and style.text and "prefers-color-scheme: dark" in style.text
+
+
+def test_a_page_that_could_not_be_written_is_refused_before_the_first_arm(tmp_path: Path) -> None:
+    check_page(tmp_path / "new.md")
+    with pytest.raises(StageError, match=r"should name a file with an ending, such as results.md"):
+        check_page(tmp_path / "results")
+    with pytest.raises(StageError, match="should name a file"):
+        check_page(tmp_path)
+    (tmp_path / "latin.md").write_bytes(b"caf\xe9")
+    with pytest.raises(StageError, match="latin.md cannot be read as text"):
+        check_page(tmp_path / "latin.md")

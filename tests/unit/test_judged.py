@@ -153,6 +153,15 @@ def test_a_user_s_share_is_what_weighs_most_and_order_of_arrival_changes_nothing
     assert len({one.key for one in rows}) == len(rows)
 
 
+def test_answers_that_were_learned_take_no_room_from_new_ones() -> None:
+    talks = [talk("How?", f"{PROSE} {at}", name=f"t{at}", at1=thumb(1)) for at in range(6)]
+    config = PairsConfig(max_per_user=2)
+    first, _ = made(talks, config=config)
+    learned = frozenset(lesson(row) for row in first)
+    again = list(JudgedMaker({row.conversation_id: row for row in talks}, {}, config, learned).answers([], []))
+    assert len(first) == 2 and sum(lesson(row) in learned for row in again) == 2 and len(again) == 4
+
+
 def test_where_users_are_drawn_those_with_pairs_are_among_them() -> None:
     talks = [talk("How?", PROSE, user=user, name=user, at1=thumb(1)) for user in "abcdef"]
     pair = PreferencePair("k", (), "- sun", OTHER, "c", "c", 1, "rewrite", "", "", 1.0, 0.0)

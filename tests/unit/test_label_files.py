@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -31,3 +32,14 @@ def test_a_row_that_does_not_end_with_a_follow_up_is_named_by_its_own_line(tmp_p
     with pytest.raises(StageError, match=r"in\.jsonl:3: its last turns are assistant, user, assistant"):
         label_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_what_no_tokenizer_takes_is_labelled_and_a_damaged_file_is_named(tmp_path: Path) -> None:
+    file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    file.write_text('{"context": ["Name a bird. \\ud800", "A wren.", "shorter please"]}\n', encoding="utf-8")
+    assert label_file(file, out, "accurate") == 1
+    packed = bytearray(gzip.compress(file.read_bytes() * 100))
+    packed[20:30] = bytes(10)
+    file.write_bytes(bytes(packed))
+    with pytest.raises(StageError, match="in.jsonl cannot be read: "):
+        label_file(file, out)

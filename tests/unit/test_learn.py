@@ -20,7 +20,7 @@ from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
 from rlhi.learn.filters import speaks, unfit
 from rlhi.learn.lessons import lesson, training_set
-from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, UNTOLD, Dropped, PairMaker, Spread
+from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, OVER_SHARE, UNTOLD, Dropped, PairMaker, Spread
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
@@ -305,6 +305,21 @@ def test_what_a_user_chose_or_edited_is_a_pair_whatever_the_model_thinks() -> No
     chosen, edited = maker(row, config=PairsConfig(min_margin=50.0)).pairs([], [])
     found = {(one.turn_index, one.chosen, one.rejected, one.source) for one in (chosen, edited)}
     assert found == {(1, PROSE, LIST, "explicit_choice"), (3, "It rains.", row.turns[3].content, "explicit_choice")}
+
+
+def test_what_a_user_said_before_takes_no_room_from_what_they_say_now() -> None:
+    signals = tuple(Signal("choice", -1, f"{PROSE} {'and more ' * at}") for at in range(1, 7))
+    row = talk("How?", LIST)
+    row = replace(row, turns=(row.turns[0], replace(row.turns[1], signals=signals)))
+    config = PairsConfig(max_per_user=2)
+    first = list(maker(row, config=config).pairs([], []))
+    learned = frozenset(lesson(pair) for pair in first)
+    later = maker(row, config=config)
+    later.learned = learned
+    again = list(later.pairs([], []))
+    fresh = [pair for pair in again if lesson(pair) not in learned]
+    assert len(first) == len(fresh) == 2 and len(again) == 4, "the same two are there for replay"
+    assert later.dropped.reasons[OVER_SHARE] == 2
 
 
 def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() -> None:

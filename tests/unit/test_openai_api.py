@@ -101,4 +101,20 @@ def test_what_an_endpoint_refuses_is_not_asked_again_unless_it_takes_nothing() -
     with pytest.raises(ModelError, match="took none of 2 requests"):
         sample(asked[:2], model, 1, config, 0, 1, kept.extend)
     assert not kept
+    sample(asked[:2], model, 1, config, 0, 1, kept.extend, answered=True)
+    assert [one.texts for one in kept] == [(), ()], "what is left of a run that was killed, say"
+    endpoint.close()
+
+
+@pytest.mark.parametrize("said", ["", "Only one completion choice is allowed"], ids=["ignores n", "refuses n"])
+def test_a_server_of_one_reply_a_request_is_asked_one_by_one(said: str) -> None:
+    endpoint = Endpoint("Basil likes sun.")
+    endpoint.most, endpoint.over = 1, said
+    model = OpenAIChatModel(address(endpoint), retries=0)
+    assert model.chat(ASKED, Sampling(n=3, seed=5)) == [["Basil likes sun."] * 3]
+    asked = [(body["n"], body["seed"]) for body in endpoint.asked]
+    assert [n for n, _ in asked] == ([3, 1, 1, 1] if said else [3, 1, 1])
+    assert len({seed for _, seed in asked}) == 3, "equal seeds would give equal replies"
+    assert model.chat(ASKED, Sampling(n=2)) == [["Basil likes sun."] * 2]
+    assert [body["n"] for body in endpoint.asked[len(asked) :]] == [1, 1], "and not asked for more again"
     endpoint.close()

@@ -10,17 +10,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import ConfigError
-from rlhi.contracts import Candidate, FeedbackTurn
+from rlhi.contracts import Candidate, FeedbackTurn, Sample
+from rlhi.stages.samples import SampleStore
 from rlhi.store import (
     MANIFEST,
     PARTITIONS,
     StoreError,
     Workspace,
+    finish_table,
     partition_of,
     read_json,
     read_note,
@@ -221,3 +225,32 @@ def test_a_folder_without_a_workspace_says_how_to_make_one(tmp_path: Path) -> No
 
 def test_paths_of_a_workspace(tmp_path: Path) -> None:
     assert Workspace(tmp_path).path("data/feedback") == tmp_path / "data" / "feedback"
+
+
+def test_a_file_of_other_columns_or_torn_json_is_an_error_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    write_table(folder, FeedbackTurn, [], user=lambda row: row.user_id)
+    pq.write_table(pa.table({"x": [1]}), folder / "0001-x.parquet")
+    finish_table(folder, FeedbackTurn, {"0001-x.parquet": 1})
+    with pytest.raises(StoreError, match="0001-x.parquet holds no rows of FeedbackTurn") as error:
+        read_table(folder, FeedbackTurn)
+    assert "\n" not in str(error.value)
+    torn = tmp_path / "cycle.json"
+    torn.write_text("")
+    with pytest.raises(StoreError, match="cycle.json is damaged"):
+        read_json(torn)
+
+
+def test_a_folder_is_no_file_to_write_to(tmp_path: Path) -> None:
+    for place in (tmp_path, Path(".")):
+        with pytest.raises(StoreError, match="it is a folder"):
+            write_atomic(place, b"")
+
+
+def test_a_damaged_file_of_samples_is_named_with_what_to_do(tmp_path: Path) -> None:
+    store = SampleStore(Workspace(tmp_path), "rewrites")
+    store.keep([Sample("r", ("text",), "m", 0, 1)])
+    [file] = store.folder.glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(StoreError, match=f"{file.name} cannot be read .*: delete it"):
+        SampleStore(Workspace(tmp_path), "rewrites")

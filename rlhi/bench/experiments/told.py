@@ -10,6 +10,7 @@ from pathlib import Path
 from rlhi.bench.experiments.catalogue import Measured
 from rlhi.contracts import Interval
 from rlhi.report.plots import alone, before_and_after
+from rlhi.stages import StageError
 from rlhi.store import write_atomic
 
 WHAT: Mapping[Measured, str] = {
@@ -69,6 +70,21 @@ def table(told: Told) -> str:
             f"| {against} | {_share(arm.lost)} |"
         )
     return "\n".join(lines)
+
+
+def check_page(page: Path) -> None:
+    """Refuse what :func:`write` could not write to, before hours of arms.
+
+    Raises:
+        StageError: a folder, a name without an ending, or a file that is no text.
+    """
+    if page.is_dir() or not page.suffix:
+        raise StageError(f"--page {page} should name a file with an ending, such as {page.with_suffix('.md').name}")
+    try:
+        if page.exists():
+            page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StageError(f"--page {page} cannot be read as text ({error}): name another file") from None
 
 
 def write(told: Told, page: Path) -> None:
