@@ -19,7 +19,7 @@ from prefect.runtime import flow_run
 
 from flows.spread import spread_as_configured
 from rlhi import stages
-from rlhi.deploy import LEDGER_LIMIT
+from rlhi.deploy import LEDGER_LIMIT, make_limit
 from rlhi.stages import STAGES, StageReport
 
 _LEASE_SECONDS = 60
@@ -73,7 +73,8 @@ def alone() -> Iterator[None]:
     if is_subflow():
         yield
         return
-    with concurrency(LEDGER_LIMIT, lease_duration=_LEASE_SECONDS):
+    make_limit()
+    with concurrency(LEDGER_LIMIT, lease_duration=_LEASE_SECONDS, strict=True):
         yield
 
 

@@ -17,6 +17,18 @@ LEDGER_LIMIT = "rlhi-ledger"
 """The global concurrency limit that flows hold while they write to a workspace."""
 
 
+def make_limit() -> None:
+    """Make the limit that flows hold, where the server has none: without it Prefect lets all of them through."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_global_concurrency_limit_by_name(LEDGER_LIMIT)
+        except ObjectNotFound:
+            client.upsert_global_concurrency_limit_by_name(LEDGER_LIMIT, limit=1)
+
+
 def settle() -> None:
     """Put right what a killed server left behind: held slots, runs that look alive, scheduled runs long missed."""
     from prefect.client.orchestration import get_client

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from rlhi.config import load_params
-from rlhi.repository import LedgerError, alone, dvc, git, gto
+from rlhi.repository import LedgerError, alone, commits, dvc, git, gto, tags
 from rlhi.store import read_json, write_json
 
 __all__ = [
@@ -82,7 +82,7 @@ def init(root: Path, policy: Path) -> bool:
     Raises:
         LedgerError: the folder holds something else.
     """
-    if (root / ".dvc").is_dir() and (root / ".git").is_dir() and _tags(root, "policy#champion#*"):
+    if (root / ".dvc").is_dir() and (root / ".git").is_dir() and tags(root, "policy#champion#*"):
         return False
     strange = [path.name for path in root.iterdir()] if root.is_dir() else []
     if strange and not (root / ".rlhi").is_dir():
@@ -97,6 +97,8 @@ def init(root: Path, policy: Path) -> bool:
         if not (root / ".dvc" / "config").is_file():
             dvc(root, "init", "--quiet", "--force")
             dvc(root, "config", "core.analytics", "false")
+            # What is being written is no version, and a log half copied there least of all.
+            (root / ".dvcignore").write_text(".*.tmp\n", encoding="utf-8")
         for name in ("dvc.yaml", "params.yaml", "prefect.yaml"):
             if not (root / name).exists():
                 (root / name).write_text(template(name), encoding="utf-8")
@@ -118,7 +120,7 @@ def champion(root: Path) -> str:
     Raises:
         LedgerError: no champion was ever assigned.
     """
-    assigned = sorted(_tags(root, "policy#champion#*"), key=lambda tag: int(tag.rsplit("#", 1)[1]))
+    assigned = sorted(tags(root, "policy#champion#*"), key=lambda tag: int(tag.rsplit("#", 1)[1]))
     versions = git(root, "tag", "--points-at", assigned[-1] + "^{}", "--list", "policy@*").split() if assigned else []
     if not versions:
         raise LedgerError(f"{root} has no champion: make the workspace with `rlhi init`")
@@ -161,12 +163,15 @@ def under_way(root: Path) -> bool:
 
 
 def begin(root: Path) -> CyclePin:
-    """Pin a new cycle to the champion, and the first one to the split; or go on with the one that is not finished."""
+    """Pin a new cycle to the champion, or go on with the one that is not finished; the first one pins the split, too.
+
+    A cycle whose champion was rolled back meanwhile begins anew, from the present one.
+    """
     _repair(root)
-    if under_way(root):
-        return pinned(root)
     pin = CyclePin(_finished(root) + 1, champion(root))
-    split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split.model_dump()
+    if under_way(root) and pinned(root) == pin:
+        return pin
+    split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split_by
     write_json(root / "cycle.json", {"cycle": pin.cycle, "champion": pin.champion, "split": split})
     return pin
 
@@ -179,18 +184,27 @@ def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
 
 
 def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
-    """Finish the cycle under way: one commit of its data, metrics and verdict; a promotion also moves the champion."""
+    """Finish the cycle under way: one commit of its data, metrics and verdict; a promotion also moves the champion.
+
+    Raises:
+        LedgerError: another version became champion since the challenger was measured.
+    """
     pin = pinned(root)
-    version = next_version(root) if verdict == "promote" else pin.champion
     with alone(root):
         if _finished(root) < pin.cycle:
-            promoting = root / ".rlhi" / "promoting"
+            promoting, now = root / ".rlhi" / "promoting", champion(root)
+            if verdict == "promote" and now != pin.champion:
+                raise LedgerError(
+                    f"the challenger was measured against policy@{pin.champion}, and policy@{now} is champion since: "
+                    "run `rlhi cycle` again, it begins anew"
+                )
+            version = next_version(root) if verdict == "promote" else now
             if verdict == "promote":
                 promoting.touch()
                 _install_policy(root, root / "models" / "challenger", version)
             elif promoting.exists():
                 # Killed half way through a promotion that is refused now: back to the champion's files.
-                _install_policy(root, policy_path(root, pin.champion), pin.champion)
+                _install_policy(root, policy_path(root, now), now)
             dvc(root, "add", "--quiet", *TRACKED)
             dvc(root, "commit", "--quiet", "--force")
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
@@ -205,7 +219,7 @@ def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
 def rollback(root: Path, version: str | None = None) -> str:
     """Make a former version champion again: the given one, or the one before the present; the history stays."""
     _repair(root)
-    known, now = sorted(_tags(root, "policy@*"), key=_number), champion(root)
+    known, now = sorted(tags(root, "policy@*"), key=_number), champion(root)
     older = [tag.removeprefix("policy@") for tag in known if _number(tag) < _number(now)]
     target = version or (older[-1] if older else "")
     if f"policy@{target}" not in known:
@@ -225,7 +239,7 @@ def rollback(root: Path, version: str | None = None) -> str:
 def history(root: Path) -> list[CycleRecord]:
     """All finished cycles, newest first."""
     found = []
-    for revision, date, trailers in _log(root):
+    for revision, date, trailers in commits(root):
         if "RLHI-Cycle" in trailers:
             told = [trailers.get(f"RLHI-{name}", "") for name in ("Verdict", "From", "Champion")]
             found.append(CycleRecord(int(trailers["RLHI-Cycle"]), revision, date, *told))
@@ -239,8 +253,8 @@ def _finished(root: Path) -> int:
 def _repair(root: Path) -> None:
     """Write the tags that a commit announces and that a killed process did not come to write."""
     with alone(root):
-        have = set(_tags(root, "policy@*"))
-        for revision, _, trailers in reversed(list(_log(root))):
+        have = set(tags(root, "policy@*"))
+        for revision, _, trailers in reversed(list(commits(root))):
             if (version := trailers.get("RLHI-Champion")) is None:
                 continue
             if f"policy@{version}" not in have:
@@ -264,28 +278,13 @@ def _install_policy(root: Path, source: Path, version: str) -> None:
 
 def next_version(root: Path) -> str:
     """What the next promotion will be called."""
-    major, minor, _ = max(map(_number, _tags(root, "policy@*")))
+    major, minor, _ = max(map(_number, tags(root, "policy@*")))
     return f"v{major}.{minor + 1}.0"
 
 
 def _number(tag: str) -> tuple[int, int, int]:
     found = re.search(r"v(\d+)\.(\d+)\.(\d+)$", tag)
     return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)
-
-
-def _tags(root: Path, pattern: str) -> list[str]:
-    return git(root, "tag", "--list", pattern).split()
-
-
-def _log(root: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
-    if not git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False):
-        return
-    for entry in git(root, "log", "--format=%H%x1f%aI%x1f%(trailers:only,unfold)%x1e").split("\x1e"):
-        # Not strip(): to Python \x1f is white space, and a commit made by hand ends with it.
-        if "\x1f" in entry:
-            revision, date, lines = entry.strip("\n").split("\x1f")
-            pairs = (line.split(": ", 1) for line in lines.splitlines() if ": " in line)
-            yield revision, date, {name: value for name, value in pairs}
 
 
 def _commit(root: Path, title: str, trailers: Mapping[str, str], body: str = "") -> str | None:

@@ -76,6 +76,23 @@ def git(root: Path, *arguments: str, check: bool = True) -> str:
     return _call(root, ["git", *arguments], check)
 
 
+def tags(root: Path, pattern: str) -> list[str]:
+    """The names of tags, by git's pattern."""
+    return git(root, "tag", "--list", pattern).split()
+
+
+def commits(root: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """(revision, date, trailers) of every commit, the newest first; nothing before the first."""
+    if not git(root, "rev-parse", "--verify", "--quiet", "HEAD", check=False):
+        return
+    for entry in git(root, "log", "--format=%H%x1f%aI%x1f%(trailers:only,unfold)%x1e").split("\x1e"):
+        # Not strip(): to Python \x1f is white space, and a commit made by hand ends with it.
+        if "\x1f" in entry:
+            revision, date, lines = entry.strip("\n").split("\x1f")
+            pairs = (line.split(": ", 1) for line in lines.splitlines() if ": " in line)
+            yield revision, date, {name: value for name, value in pairs}
+
+
 def dvc(root: Path, *arguments: str) -> str:
     """What DVC says; it waits for its lock. Raises LedgerError."""
     return _call(root, [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments])

@@ -65,6 +65,15 @@ class Params(Section):
     drift: DriftConfig = DriftConfig()
     gate: GateConfig = GateConfig()
 
+    @property
+    def split_by(self) -> dict[str, object]:
+        """By name, the parameters that decide who is held out: fixed from the first cycle on."""
+        split, ingest = self.split, self.ingest
+        return {
+            "split.held_out": split.held_out, "split.salt": split.salt,
+            "ingest.hash_users": ingest.hash_users, "ingest.user_column": ingest.user_column,
+        }  # fmt: skip
+
     @model_validator(mode="after")
     def _enough_can_be_new(self) -> Params:
         replay = self.pairs.replay

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from rlhi import ledger
-from rlhi.config import Params, SplitConfig
+from rlhi.config import Params
 from rlhi.contracts import content_key
 from rlhi.stages.alone import alone
 from rlhi.store import MANIFEST, Workspace, read_json, write_json
@@ -76,6 +76,8 @@ class Stage:
         return cast(StageFunction, getattr(importlib.import_module(f"rlhi.stages.{self.flow}"), self.name))
 
 
+RECORDED = ".rlhi/recorded.json"
+"""The :func:`state` that the last cycle recorded."""
 _LOG = ("data/conversations", "data/feedback", "data/personas")
 
 STAGES: dict[str, Stage] = {
@@ -114,10 +116,10 @@ STAGES: dict[str, Stage] = {
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
-            ("data/evaluation",), pool="gpu", version=2,
+            ("data/evaluation",), pool="gpu", version=3,
         ),
         Stage(
-            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",),
+            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=2,
         ),
         Stage(
             "gate", "evaluate", ("evaluate", "gate", "seed"), ("cycle.json", "data/evaluation", "data/drift"),
@@ -148,7 +150,7 @@ def run(name: str, workspace: Path) -> StageReport:
 
 def _run(stage: Stage, space: Workspace) -> StageReport:
     params = space.params
-    _check_split(params.split, space)
+    _check_split(params, space)
     asked = _asked(stage, space, params)
     state = space.path(f".rlhi/stages/{stage.name}.json")
     before = read_json(state)
@@ -183,9 +185,16 @@ def pending(workspace: Path) -> str | None:
     space = Workspace(workspace.resolve())
     if not _exists(space, "metrics/decision.json") or ledger.under_way(space.root):
         return None
-    if all(up_to_date(name, space) for name in STAGES):
+    recorded = read_json(space.path(RECORDED)).get("stages")
+    if all(up_to_date(name, space) for name in STAGES) and recorded in (None, state(space)):
         return "nothing new since the last cycle: no training, no promotion"
     return None
+
+
+def state(space: Workspace) -> str:
+    """What the stages of a cycle have last made, and of what; one that runs outside a cycle, by hand, changes it."""
+    pinned = [name for name, stage in STAGES.items() if "cycle.json" in stage.inputs]
+    return content_key([read_json(space.path(f".rlhi/stages/{name}.json")) for name in pinned])
 
 
 def _check_inputs(stage: Stage, space: Workspace) -> None:
@@ -196,14 +205,15 @@ def _check_inputs(stage: Stage, space: Workspace) -> None:
             raise StageError(f"stage {stage.name} needs {name}, which is not there: {remedy}")
 
 
-def _check_split(split: SplitConfig, space: Workspace) -> None:
-    held, given = read_json(space.path("cycle.json")).get("split"), split.model_dump()
-    if isinstance(held, dict) and held != given:
-        name = next(name for name in given if given[name] != held.get(name))
-        raise StageError(
-            f"split.{name} is {given[name]!r} in params.yaml, and {held.get(name)!r} in this workspace's cycles: users "
-            "who were learned from would be measured on; put it back, or make another workspace with `rlhi init`"
-        )
+def _check_split(params: Params, space: Workspace) -> None:
+    pinned = read_json(space.path("cycle.json")).get("split")
+    held = pinned if isinstance(pinned, dict) else {}
+    for name, given in params.split_by.items():
+        if name in held and given != held[name]:
+            raise StageError(
+                f"{name} is {given!r} in params.yaml, and {held[name]!r} in this workspace's cycles: users who were "
+                "learned from would be measured on; put it back, or make another workspace with `rlhi init`"
+            )
 
 
 def _exists(space: Workspace, name: str) -> bool:

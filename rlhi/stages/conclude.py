@@ -18,7 +18,7 @@ from rlhi.contracts import (
     from_record,
 )  # fmt: skip
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
-from rlhi.stages import incoming
+from rlhi.stages import RECORDED, incoming, state
 from rlhi.stages.ingest import conversations
 from rlhi.stages.training import TRAINING, all_pairs
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
@@ -45,6 +45,7 @@ def conclude(workspace: Path) -> CycleSummary:
     if ledger.under_way(space.root):
         _write_report(space, decision)
     done = ledger.record(space.root, decision.verdict, decision.reasons)
+    write_json(space.path(RECORDED), {"stages": state(space)})
     return CycleSummary(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
 
 

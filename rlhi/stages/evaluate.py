@@ -42,6 +42,7 @@ from rlhi.stages.reward_models import scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json, write_table
+from rlhi.turns import spoken
 
 EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"
@@ -75,7 +76,8 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
             instructed = _answers(space, params, backend, items, config.instruction_samples, identity)
             advance(len(items), model)
             results += suites.instructions(instructed, model)
-            results += suites.fluency([*replies[model], *instructed], model)
+            # Of what users see alone: instructions without a persona would hide that it is no language any more.
+            results += suites.fluency(replies[model], model)
             likely[model] = _likelihoods(backend, logged)
             advance(len(logged), model)
     results += suites.choices([choice for choice, _ in logged], likely["champion"], likely["challenger"])
@@ -97,15 +99,16 @@ def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
     personas = {user: row.text for user, row in known.items()}
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
-    by_user = {
-        user: list(rows) for user, rows in groupby(sorted(talks, key=lambda row: row.user_id), lambda row: row.user_id)
-    }
+    by_user: dict[str, set[str]] = {}
+    for talk in talks:
+        first = next((talk.turns[at].content for at in spoken(talk.turns) if talk.turns[at].role == "user"), "")
+        if first.strip():
+            by_user.setdefault(talk.user_id, set()).add(first)
     chosen = sorted(by_user, key=lambda user: content_key(params.seed, "evaluate", user))[: params.evaluate.users]
     asked = []
     for user in sorted(chosen):
         random = Random(content_key(params.seed, "requests", user))
-        own = [row.turns[0].content for row in by_user[user] if row.turns[0].role == "user"]
-        pool = sorted(set(fixed or own))
+        pool = sorted(set(fixed) or by_user[user])
         for text in random.sample(pool, min(params.evaluate.requests, len(pool))):
             persona = personas.get(user, "")
             prompt = with_persona([Message("user", text)], persona)
@@ -212,16 +215,21 @@ def _preference(space: Workspace, params: Params, replies: Mapping[Model, Sequen
 
 
 def drift(space: Workspace, params: Params) -> Outcome:
-    """Compare this cycle's new conversations with those of the cycles before it."""
+    """Compare what the champion has not learned from with what it has: the cycles up to its promotion, or the first.
+
+    So a batch that drifted is told of until a challenger that learned from it is promoted.
+    """
     cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
     labels: dict[str, list[FeedbackTurn]] = {}
     for row in read_table(space.path("data/feedback"), FeedbackTurn):
         labels.setdefault(row.conversation_id, []).append(row)
-    now = ledger.pinned(space.root).cycle
+    pin = ledger.pinned(space.root)
+    promoted = (one.cycle for one in ledger.history(space.root) if one.promoted == pin.champion)
+    learned = min(max(promoted, default=1), pin.cycle - 1)
     current: list[DriftRow] = []
     reference: list[DriftRow] = []
     for talk in conversations(space):
-        side = current if cycles.get(talk.batch, now) >= now else reference
+        side = current if cycles.get(talk.batch, pin.cycle) > learned else reference
         side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
     report, files = measure_drift(current, reference, params.drift)
     folder = space.path("data/drift")

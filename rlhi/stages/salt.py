@@ -8,7 +8,7 @@ import secrets
 from contextlib import suppress
 
 from rlhi.config import Params
-from rlhi.store import StoreError, Workspace
+from rlhi.store import StoreError, Workspace, read_manifest
 
 SALT = ".rlhi/salt"
 
@@ -17,12 +17,18 @@ def salt_of(space: Workspace, params: Params) -> str:
     """32 hex digits, the same for the workspace's life; empty where ids are kept as they are (``ingest.hash_users``).
 
     Raises:
-        StoreError: the file holds something else.
+        StoreError: the file holds something else, or is gone after a cycle has run.
     """
     if not params.ingest.hash_users:
         return ""
     path = space.path(SALT)
     if not path.exists():
+        known = (read_manifest(space.path("data/conversations")) or {}).get("files")
+        if known and space.path("cycle.json").exists():
+            raise StoreError(
+                f"{path} is gone, and cycles have run: put its copy back; with another salt everybody is somebody "
+                "else, and users who were learned from would be measured on"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f"salt.{os.getpid()}")
         handle = os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)

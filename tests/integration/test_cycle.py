@@ -20,7 +20,7 @@ from rlhi.simulate.users import WishRow
 from rlhi.stages.evaluate import WISHES
 from rlhi.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
-from tests.support.spaces import land_talk, make_space
+from tests.support.spaces import configure, land_talk, make_space
 
 BEFORE_EVALUATE = tuple(
     output for stage in stages.STAGES.values() if stage.flow != "evaluate" for output in stage.outputs
@@ -77,6 +77,16 @@ def test_a_cycle_with_nothing_new_does_nothing(cycled: Path) -> None:
     assert run_cycle(cycled) is None
     assert time.monotonic() - start < 10
     assert _head(cycled) == head
+
+
+def test_what_stages_made_by_hand_is_taken_up_by_the_next_cycle(cycled: Path, tmp_path: Path) -> None:
+    root = tmp_path / "by hand"
+    shutil.copytree(cycled, root, symlinks=True)
+    assert stages.pending(root) is not None
+    configure(Workspace(root), "gate", {}, drift="report")
+    stages.run("gate", root)
+    assert all(stages.up_to_date(name, Workspace(root)) for name in stages.STAGES)
+    assert stages.pending(root) is None, "no cycle has recorded that verdict"
 
 
 @pytest.mark.parametrize("stage", ["ingest", "feedback", "personas", "rewrites", "candidates", "pairs"])

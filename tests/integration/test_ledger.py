@@ -159,6 +159,7 @@ def test_the_first_cycle_s_split_holds_for_the_workspace_s_life(space: Path) -> 
     put(space, {"params.yaml": "split: {salt: other}\n"})
     ledger.record(space, "refuse", ["for a reason"])
     assert ledger.begin(space).cycle == 2
+    assert (space / ".dvcignore").read_text() == ".*.tmp\n", "a log half copied is no version"
     said = "split.salt is 'other' in params.yaml, and 'rlhi' in this workspace's cycles: .* put it back"
     with pytest.raises(stages.StageError, match=said):
         stages.run("ingest", space)
@@ -204,6 +205,23 @@ def test_rollback_keeps_the_history(space: Path) -> None:
     assert ledger.rollback(space, "v0.2.0") == "v0.2.0"
     with pytest.raises(ledger.LedgerError, match="v0.1.0, v0.2.0"):
         ledger.rollback(space, "v9.9.9")
+
+
+def test_a_rollback_during_a_cycle_is_not_undone_by_its_end(space: Path) -> None:
+    collected(space, "one")
+    ledger.begin(space)
+    trained(space, "worse")
+    ledger.record(space, "promote", [])
+    collected(space, "two")
+    assert ledger.begin(space) == ledger.CyclePin(2, "v0.2.0")
+    trained(space, "built on it")
+    ledger.rollback(space)
+    with pytest.raises(ledger.LedgerError, match=r"against policy@v0.2.0, and policy@v0.1.0 is champion since"):
+        ledger.record(space, "promote", [])
+    assert ledger.champion(space) == "v0.1.0" and len(ledger.history(space)) == 1
+    assert ledger.begin(space) == ledger.CyclePin(2, "v0.1.0"), "the cycle begins anew"
+    ledger.record(space, "refuse", ["not shown to be better"])
+    assert (space / "models" / "policy" / "model.safetensors").read_text() == "base"
 
 
 def test_rollback_puts_the_champion_s_files_back(space: Path) -> None:

@@ -14,7 +14,7 @@ from rlhi.collect.users import hide_user, pseudonym
 from rlhi.config import IngestConfig, Params
 from rlhi.contracts import Conversation, Turn
 from rlhi.stages.salt import SALT, salt_of
-from rlhi.store import StoreError, Workspace
+from rlhi.store import StoreError, Workspace, write_json, write_table
 
 ROW = Conversation("c1", "ann@example.org", "real", None, None, None, (Turn("user", "Hi"),), "demo")
 
@@ -63,3 +63,15 @@ def test_a_damaged_salt_is_told(tmp_path: Path) -> None:
     (tmp_path / SALT).write_text("")
     with pytest.raises(StoreError, match="holds no salt"):
         salt_of(Workspace(tmp_path), Params())
+
+
+def test_a_salt_that_is_gone_after_a_cycle_is_not_made_anew(tmp_path: Path) -> None:
+    space, params = Workspace(tmp_path), Params()
+    salt_of(space, params)
+    space.path(SALT).unlink()
+    write_json(space.path("cycle.json"), {"cycle": 1, "champion": "v0.1.0"})
+    assert salt_of(space, params), "nobody has talked yet"
+    space.path(SALT).unlink()
+    write_table(space.path("data/conversations"), Conversation, [ROW], user=lambda row: row.user_id)
+    with pytest.raises(StoreError, match="salt is gone, and cycles have run: put its copy back"):
+        salt_of(space, params)

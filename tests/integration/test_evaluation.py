@@ -1,0 +1,67 @@
+"""What the evaluation asks, and what it compares new conversations with."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rlhi import ledger
+from rlhi.contracts import Conversation, FeedbackTurn, Turn
+from rlhi.stages.evaluate import _held_out_requests, drift
+from rlhi.store import Workspace, read_json, write_json, write_table
+from tests.support.spaces import configure, make_space
+
+
+@pytest.fixture
+def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
+    """A workspace without a log."""
+    return make_space(tmp_path / "w", tiny_policy)
+
+
+def said(at: int, *turns: Turn, batch: str = "") -> Conversation:
+    return Conversation(f"t{at}", f"u{at}", "real", None, None, "en", turns, "ours", batch=batch)
+
+
+def test_a_request_behind_a_system_turn_is_asked_and_users_without_one_take_no_place(space: Workspace) -> None:
+    told, ask = Turn("system", "You sell plants."), Turn("user", "Which one likes shade?")
+    answer = Turn("assistant", "A fern.")
+    talks = [said(at, told, ask, answer) for at in range(60)] + [said(at, told, answer) for at in range(60, 200)]
+    write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
+    params = space.params
+    held_out = [row.user_id for row in talks[:60] if params.split.holds_out(row.user_id)]
+    asked = _held_out_requests(space, params)
+    assert len(asked) == params.evaluate.users <= len(held_out) and {one.user_id for one in asked} <= {*held_out}
+    assert {one.prompt[-1].content for one in asked} == {ask.content}
+
+
+def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promoted(space: Workspace) -> None:
+    configure(space, "drift", {}, min_rows=20, max_share=0.2)
+    plain = [Turn("user", f"Which plant likes shade {at}?") for at in range(30)]
+    odd = [Turn("user", f"{'Hilfe ' * 40}{at}") for at in range(30)]
+    talks = [said(at, turn, batch="one") for at, turn in enumerate(plain)]
+    talks += [replace(said(100 + at, turn, batch="two"), language="de") for at, turn in enumerate(odd)]
+    talks += [said(200 + at, turn, batch="three") for at, turn in enumerate(plain[:3])]
+    write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
+    write_table(space.path("data/feedback"), FeedbackTurn, [], user=lambda row: row.user_id)
+    cycles = {"one": 1, "two": 2, "three": 3}
+    for digest in cycles:
+        space.path(f"data/incoming/{digest}").write_text("a log")
+    listed = {digest: {"name": digest, "cycle": cycle, "landing": cycle} for digest, cycle in cycles.items()}
+    write_json(space.path("data/incoming/batches.json"), listed)
+
+    def status(cycle: int, champion: str) -> tuple[object, ...]:
+        write_json(space.path("cycle.json"), {"cycle": cycle, "champion": champion})
+        drift(space, space.params)
+        report = read_json(space.path("data/drift/drift.json"))
+        return report["status"], report["current"], report["reference"]
+
+    assert status(1, "v0.1.0")[0] == "no_reference"
+    assert status(2, "v0.1.0") == ("drifted", 33, 30)
+    assert status(3, "v0.1.0") == ("drifted", 33, 30), "the night after it, too"
+    message = "Cycle 3: promote\n\nRLHI-Cycle: 3\nRLHI-Verdict: promote\nRLHI-From: v0.1.0\nRLHI-Champion: v0.2.0"
+    subprocess.run(["git", "commit", "--allow-empty", "-qm", message], cwd=space.root, check=True)
+    assert [one.promoted for one in ledger.history(space.root)] == ["v0.2.0"]
+    assert status(4, "v0.2.0") == ("no_reference", 0, 63)
