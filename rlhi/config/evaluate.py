@@ -52,7 +52,11 @@ Suite = Literal["satisfaction", "preference", "instructions", "fluency", "choice
 
 
 class GateConfig(Section):
-    """What a promotion needs. ``drift: refuse`` lets drift alone refuse, ``report`` only records it."""
+    """What a promotion needs. ``drift: refuse`` lets drift alone refuse, ``report`` only records it.
+
+    ``judge``: preference counts where the reward model that tells it is shown to rank more than this share of held-out
+    users' comparisons right; 0 takes its word.
+    """
 
     gains: dict[Suite, GainConfig] = {
         "satisfaction": GainConfig(),
@@ -64,3 +68,4 @@ class GateConfig(Section):
         "choices": GuardConfig(max_drop=0.1),
     }
     drift: Literal["refuse", "report"] = "refuse"
+    judge: float = Field(default=0.5, ge=0, lt=1)

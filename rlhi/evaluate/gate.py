@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from rlhi.config import GainConfig, GateConfig, GuardConfig
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
 
+JUDGED = "preference"
+"""The suite that is a model's word."""
+
 
 @dataclass(slots=True)
 class _Findings:
@@ -34,9 +37,13 @@ class _Findings:
             self.add(False, f"{name} is required and was not measured.")
 
 
-def decide(measurements: Sequence[Measurement], drift: DriftReport, config: GateConfig) -> GateDecision:
+def decide(
+    measurements: Sequence[Measurement], drift: DriftReport, config: GateConfig, judge: Interval | None = None
+) -> GateDecision:
     """Promote or refuse, with a reason for every rule that was applied, passed or not.
 
+    ``judge`` is the share of held-out users' comparisons that the judge of ``preference`` ranks right, None where it is
+    not to be asked for: a judge that is not shown to be above ``config.judge`` has measured nothing.
     ``not_measured`` names what the configuration lists and nobody measured, and ``drift: no_reference`` when there
     was nothing to compare with, which alone never refuses. Suites that the configuration does not list decide
     nothing but must be numbers. The order of ``measurements`` does not matter.
@@ -45,6 +52,8 @@ def decide(measurements: Sequence[Measurement], drift: DriftReport, config: Gate
     by_suite = {measured.suite: measured for measured in ordered}
     found = _Findings()
     _sanity(ordered, drift, found)
+    if judge is not None and config.judge and JUDGED in by_suite and not _proven(judge, config, found):
+        del by_suite[JUDGED]
     for name, gain in sorted(config.gains.items()):
         _gain(name, gain, by_suite.get(name), found)
     if not any(name in by_suite for name in config.gains):
@@ -75,6 +84,17 @@ def _sanity(measurements: Sequence[Measurement], drift: DriftReport, found: _Fin
 def _is_number(interval: Interval) -> bool:
     """A finite mean inside its interval. The ends may be infinite: that says that nothing is known."""
     return math.isfinite(interval.mean) and interval.low <= interval.mean <= interval.high
+
+
+def _proven(judge: Interval, config: GateConfig, found: _Findings) -> bool:
+    said = f"The reward model ranks {_figures(judge, '%', '')} of held-out users' comparisons right"
+    if not judge.clusters:
+        said = "No comparison of a held-out user tells how well the reward model ranks"
+    if judge.low > config.judge:
+        found.reasons.append(f"{said}, above {config.judge:.0%}.")
+        return True
+    found.reasons.append(f"{said}: not shown to be above {config.judge:.0%}, so preference does not count.")
+    return False
 
 
 def _gain(name: str, config: GainConfig, measured: Measurement | None, found: _Findings) -> None:
@@ -113,9 +133,9 @@ def _drift(drift: DriftReport, config: GateConfig, found: _Findings) -> None:
     found.add(not refuses, f"Conversations drifted in {columns} ({', '.join(drift.failed)}){suffix}.")
 
 
-def _figures(interval: Interval) -> str:
+def _figures(interval: Interval, unit: str = " points", sign: str = "+") -> str:
     low, high = 100 * interval.low, 100 * interval.high
-    return f"{_points(interval.mean, '+')} (interval {low:.1f} to {high:.1f}, n = {interval.clusters})"
+    return f"{100 * interval.mean:{sign}.1f}{unit} (interval {low:.1f} to {high:.1f}, n = {interval.clusters})"
 
 
 def _points(value: float, sign: str = "") -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -185,6 +185,11 @@ def margins(model: Scorer, comparisons: Sequence[Comparison]) -> list[float]:
     """By how much a reward model prefers the better answer of each comparison (log-odds)."""
     better, worse = (model.score([getattr(one, side) for one in comparisons]) for side in ("better", "worse"))
     return [high - low for high, low in zip(better, worse, strict=True)]
+
+
+def wins(apart: Iterable[float]) -> list[float]:
+    """Of each of :func:`margins`: 1 for a comparison that is ranked right, 0 for one that is not, 0.5 for a tie."""
+    return [_win(margin) for margin in apart]
 
 
 def accuracy_of(comparisons: Sequence[Comparison], apart: Sequence[float]) -> RewardAccuracy:

@@ -101,7 +101,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=4,
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=5,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
@@ -122,8 +122,9 @@ STAGES: dict[str, Stage] = {
             "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=2,
         ),
         Stage(
-            "gate", "evaluate", ("evaluate", "gate", "seed"), ("cycle.json", "data/evaluation", "data/drift"),
-            (), metrics=("metrics/decision.json", "metrics/metrics.json"),
+            "gate", "evaluate", ("evaluate", "gate", "seed"),
+            ("cycle.json", "data/evaluation", "data/drift", "models/reward"), (),
+            metrics=("metrics/decision.json", "metrics/metrics.json"), version=2,
         ),
     )
 }  # fmt: skip

@@ -15,6 +15,7 @@ from rlhi.contracts import (
     DriftReport,
     EvalResult,
     FeedbackTurn,
+    Interval,
     Message,
     Persona,
     Rewrite,
@@ -244,13 +245,19 @@ def drift(space: Workspace, params: Params) -> Outcome:
     return Outcome(1, 0, {"current": report.current, "reference": report.reference, "status": report.status}, note)
 
 
+def _judge(space: Workspace) -> Interval:
+    """How much of what held-out users preferred the reward model ranks right; anything, where none was compared."""
+    held = read_json(space.path("models/reward/metrics.json")).get("judge")
+    return from_record(Interval, held) if isinstance(held, dict) else Interval(0.5, 0.0, 1.0, 0, 0)
+
+
 def gate(space: Workspace, params: Params) -> Outcome:
     """The verdict, as JSON for people and programs, and as metrics for ``dvc metrics diff``."""
     results = read_table(space.path("data/evaluation"), EvalResult)
     config = params.evaluate
     measured = measure(results, confidence=config.confidence, resamples=config.resamples, seed=params.seed)
     drifted = from_record(DriftReport, read_json(space.path("data/drift/drift.json")))
-    decision = decide(measured, drifted, params.gate)
+    decision = decide(measured, drifted, params.gate, _judge(space))
     skipped = read_note(space.path("data/evaluation")).get("skipped")
     if skipped:
         decision = replace(decision, reasons=(str(skipped), *decision.reasons))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Rewrite, to_record
+from rlhi.evaluate.statistics import clustered
 from rlhi.learn import reward as rewarding
 from rlhi.learn.comparisons import COMPARISON_SOURCES, Comparison, comparisons
 from rlhi.stages import Outcome, backends, reward_models
@@ -50,7 +51,12 @@ def reward(space: Workspace, params: Params) -> Outcome:
         if (places := [at for at, one in enumerate(unseen) if one.source == source])
     }
     reward_models.keep(space, cycle, made)
+    judge = None
+    if unseen:
+        users = [one.user_id for one in unseen]
+        judge = to_record(clustered(rewarding.wins(apart), users, seed=params.seed, bounds=(0.0, 1.0)))
     record = {"trained_on": len(learned), "former_kept": kept, "former_accuracy": before, **to_record(tested)}
+    record |= {"judge": judge}
     each = {source: to_record(one) for source, one in by_source.items()}
     write_json(space.path(FOLDER) / "metrics.json", {**record, "by_source": each, **made.told})
     counts: dict[str, int | float | str] = {

@@ -16,7 +16,7 @@ from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.stages.conclude import conclude
+from rlhi.stages.conclude import conclude, read_decision
 from rlhi.stages.training import TRAINING
 from rlhi.store import read_table
 from tests.support.cycles import COLLECT, run_cycle
@@ -91,6 +91,11 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     assert again["satisfaction", "champion"] == asked["satisfaction", "champion"] > 0
     for name in ("drift", "gate"):
         stages.run(name, space.root)
+    # Twelve users' comparisons do not show that the judge is right: preference does not count, unless one says so.
+    assert any("so preference does not count" in reason for reason in read_decision(space).reasons)
+    assert read_decision(space).verdict == "refuse"
+    configure(space, "gate", {}, judge=0)
+    stages.run("gate", space.root)
     summary = conclude(space.root)
     assert (summary.verdict, summary.version) == ("promote", "v0.2.0"), summary.reasons
     assert ledger.champion(space.root) == "v0.2.0"

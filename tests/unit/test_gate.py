@@ -172,3 +172,31 @@ def test_a_guard_may_fall_to_its_limit_and_no_further(mean: float, verdict: str)
     config = GateConfig(guards={"fluency": GuardConfig(max_drop=0.25)})
     evidence = [*(each for each in good() if each.suite in GAINS), measurement("fluency", mean, -0.5, 0.1)]
     assert decide(evidence, drift(), config).verdict == verdict
+
+
+@given(measurements(), configs(), st.floats(0, 1), st.floats(0, 1), st.integers(0, 40))
+def test_preference_counts_where_its_judge_is_proven_and_no_verdict_gets_milder_by_asking(
+    measured: list[Measurement], config: GateConfig, one: float, other: float, users: int
+) -> None:
+    judge = Interval((one + other) / 2, min(one, other), max(one, other), users, users)
+    told, free = decide(measured, drift(), config, judge), decide(measured, drift(), config)
+    judged = any(each.suite == "preference" for each in measured)
+    if judged and judge.low <= config.judge:
+        assert "preference" in told.not_measured and any("does not count" in reason for reason in told.reasons)
+        assert told.verdict == "refuse" or not config.gains["preference"].required
+    else:
+        assert (told.verdict, told.not_measured) == (free.verdict, free.not_measured)
+    assert told.measurements == free.measurements, "the figures are told either way"
+
+
+def test_a_judge_that_is_not_shown_to_be_right_promotes_nothing() -> None:
+    unsure = decide(good(), drift(), GateConfig(), Interval(0.57, 0.48, 0.66, 20, 61))
+    assert unsure.verdict == "refuse"
+    assert unsure.reasons[0] == (
+        "The reward model ranks 57.0% (interval 48.0 to 66.0, n = 20) of held-out users' comparisons right: not shown "
+        "to be above 50%, so preference does not count."
+    )
+    unknown = decide(good(), drift(), GateConfig(), Interval(0.5, 0.0, 1.0, 0, 0))
+    assert unknown.verdict == "refuse" and unknown.reasons[0].startswith("No comparison of a held-out user tells")
+    assert decide(good(), drift(), GateConfig(), Interval(0.7, 0.6, 0.8, 20, 61)).verdict == "promote"
+    assert decide(good(), drift(), GateConfig(judge=0), Interval(0.5, 0.0, 1.0, 0, 0)).verdict == "promote"
