@@ -8,7 +8,6 @@ what happened; what a killed process left undone after it (tags) is done by whoe
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from rlhi.config import load_params
-from rlhi.repository import LedgerError, alone, commits, dvc, git, gto, tags
+from rlhi.repository import LedgerError, alone, commits, dvc, git, gto, number, tags
 from rlhi.store import read_json, write_json
 
 __all__ = [
@@ -124,7 +123,7 @@ def champion(root: Path) -> str:
     versions = git(root, "tag", "--points-at", assigned[-1] + "^{}", "--list", "policy@*").split() if assigned else []
     if not versions:
         raise LedgerError(f"{root} has no champion: make the workspace with `rlhi init`")
-    return max(versions, key=_number).removeprefix("policy@")
+    return max(versions, key=number).removeprefix("policy@")
 
 
 def policy_path(root: Path, version: str) -> Path:
@@ -153,8 +152,8 @@ def pinned(root: Path) -> CyclePin:
 
 def upcoming(root: Path) -> int:
     """The number of the cycle that a log landing now is news to: the one under way, else the next."""
-    number = int(str(read_json(root / "cycle.json").get("cycle", 0)))
-    return number if under_way(root) else number + 1
+    cycle = int(str(read_json(root / "cycle.json").get("cycle", 0)))
+    return cycle if under_way(root) else cycle + 1
 
 
 def under_way(root: Path) -> bool:
@@ -213,14 +212,17 @@ def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
             _commit(root, title, trailers, "\n".join(f"- {reason}" for reason in reasons))
             promoting.unlink(missing_ok=True)
     _repair(root)
+    for folder in (root / ".rlhi" / "policies").glob("v*"):
+        if folder.name not in (pin.champion, champion(root)):
+            shutil.rmtree(folder)  # a version that is wanted again comes back from DVC
     return history(root)[0]
 
 
 def rollback(root: Path, version: str | None = None) -> str:
     """Make a former version champion again: the given one, or the one before the present; the history stays."""
     _repair(root)
-    known, now = sorted(tags(root, "policy@*"), key=_number), champion(root)
-    older = [tag.removeprefix("policy@") for tag in known if _number(tag) < _number(now)]
+    known, now = sorted(tags(root, "policy@*"), key=number), champion(root)
+    older = [tag.removeprefix("policy@") for tag in known if number(tag) < number(now)]
     target = version or (older[-1] if older else "")
     if f"policy@{target}" not in known:
         listed = ", ".join(tag.removeprefix("policy@") for tag in known)
@@ -278,13 +280,8 @@ def _install_policy(root: Path, source: Path, version: str) -> None:
 
 def next_version(root: Path) -> str:
     """What the next promotion will be called."""
-    major, minor, _ = max(map(_number, tags(root, "policy@*")))
+    major, minor, _ = max(map(number, tags(root, "policy@*")))
     return f"v{major}.{minor + 1}.0"
-
-
-def _number(tag: str) -> tuple[int, int, int]:
-    found = re.search(r"v(\d+)\.(\d+)\.(\d+)$", tag)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)
 
 
 def _commit(root: Path, title: str, trailers: Mapping[str, str], body: str = "") -> str | None:

@@ -93,6 +93,12 @@ def commits(root: Path) -> Iterator[tuple[str, str, dict[str, str]]]:
             yield revision, date, {name: value for name, value in pairs}
 
 
+def number(tag: str) -> tuple[int, int, int]:
+    """The version that a tag ends with, zeros for none."""
+    found = re.search(r"v(\d+)\.(\d+)\.(\d+)$", tag)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)
+
+
 def dvc(root: Path, *arguments: str) -> str:
     """What DVC says; it waits for its lock. Raises LedgerError."""
     return _call(root, [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments])

@@ -56,8 +56,9 @@ class StageFunction(Protocol):
 class Stage:
     """One row of the table. ``params`` are sections of params.yaml; paths are relative to the workspace.
 
-    ``keeps`` tells DVC to leave the outputs in place before a run: the stage adds to them. ``version`` is raised when
-    the stage makes something else of the same inputs: what an older one made is then out of date.
+    ``keeps`` tells DVC to leave the outputs in place before a run: the stage adds to them. ``fleeting`` outputs have a
+    hash in DVC's record and no copy in its cache, which would keep a whole model of every night. ``version`` is raised
+    when the stage makes something else of the same inputs: what an older one made is then out of date.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Stage:
     outputs: tuple[str, ...]
     pool: Literal["cpu", "gpu"] = "cpu"
     keeps: bool = False
+    fleeting: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     version: int = 1
 
@@ -111,7 +113,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
-            pool="gpu", version=3,
+            pool="gpu", fleeting=("models/challenger",), version=3,
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -69,6 +70,9 @@ def test_a_cycle_is_one_commit_and_leaves_dvc_up_to_date(cycled: Path) -> None:
     assert "up to date" in status.stdout
     repro = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=cycled, capture_output=True, text=True)
     assert "Data and pipelines are up to date." in repro.stdout, repro.stdout + repro.stderr
+    challenger = {hashlib.md5(file.read_bytes()).hexdigest() for file in cycled.glob("models/challenger/*.safetensors")}
+    cached = {"".join(file.parts[-2:]) for file in (cycled / ".dvc/cache/files/md5").rglob("*") if file.is_file()}
+    assert record.verdict == "refuse" and challenger and not challenger & cached, "a model of every night"
 
 
 def test_a_cycle_with_nothing_new_does_nothing(cycled: Path) -> None:

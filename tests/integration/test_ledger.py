@@ -192,6 +192,17 @@ def test_versions_come_back_from_the_cache(space: Path, tmp_path: Path) -> None:
     assert (tmp_path / "user" / "model.safetensors").read_text() == "better"
 
 
+def test_the_disk_holds_the_champion_the_one_before_and_no_refused_challenger(space: Path) -> None:
+    for name in ("good", "better", "best"):
+        collected(space, name)
+        ledger.begin(space)
+        trained(space, name)
+        ledger.record(space, "promote", [])
+    assert {folder.name for folder in (space / ".rlhi" / "policies").iterdir()} == {"v0.3.0", "v0.4.0"}
+    assert ledger.rollback(space, "v0.2.0") == "v0.2.0", "the others come back from the cache"
+    assert weights(space, "v0.2.0") == "good"
+
+
 def test_rollback_keeps_the_history(space: Path) -> None:
     collected(space, "one")
     ledger.begin(space)

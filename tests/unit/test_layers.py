@@ -32,7 +32,14 @@ def as_dvc(stage: Stage) -> dict[str, object]:
         "cmd": f"rlhi run {stage.name}",
         "deps": list(stage.inputs),
         "params": list(stage.params),
-        "outs": [{path: {"persist": True}} if stage.keeps else path for path in stage.outputs],
+        "outs": [
+            {path: {"cache": False, "persist": True}}
+            if path in stage.fleeting
+            else {path: {"persist": True}}
+            if stage.keeps
+            else path
+            for path in stage.outputs
+        ],
         "metrics": [{path: {"cache": False}} for path in stage.metrics],
     }
     return {name: value for name, value in fields.items() if value}
