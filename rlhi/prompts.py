@@ -49,6 +49,11 @@ def rewrite_request(turns: Sequence[Turn], feedback: str, persona: str) -> tuple
     return (*with_persona(turns, persona), Message("user", ask))
 
 
+def well_formed(text: str) -> str:
+    """Text that every file and tokenizer takes: half a surrogate pair is no character, and becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def plain(text: str, tokenizer: PreTrainedTokenizerBase) -> str:
     """A text of which nothing is read as a special token of the tokenizer's: people write and paste them.
 

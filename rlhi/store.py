@@ -145,19 +145,19 @@ def read_table(folder: Path, kind: type[Row]) -> list[Row]:
     return list(latest.values())
 
 
-def read_file(path: Path, kind: type[Row]) -> list[Row]:
-    """The rows of one file of a table.
+def read_file(path: Path, kind: type[Row], remedy: str = _ANEW) -> list[Row]:
+    """The rows of one file of a table; ``remedy`` is what an error advises.
 
     Raises:
         StoreError: it is missing or damaged.
     """
     try:
-        return [from_record(kind, record) for record in read_records(path)]
+        return [from_record(kind, record) for record in read_records(path, remedy=remedy)]
     except (KeyError, ValueError) as error:
-        raise StoreError(f"{path} holds no rows of {kind.__name__} ({error}): {_ANEW}") from None
+        raise StoreError(f"{path} holds no rows of {kind.__name__} ({error}): {remedy}") from None
 
 
-def read_records(path: Path, only: tuple[str, Sequence[str]] | None = None) -> list[Record]:
+def read_records(path: Path, only: tuple[str, Sequence[str]] | None = None, remedy: str = _ANEW) -> list[Record]:
     """The same as plain records; ``only`` names a column and the values that are wanted in it.
 
     Raises:
@@ -169,7 +169,7 @@ def read_records(path: Path, only: tuple[str, Sequence[str]] | None = None) -> l
             table = table.filter(pc.is_in(table[only[0]], pa.array(only[1], pa.string())))
         records: list[Record] = table.to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise StoreError(f"{path} cannot be read ({error}): {_ANEW}") from None
+        raise StoreError(f"{path} cannot be read ({error}): {remedy}") from None
     return records
 
 

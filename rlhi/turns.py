@@ -31,6 +31,11 @@ def beside(turns: Sequence[Turn], at: int, by: int) -> int:
     return next(islice(said, abs(by) - 1, None), NOWHERE)
 
 
+def opening(turns: Sequence[Turn]) -> str:
+    """The first words of the user, empty if there are none."""
+    return next((turn.content for turn in turns if turn.role == "user"), "")
+
+
 def request(turns: Sequence[Turn], at: int) -> str:
     """What the answer at ``at`` answers: the words said right before it, empty if nothing was."""
     place = beside(turns, at, -1)

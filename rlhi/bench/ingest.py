@@ -72,6 +72,11 @@ class IngestBench:
         """How many times as many conversations a second."""
         return self.ours.rate / self.baseline.rate
 
+    def record(self) -> dict[str, object]:
+        """All of it for a program."""
+        rate = self.ours.rate
+        return figure("ingest", "conversations a second", rate, self.baseline.rate, [rate]) | {"taken": asdict(self)}
+
 
 @dataclass(frozen=True, slots=True)
 class IncrementBench:
@@ -84,6 +89,11 @@ class IncrementBench:
     def ratio(self) -> float:
         """The increment's time over the whole's."""
         return self.increment.seconds / self.whole.seconds
+
+    def record(self) -> dict[str, object]:
+        """All of it for a program; the baseline is the whole."""
+        took = self.increment.seconds
+        return figure("increment", "seconds", took, self.whole.seconds, [took]) | {"taken": asdict(self)}
 
 
 def bench_ingest(rows: int, baseline_rows: int, as_json: bool) -> str:
@@ -103,8 +113,7 @@ def bench_ingest(rows: int, baseline_rows: int, as_json: bool) -> str:
         size = sum(log.stat().st_size for log in logs.iterdir()) / 1e6
         found = IngestBench(size, ours, baseline)
     if as_json:
-        rate, other = found.ours.rate, found.baseline.rate
-        return json.dumps(figure("ingest", "conversations a second", rate, other, [rate]) | {"taken": asdict(found)})
+        return json.dumps(found.record())
     lines = [f"{rows:,} rows, {found.megabytes:,.0f} MB, {os.cpu_count()} cores"]
     lines += [_line(one) for one in (found.ours, found.baseline)]
     if fewer < rows:
@@ -123,8 +132,7 @@ def bench_increment(rows: int, as_json: bool) -> str:
         increment = measured("one per cent more", more, take_in, folder / "w", added)
         found = IncrementBench(whole, increment)
     if as_json:
-        took, of = found.increment.seconds, found.whole.seconds
-        return json.dumps(figure("increment", "seconds", took, of, [took]) | {"taken": asdict(found)})
+        return json.dumps(found.record())
     return "\n".join([_line(found.whole), _line(found.increment), f"ratio {found.ratio:.4f} of the whole's time"])
 
 

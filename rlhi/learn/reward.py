@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -187,17 +187,12 @@ def margins(model: Scorer, comparisons: Sequence[Comparison]) -> list[float]:
     return [high - low for high, low in zip(better, worse, strict=True)]
 
 
-def wins(apart: Iterable[float]) -> list[float]:
-    """Of each of :func:`margins`: 1 for a comparison that is ranked right, 0 for one that is not, 0.5 for a tie."""
-    return [_win(margin) for margin in apart]
-
-
 def accuracy_of(comparisons: Sequence[Comparison], apart: Sequence[float]) -> RewardAccuracy:
     """As :func:`accuracy`, of comparisons whose :func:`margins` are known."""
     right: dict[str, list[tuple[float, float]]] = {}
     for one, margin in zip(comparisons, apart, strict=True):
         longer = len(one.better.response) - len(one.worse.response)
-        right.setdefault(one.user_id, []).append((_win(margin), _win(longer)))
+        right.setdefault(one.user_id, []).append((win(margin), win(longer)))
     means = [np.mean(values, axis=0) for values in right.values()]
     overall = np.mean(means, axis=0) if means else np.array([np.nan, np.nan])
     return RewardAccuracy(float(overall[0]), float(overall[1]), len(right), len(comparisons))
@@ -225,5 +220,6 @@ def _directions(personas: Sequence[str], embedder: Embedder, most: int) -> tuple
     return center, directions[:kept] / spread
 
 
-def _win(difference: float) -> float:
+def win(difference: float) -> float:
+    """Of one of :func:`margins`: 1 for a comparison that is ranked right, 0 for one that is not, 0.5 for a tie."""
     return 0.5 if difference == 0 else float(difference > 0)

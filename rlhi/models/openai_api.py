@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, to_record
 from rlhi.models.base import ModelError, Sampling
+from rlhi.prompts import well_formed
 
 if TYPE_CHECKING:
     from openai import BadRequestError, OpenAI, OpenAIError
@@ -108,6 +109,5 @@ class OpenAIChatModel:
             if not answer.choices:
                 raise ModelError(f"{self.url} ({self.name}) gave no reply, {asked} were asked for: look at its log")
             self._one_by_one |= len(answer.choices) < asked
-            # A lone surrogate is no text: no file would take it.
-            texts += [(one.message.content or "").encode("utf-8", "replace").decode() for one in answer.choices[:asked]]
+            texts += [well_formed(one.message.content or "") for one in answer.choices[:asked]]
         return texts

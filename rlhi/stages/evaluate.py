@@ -43,7 +43,7 @@ from rlhi.stages.reward_models import scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import TRAINING
 from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json, write_table
-from rlhi.turns import spoken
+from rlhi.turns import opening
 
 EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"
@@ -102,8 +102,7 @@ def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user: dict[str, set[str]] = {}
     for talk in talks:
-        first = next((talk.turns[at].content for at in spoken(talk.turns) if talk.turns[at].role == "user"), "")
-        if first.strip():
+        if (first := opening(talk.turns)).strip():
             by_user.setdefault(talk.user_id, set()).add(first)
     chosen = sorted(by_user, key=lambda user: content_key(params.seed, "evaluate", user))[: params.evaluate.users]
     asked = []

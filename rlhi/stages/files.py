@@ -12,6 +12,7 @@ from typing import Literal
 from rlhi.config import FeedbackConfig, Params
 from rlhi.contracts import Message
 from rlhi.models.base import Scored
+from rlhi.prompts import well_formed
 from rlhi.stages import StageError
 from rlhi.store import Workspace, write_atomic
 
@@ -79,13 +80,8 @@ def _content(turn: object) -> str:
     """The text of a turn: a string, or the text parts of a list of them."""
     said = turn.get("content") if isinstance(turn, dict) else turn
     if isinstance(said, list):
-        return _text("\n".join(str(part.get("text") or "") for part in said if isinstance(part, dict)))
-    return _text(str(said or ""))
-
-
-def _text(said: str) -> str:
-    """What a tokenizer takes: half a surrogate pair is no character."""
-    return said.encode("utf-8", "replace").decode()
+        return well_formed("\n".join(str(part.get("text") or "") for part in said if isinstance(part, dict)))
+    return well_formed(str(said or ""))
 
 
 def _role(turn: object) -> str:
@@ -105,7 +101,7 @@ def _scored(record: Record, file: Path, line: int) -> Scored:
     persona = record.get("persona") or ""
     if not isinstance(persona, str):
         raise StageError(f"{file}:{line}: `persona` should be text, and not a {type(persona).__name__}")
-    return Scored(_text(persona), messages, _text(response))
+    return Scored(well_formed(persona), messages, well_formed(response))
 
 
 def _read(file: Path) -> Iterator[tuple[int, Record]]:

@@ -30,10 +30,8 @@ def reward(space: Workspace, params: Params) -> Outcome:
         made, lacking = reward_models.train(space, params, learned, former), ""
     except rewarding.RewardError as error:
         neutral = rewarding.RewardHead.neutral().attach(backends.embedder(params))
-        made, lacking = (
-            Made(neutral, "head"),
-            f"no reward model, so pairs only of choices and of what a program can tell: {error}",
-        )
+        made = Made(neutral, "head")
+        lacking = f"no reward model, so pairs only of choices and of what a program can tell: {error}"
     apart = rewarding.margins(made.model, unseen)
     apart_before = rewarding.margins(former.model, unseen) if former else []
     tested = rewarding.accuracy_of(unseen, apart)
@@ -54,7 +52,7 @@ def reward(space: Workspace, params: Params) -> Outcome:
     judge = None
     if unseen:
         users = [one.user_id for one in unseen]
-        judge = to_record(clustered(rewarding.wins(apart), users, seed=params.seed, bounds=(0.0, 1.0)))
+        judge = to_record(clustered([rewarding.win(one) for one in apart], users, seed=params.seed, bounds=(0.0, 1.0)))
     record = {"trained_on": len(learned), "former_kept": kept, "former_accuracy": before, **to_record(tested)}
     record |= {"judge": judge}
     each = {source: to_record(one) for source, one in by_source.items()}

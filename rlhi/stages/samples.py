@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlhi.contracts import Message, Sample, content_key, from_record, schema_of, to_record
+from rlhi.contracts import Message, Sample, content_key, schema_of, to_record
 from rlhi.models.base import Answer, StructuredModel, Usage
-from rlhi.store import StoreError, Workspace, write_atomic
+from rlhi.store import Workspace, read_file, write_atomic
 
 
 class SampleStore:
@@ -25,14 +25,8 @@ class SampleStore:
         self.folder: Path = space.path(f"data/samples/{stage}")
         self.samples: dict[str, Sample] = {}
         for file in sorted(self.folder.glob("*.parquet")):
-            for sample in self._read(file):
+            for sample in read_file(file, Sample, "delete it, its requests are sampled again"):
                 self.samples[sample.request] = sample
-
-    def _read(self, file: Path) -> list[Sample]:
-        try:
-            return [from_record(Sample, record) for record in pq.read_table(file, partitioning=None).to_pylist()]
-        except (OSError, ValueError, KeyError) as error:
-            raise StoreError(f"{file} cannot be read ({error}): delete it, its requests are sampled again") from None
 
     def answered(self, model: str) -> bool:
         """Whether the model of this name has given text."""

@@ -74,6 +74,14 @@ def dvc_status(root: Path) -> str:
     return out(root, sys.executable, "-m", "dvc", "status")
 
 
+def cycled(root: Path, what: str, weights: str, verdict: str) -> None:
+    """A whole cycle: one more batch, a challenger, and how it ended."""
+    collected(root, what)
+    ledger.begin(root)
+    trained(root, weights)
+    ledger.record(root, verdict, [])
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of one small file."""
@@ -181,10 +189,7 @@ def test_a_promotion_moves_the_champion(space: Path) -> None:
 
 
 def test_versions_come_back_from_the_cache(space: Path, tmp_path: Path) -> None:
-    collected(space, "one")
-    ledger.begin(space)
-    trained(space, "better")
-    ledger.record(space, "promote", [])
+    cycled(space, "one", "better", "promote")
     shutil.rmtree(space / ".rlhi" / "policies")
     assert (weights(space, "v0.1.0"), weights(space, "v0.2.0")) == ("base", "better")
     out(tmp_path, sys.executable, "-m", "dvc", "artifacts", "get", str(space), "policy", "--stage", "champion",
@@ -194,20 +199,14 @@ def test_versions_come_back_from_the_cache(space: Path, tmp_path: Path) -> None:
 
 def test_the_disk_holds_the_champion_the_one_before_and_no_refused_challenger(space: Path) -> None:
     for name in ("good", "better", "best"):
-        collected(space, name)
-        ledger.begin(space)
-        trained(space, name)
-        ledger.record(space, "promote", [])
+        cycled(space, name, name, "promote")
     assert {folder.name for folder in (space / ".rlhi" / "policies").iterdir()} == {"v0.3.0", "v0.4.0"}
     assert ledger.rollback(space, "v0.2.0") == "v0.2.0", "the others come back from the cache"
     assert weights(space, "v0.2.0") == "good"
 
 
 def test_rollback_keeps_the_history(space: Path) -> None:
-    collected(space, "one")
-    ledger.begin(space)
-    trained(space, "worse")
-    ledger.record(space, "promote", [])
+    cycled(space, "one", "worse", "promote")
     assert ledger.rollback(space) == "v0.1.0"
     assert ledger.champion(space) == "v0.1.0"
     assert ledger.begin(space).champion == "v0.1.0"
@@ -219,10 +218,7 @@ def test_rollback_keeps_the_history(space: Path) -> None:
 
 
 def test_a_rollback_during_a_cycle_is_not_undone_by_its_end(space: Path) -> None:
-    collected(space, "one")
-    ledger.begin(space)
-    trained(space, "worse")
-    ledger.record(space, "promote", [])
+    cycled(space, "one", "worse", "promote")
     collected(space, "two")
     assert ledger.begin(space) == ledger.CyclePin(2, "v0.2.0")
     trained(space, "built on it")
@@ -236,10 +232,7 @@ def test_a_rollback_during_a_cycle_is_not_undone_by_its_end(space: Path) -> None
 
 
 def test_rollback_puts_the_champion_s_files_back(space: Path) -> None:
-    collected(space, "one")
-    ledger.begin(space)
-    trained(space, "worse")
-    ledger.record(space, "promote", [])
+    cycled(space, "one", "worse", "promote")
     ledger.rollback(space)
     assert (space / "models" / "policy" / "model.safetensors").read_text() == "base"
     assert out(space, "git", "status", "--porcelain") == ""
@@ -254,10 +247,7 @@ def test_a_log_left_in_the_workspace_stays_out_of_git(space: Path) -> None:
 
 def test_the_next_promotion_after_a_rollback_gets_a_version_of_its_own(space: Path) -> None:
     for at, name in enumerate(("worse", "better"), start=1):
-        collected(space, name)
-        ledger.begin(space)
-        trained(space, name)
-        ledger.record(space, "promote", [])
+        cycled(space, name, name, "promote")
         if at == 1:
             ledger.rollback(space)
     assert ledger.champion(space) == "v0.3.0"
@@ -277,10 +267,7 @@ def test_a_collect_between_cycles_has_a_commit_of_its_own(space: Path) -> None:
 
 
 def test_a_collect_leaves_what_was_not_trained_anew_out_of_date(space: Path) -> None:
-    collected(space, "one")
-    ledger.begin(space)
-    trained(space, "better")
-    ledger.record(space, "refuse", [])
+    cycled(space, "one", "better", "refuse")
     collected(space, "two")
     ledger.record_collect(space)
     said = dvc_status(space)
@@ -334,10 +321,7 @@ def stage_tag_lost(space: Path) -> None:
 def test_a_promotion_killed_before_its_tags_is_finished_by_the_next_command(
     space: Path, damage: Callable[[Path], None]
 ) -> None:
-    collected(space, "one")
-    ledger.begin(space)
-    trained(space, "better")
-    ledger.record(space, "promote", [])
+    cycled(space, "one", "better", "promote")
     damage(space)
     assert ledger.begin(space).champion == "v0.2.0"
     assert len(ledger.history(space)) == 1
