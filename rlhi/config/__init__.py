@@ -26,6 +26,7 @@ from rlhi.config.learn import (
     DpoConfig,
     Method,
     PairsConfig,
+    Precision,
     RewardConfig,
     RewardKind,
     RewritesConfig,
@@ -37,9 +38,9 @@ from rlhi.config.learn import (
 __all__ = [
     "CandidatesConfig", "ClaimGroup", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",
     "FeedbackConfig", "FeedbackLlmConfig", "GainConfig", "GateConfig", "GuardConfig", "IngestConfig", "Method",
-    "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "RewardConfig",
-    "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "SplitConfig", "StepLimits", "Told", "TrainingLimits",
-    "TunedRewardConfig", "load_params",
+    "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "Precision",
+    "RewardConfig", "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "SplitConfig", "StepLimits", "Told",
+    "TrainingLimits", "TunedRewardConfig", "load_params",
 ]  # fmt: skip
 
 

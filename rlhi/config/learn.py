@@ -41,7 +41,7 @@ class StepLimits(Section):
 
 
 Zero = Literal[0, 1, 2, 3]
-Precision = Literal["bf16", "fp32"]
+Precision = Literal["auto", "bf16", "fp32"]
 RewardKind = Literal["head", "lora", "full"]
 
 
@@ -54,7 +54,7 @@ class TunedRewardConfig(Section):
     batch: int = Field(default=4, ge=1, description="comparisons in a step of one process")
     max_length: int = Field(default=512, ge=32, description="tokens of prompt and answer together")
     lora_rank: int = Field(default=16, ge=1)
-    precision: Precision = "bf16"
+    precision: Precision = "auto"
     length_debias: bool = False
     processes: int = Field(default=1, ge=1)
     deepspeed: Zero = 0
@@ -137,7 +137,7 @@ class DpoConfig(Section):
     accumulation: int = Field(default=4, ge=1)
     max_length: int = Field(default=768, ge=32)
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
-    precision: Precision = "bf16"
+    precision: Precision = "auto"
     processes: int = Field(default=1, ge=1)
     nodes: int = Field(default=1, ge=1)
     rendezvous: str = Field(default="", pattern=r"^(|.+:[0-9]+)$")

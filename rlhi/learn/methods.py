@@ -20,6 +20,7 @@ from rlhi.learn.resolved import Resolved, Run, TrainingError
 from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
 from rlhi.learn.rows import Contents, answers_in_batch, balance, dataset
 from rlhi.learn.weights import WEIGHT, weigh, weighing
+from rlhi.precision import computed
 from rlhi.prompts import tokenizer_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[st
         "max_length": config.max_length,
         # Few different shapes: freed memory fits the next batch.
         "pad_to_multiple_of": 64,
-        "bf16": config.precision == "bf16",
+        "bf16": computed(config.precision) == "bf16",
         "use_cpu": not torch.cuda.is_available(),
         "logging_steps": 1,
         # Else a loss that is no number is told as the average of the others.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message
 from rlhi.models.base import ModelError, Sampling
+from rlhi.precision import dtype
 from rlhi.prompts import chat_text, fit_context, plain, tokenizer_of
 
 if TYPE_CHECKING:
@@ -68,13 +69,13 @@ class LocalChatModel:
 
     @cached_property
     def weights(self) -> PreTrainedModel:
-        """The model in bf16, loaded when it is first needed."""
+        """The model as :mod:`rlhi.precision` says for this machine, loaded when it is first needed."""
         import torch
         from transformers import AutoModelForCausalLM
 
         cuda = torch.cuda.is_available()
         try:
-            model = AutoModelForCausalLM.from_pretrained(self.path, dtype=torch.bfloat16, use_safetensors=True)
+            model = AutoModelForCausalLM.from_pretrained(self.path, dtype=dtype(), use_safetensors=True)
         except (OSError, ValueError) as error:
             raise ModelError(f"cannot load the model at {self.path}: {str(error).splitlines()[0]}") from None
         return model.to("cuda" if cuda else "cpu").eval()
@@ -134,6 +135,8 @@ class LocalChatModel:
     def _draw(self, prompts: list[list[int]], sampling: Sampling, seed: int, log_probabilities: bool) -> list[Drawn]:
         import torch
 
+        from rlhi.models.cache import roomy
+
         model = self.weights
         generator = torch.Generator(device=model.device).manual_seed(seed % 2**63)
         ids, mask = left_padded(prompts, self.tokenizer.pad_token_id)
@@ -141,8 +144,8 @@ class LocalChatModel:
         stops = self.stop_tokens
         with torch.inference_mode():
             position = (mask.cumsum(-1) - 1).clamp(min=0)
-            out = model(ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1)
-            cache = out.past_key_values
+            cache = roomy(model.config.num_hidden_layers)
+            out = model(ids, attention_mask=mask, position_ids=position, past_key_values=cache, logits_to_keep=1)
             cache.batch_repeat_interleave(sampling.n)
             mask = mask.repeat_interleave(sampling.n, 0)
             position = position[:, -1:].repeat_interleave(sampling.n, 0)

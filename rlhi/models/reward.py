@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rlhi.config import TunedRewardConfig
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.local import blocks
+from rlhi.precision import dtype
 from rlhi.prompts import judged, tokenizer_of
 
 if TYPE_CHECKING:
@@ -50,10 +51,9 @@ class TunedReward:
         import torch
         from transformers import AutoModelForSequenceClassification
 
-        dtype = torch.bfloat16 if self.config.precision == "bf16" else torch.float32
         try:
             model, told = AutoModelForSequenceClassification.from_pretrained(
-                self.path, dtype=dtype, use_safetensors=True, output_loading_info=True
+                self.path, dtype=dtype(self.config.precision), use_safetensors=True, output_loading_info=True
             )
         except (OSError, ValueError) as error:
             raise ModelError(f"cannot load the reward model at {self.path}: {str(error).splitlines()[0]}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -67,6 +67,13 @@ REWRITTEN = {"turns": 96, "tries": 8, "revisions": False}
 def _arithmetic(name: str, rewrites: Mapping[str, object], candidates: Mapping[str, object]) -> Arm:
     overrides = {"rewrites": {**REWRITTEN, **rewrites}, "candidates": candidates, "dpo": AT_EQUAL_PAIRS}
     return Arm(name, overrides, {"task": "arithmetic"})
+
+
+def _colluding(what: str, *shares: float, **attack: str) -> Iterator[Arm]:
+    for share in shares:
+        for capped, most in (("3 pairs a user at most", 3), ("no cap", 1000)):
+            overrides = {"pairs": {"max_per_user": most}, "dpo": {"user_cap": most}}
+            yield Arm(f"{share:.0%} {what}, {capped}", overrides, {"colluders": share, **attack})
 
 
 CATALOGUE: dict[str, Experiment] = {
@@ -154,23 +161,11 @@ CATALOGUE: dict[str, Experiment] = {
     ),
     "collusion": Experiment(
         "How much harm do colluding users do, with a user's share of the pairs capped and not?",
-        (
-            Arm("nobody colludes"),
-            *(
-                Arm(
-                    f"{share:.0%} {what}, {'3 pairs a user at most' if capped else 'no cap'}",
-                    {"pairs": {"max_per_user": most}, "dpo": {"user_cap": most}},
-                    {"colluders": share, **attack},
-                )
-                for share, what, attack in (
-                    (0.01, "collude", {}),
-                    (0.05, "collude", {}),
-                    (0.1, "collude", {}),
-                    (0.1, "ask for long answers", {"attack": "asked"}),
-                )
-                for capped, most in ((True, 3), (False, 1000))
-            ),
-        ),
+        (Arm("nobody colludes"), *_colluding("collude", 0.01, 0.05, 0.1)),
+    ),
+    "collusion-asked": Experiment(
+        "And colluders who ask in words for what others dislike?",
+        (Arm("nobody colludes"), *_colluding("ask for long answers", 0.1, attack="asked")),
     ),
     "replay": Experiment(
         "Do three cycles in a row keep what they learned, with and without replay of earlier pairs, and with the gate?",

@@ -1,0 +1,64 @@
+"""A key-value cache with room to grow: transformers' own copies all of itself at every token.
+
+That is a twentieth of the time where memory is fast and two fifths where it is slow (docs/log.md, 2026-11-27).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+if TYPE_CHECKING:
+    import torch
+
+ROOM = 32
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types here
+    """Keys and values of one layer: views, shape ``[rows, heads, tokens, width]``, of tensors with room for more tokens."""
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add the states of new tokens; both are returned with all that came before."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.room = [key_states.new_empty(0), value_states.new_empty(0)]
+        held, new = self.get_seq_length(), key_states.shape[-2]
+        self.room = [
+            _grown(room, states, held) for room, states in zip(self.room, (key_states, value_states), strict=True)
+        ]
+        self.keys, self.values = (room[:, :, : held + new] for room in self.room)
+        return self.keys, self.values
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Each row ``repeats`` times."""
+        super().batch_repeat_interleave(repeats)
+        self.room = [self.keys, self.values]
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Only these rows, with their room."""
+        held = self.get_seq_length()
+        self.room = [room[indices] for room in self.room]
+        self.keys, self.values = (room[:, :, :held] for room in self.room)
+
+
+def roomy(layers: int) -> DynamicCache:
+    """An empty cache of so many layers."""
+    cache = DynamicCache()
+    cache.layers = [RoomyLayer() for _ in range(layers)]
+    return cache
+
+
+def _grown(room: torch.Tensor, states: torch.Tensor, held: int) -> torch.Tensor:
+    new = states.shape[-2]
+    if held + new > (room.shape[-2] if held else 0):
+        rows, heads, _, width = states.shape
+        # The first tokens are a prompt, which is repeated before it grows: no room yet.
+        larger = states.new_empty(rows, heads, held + new + (ROOM if held else 0), width)
+        if held:
+            larger[:, :, :held] = room[:, :, :held]
+        room = larger
+    room[:, :, held : held + new] = states
+    return room
