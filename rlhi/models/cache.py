@@ -16,7 +16,7 @@ ROOM = 32
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types here
-    """Keys and values of one layer: views, shape ``[rows, heads, tokens, width]``, of tensors with room for more tokens."""
+    """Keys and values of one layer, shape ``[rows, heads, tokens, width]``: views of tensors with room for more."""
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object

@@ -118,7 +118,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
-            ("data/evaluation",), pool="gpu", version=3,
+            ("data/evaluation",), pool="gpu", version=4,
         ),
         Stage(
             "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=2,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from random import Random
@@ -47,6 +47,8 @@ from rlhi.turns import opening
 
 EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"
+Known = Callable[[Conversation, int], str]
+"""A user's persona as it was known before a turn."""
 
 
 def evaluate(space: Workspace, params: Params) -> Outcome:
@@ -63,9 +65,10 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
         "champion": LocalChatModel(ledger.policy_path(space.root, version), f"policy@{version}", *size),
         "challenger": LocalChatModel(challenger, "challenger", *size),
     }
-    asked = _held_out_requests(space, params)
+    known = persona_before(space, params)
+    asked = _held_out_requests(space, params, known)
     items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
-    logged = _choices(space, params)
+    logged = _choices(space, params, known)
     results: list[EvalResult] = []
     replies: dict[Model, list[Reply]] = {}
     with progress("asking both models", 2 * (len(asked) + len(items)) + 2 * len(logged)) as advance:
@@ -93,24 +96,28 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
     return Outcome(len(results), 0, {"suites": ", ".join(suites_met), "logged choices": len(logged)}, note)
 
 
-def _held_out_requests(space: Workspace, params: Params) -> list[Reply]:
-    """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests."""
-    talks = [row for row in conversations(space) if _held_out(row, params)]
-    known = told(read_table(space.path("data/personas"), Persona), params.evaluate.persona, params.split.holds_out)
-    personas = {user: row.text for user, row in known.items()}
+def _held_out_requests(space: Workspace, params: Params, known: Known) -> list[Reply]:
+    """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests.
+
+    A request of the log's comes with the persona that was known before it: what its user complained of afterwards
+    would tell both models how to answer.
+    """
+    personas = told(read_table(space.path("data/personas"), Persona), params.evaluate.persona, params.split.holds_out)
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
-    by_user: dict[str, set[str]] = {}
-    for talk in talks:
-        if (first := opening(talk.turns)).strip():
-            by_user.setdefault(talk.user_id, set()).add(first)
+    by_user: dict[str, dict[str, Conversation]] = {}
+    for talk in conversations(space):
+        if _held_out(talk, params) and (first := opening(talk.turns)).strip():
+            by_user.setdefault(talk.user_id, {}).setdefault(first, talk)
     chosen = sorted(by_user, key=lambda user: content_key(params.seed, "evaluate", user))[: params.evaluate.users]
     asked = []
     for user in sorted(chosen):
         random = Random(content_key(params.seed, "requests", user))
         pool = sorted(set(fixed) or by_user[user])
+        row = personas.get(user)
+        dated = not fixed and row is not None and row.user_id == user and row.origin == "inferred"
         for text in random.sample(pool, min(params.evaluate.requests, len(pool))):
-            persona = personas.get(user, "")
+            persona = known(by_user[user][text], 0) if dated else row.text if row else ""
             prompt = with_persona([Message("user", text)], persona)
             asked.append(Reply(content_key(user, text), user, persona, prompt, ""))
     return asked
@@ -158,13 +165,12 @@ def _samples_key(space: Workspace, model: Model, version: str) -> str:
     return content_key(read_json(space.path("models/challenger") / TRAINING))
 
 
-def _choices(space: Workspace, params: Params) -> list[tuple[Choice, tuple[Message, ...]]]:
+def _choices(space: Workspace, params: Params, known: Known) -> list[tuple[Choice, tuple[Message, ...]]]:
     """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
 
     Each is told the persona that was known before the answer.
     """
     talks = {row.conversation_id: row for row in conversations(space) if _held_out(row, params)}
-    known = persona_before(space, params)
     found = [
         (talk, at, better, worse)
         for talk in talks.values()

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger
-from rlhi.contracts import Conversation, FeedbackTurn, Turn
+from rlhi import ledger, stages
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
+from rlhi.evaluate.suites import Reply
 from rlhi.stages.evaluate import _held_out_requests, drift
-from rlhi.store import Workspace, read_json, write_json, write_table
+from rlhi.stages.personas import persona_before
+from rlhi.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.spaces import configure, make_space
 
 
@@ -19,6 +21,10 @@ from tests.support.spaces import configure, make_space
 def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
     """A workspace without a log."""
     return make_space(tmp_path / "w", tiny_policy)
+
+
+def held_out_requests(space: Workspace) -> list[Reply]:
+    return _held_out_requests(space, space.params, persona_before(space, space.params))
 
 
 def said(at: int, *turns: Turn, batch: str = "") -> Conversation:
@@ -32,9 +38,34 @@ def test_a_request_behind_a_system_turn_is_asked_and_users_without_one_take_no_p
     write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
     params = space.params
     held_out = [row.user_id for row in talks[:60] if params.split.holds_out(row.user_id)]
-    asked = _held_out_requests(space, params)
+    asked = held_out_requests(space)
     assert len(asked) == params.evaluate.users <= len(held_out) and {one.user_id for one in asked} <= {*held_out}
     assert {one.prompt[-1].content for one in asked} == {ask.content}
+
+
+def test_a_request_of_the_log_comes_with_what_was_known_before_it(space: Workspace) -> None:
+    """What the user complained of after a request would tell both models how to answer it."""
+    configure(space, "split", {}, held_out=0.99)
+    configure(space, "evaluate", {}, requests=2, users=100)
+    ask, again, answer = "Which plant likes shade?", "And which one likes sun?", Turn("assistant", "A fern. " * 60)
+    complaint = "That is too long. Please use at most 20 words."
+    first = (Turn("user", ask), answer, Turn("user", complaint), Turn("assistant", "A fern."))
+    talks = [
+        replace(said(at, *turns), conversation_id=f"t{at}-{part}", user_id=f"u{at}", created_at=f"2026-11-2{part}")
+        for at in range(8)
+        for part, turns in enumerate((first, (Turn("user", again), answer)))
+    ]
+    write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
+    for name in ("feedback", "personas"):
+        stages.run(name, space.root)
+    held_out = {row.user_id for row in talks if space.params.split.holds_out(row.user_id)}
+    texts = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    assert held_out and all(texts[user] for user in held_out), "the complaint makes a persona"
+    asked = {(one.user_id, one.prompt[-1].content): one.persona for one in held_out_requests(space)}
+    assert asked == {(user, text): known for user in held_out for text, known in ((ask, ""), (again, texts[user]))}
+    write_json(space.path("data/simulator/requests.json"), {"requests": ["What is rain?", "What is snow?"]})
+    later = held_out_requests(space)
+    assert {one.persona for one in later} == set(texts.values()), "what is asked afresh comes after all that was said"
 
 
 def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promoted(space: Workspace) -> None:

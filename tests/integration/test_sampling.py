@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from scipy.stats import chisquare
+from transformers.cache_utils import DynamicCache
 
 from rlhi.contracts import Message
 from rlhi.models.base import Sampling
+from rlhi.models.cache import ROOM, roomy
 from rlhi.models.local import LocalChatModel
 
 ASKED = [
@@ -69,6 +71,25 @@ def test_greedy_text_is_that_of_generate(model: LocalChatModel) -> None:
         )[0, ids.shape[1] :].tolist()  # fmt: skip
         ended = next((at for at, token in enumerate(made) if token in model.stop_tokens.tolist()), len(made))
         assert one.tokens == made[:ended]
+
+
+def test_a_cache_with_room_holds_what_transformers_own_does(model: LocalChatModel) -> None:
+    """Through what sampling does to it: rows repeated, many tokens more than its room, rows that leave."""
+    caches = [roomy(model.weights.config.num_hidden_layers), DynamicCache()]
+    told: list[list[torch.Tensor]] = [[], []]
+    for cache, logits in zip(caches, told, strict=True):
+        prompt = torch.tensor([model.encode(ASKED[0]), model.encode(ASKED[0])[::-1]])
+        with torch.inference_mode():
+            logits.append(model.weights(prompt, past_key_values=cache).logits)
+            cache.batch_repeat_interleave(3)
+            rows = torch.arange(6)
+            for step in range(2 * ROOM + 3):
+                if step in (5, ROOM + 1):
+                    rows = rows[[0, 2, *range(3, len(rows))]]
+                    cache.batch_select_indices(torch.tensor([0, 2, *range(3, len(rows) + 1)]))
+                logits.append(model.weights((rows + step)[:, None], past_key_values=cache).logits)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*told, strict=True))
+    assert caches[0].get_seq_length() == caches[1].get_seq_length()
 
 
 def test_candidates_of_a_prompt_differ_and_a_seed_gives_them_again(model: LocalChatModel) -> None:
