@@ -8,6 +8,16 @@ from flows.tasks import alone, stage
 from rlhi.stages import StageReport
 
 
+@flow(name="reward", persist_result=True)
+def reward(workspace: str = ".") -> StageReport:
+    """Train the reward model on what is known by now; it scores if it ranks held-out users no worse than the former.
+
+    The next cycle takes it up, and records it.
+    """
+    with alone():
+        return stage("reward", workspace)
+
+
 @flow(name="learn", persist_result=True)
 def learn(workspace: str = ".") -> tuple[StageReport, ...]:
     """Train a challenger from the champion that the present cycle is pinned to."""

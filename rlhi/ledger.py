@@ -182,8 +182,10 @@ def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
         return _commit(root, "Collect", {"RLHI-Collect": "yes"})
 
 
-def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
+def record(root: Path, verdict: str, reasons: Sequence[str], card: str = "") -> CycleRecord:
     """Finish the cycle under way: one commit of its data, metrics and verdict; a promotion also moves the champion.
+
+    ``card`` is the model card of the version that a promotion makes, in place of the challenger's.
 
     Raises:
         LedgerError: another version became champion since the challenger was measured.
@@ -200,7 +202,7 @@ def record(root: Path, verdict: str, reasons: Sequence[str]) -> CycleRecord:
             version = next_version(root) if verdict == "promote" else now
             if verdict == "promote":
                 promoting.touch()
-                _install_policy(root, root / "models" / "challenger", version)
+                _install_policy(root, root / "models" / "challenger", version, card)
             elif promoting.exists():
                 # Killed half way through a promotion that is refused now: back to the champion's files.
                 _install_policy(root, policy_path(root, now), now)
@@ -265,13 +267,15 @@ def _repair(root: Path) -> None:
                 gto(root, "assign", "policy", "--version", version, "--stage", "champion")
 
 
-def _install_policy(root: Path, source: Path, version: str) -> None:
+def _install_policy(root: Path, source: Path, version: str, card: str = "") -> None:
     """Put a model under ``.rlhi/policies`` (what runs) and ``models/policy`` (what DVC versions), each in one move."""
     for target in (root / ".rlhi" / "policies" / version, root / "models" / "policy"):
         fresh, old = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
         for folder in (fresh, old):
             shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(source, fresh)
+        if card:
+            (fresh / "README.md").write_text(card, encoding="utf-8")
         if target.exists():
             target.rename(old)
         fresh.rename(target)

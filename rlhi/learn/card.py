@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rlhi.config import DpoConfig
+from rlhi.contracts import GateDecision, Interval
 
 METHODS = {
     "dpo": "persona-conditioned DPO (arXiv 2509.25137)",
     "sft": "supervised fine-tuning on the chosen answers",
     "kto": "KTO (arXiv 2402.01306) on the pairs' answers and on those that users judged, one by one",
 }
+
+
+NO_VERDICT = "| verdict | not yet given when this card was written |"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Provenance:
 
 
 def model_card(origin: Provenance, dpo: DpoConfig) -> str:
-    """A model card in the hub's form. The verdict stands in the cycle's commit, not here: it comes later."""
+    """A model card in the hub's form; :func:`promoted_card` adds the verdict."""
     trained = f"LoRA of rank {dpo.lora_rank}, merged" if dpo.lora_rank else "every weight"
     pulled = "" if dpo.method == "sft" else f", beta {dpo.beta:g}"
     reference = "" if dpo.method == "sft" else ", which was also the reference"
@@ -59,8 +64,37 @@ Trained by RLHI with {METHODS[dpo.method]} from `policy@{origin.champion}`{refer
 | pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed{fresh} |{judged}
 | trained | {rounds}{trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
 | weights | bfloat16 safetensors, `from_pretrained` and `vllm serve` read them as they are |
-| verdict | not yet given when this card was written: `git log` of the workspace has it |
+{NO_VERDICT}
 
 The persona goes into the system message: "You are a helpful assistant. About this user: ...". The lessons that it
 learned from are listed in `training.json`, with the loss of every step.
 """
+
+
+def promoted_card(card: str, version: str, cycle: int, decision: GateDecision) -> str:
+    """A challenger's card as it goes with the version that it became: its name, the verdict and what was measured."""
+    rows = "".join(
+        f"| {one.suite} | {one.champion.mean:.1%} | {one.challenger.mean:.1%} | {_points(one.gain)} | "
+        f"{one.gain.clusters} |\n"
+        for one in decision.measurements
+    )
+    reasons = "".join(f"- {reason}\n" for reason in decision.reasons)
+    named = re.sub(r"^# .*$", f"# policy@{version}", card, count=1, flags=re.M)
+    return (
+        named.replace(NO_VERDICT, f"| verdict | {decision.verdict}, cycle {cycle} |")
+        + f"""
+## Evaluation
+
+On users who are only measured on, this model beside the champion before it; brackets are intervals by user.
+
+| suite | champion | this model | gain, points | users |
+|---|---|---|---|---|
+{rows}
+Why the gate let it pass:
+
+{reasons}"""
+    )
+
+
+def _points(gain: Interval) -> str:
+    return f"{100 * gain.mean:+.1f} ({100 * gain.low:.1f} to {100 * gain.high:.1f})"

@@ -17,6 +17,7 @@ from rlhi.contracts import (
     Verdict,
     from_record,
 )  # fmt: skip
+from rlhi.learn.card import promoted_card
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.stages import RECORDED, incoming, state
 from rlhi.stages.ingest import conversations
@@ -44,9 +45,18 @@ def conclude(workspace: Path) -> CycleSummary:
     pin = ledger.pinned(space.root)
     if ledger.under_way(space.root):
         _write_report(space, decision)
-    done = ledger.record(space.root, decision.verdict, decision.reasons)
+    done = ledger.record(space.root, decision.verdict, decision.reasons, _card(space, decision))
     write_json(space.path(RECORDED), {"stages": state(space)})
     return CycleSummary(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
+
+
+def _card(space: Workspace, decision: GateDecision) -> str:
+    """What goes with the version that the challenger becomes; nothing where it becomes none."""
+    card = space.path("models/challenger/README.md")
+    if decision.verdict != "promote" or not card.is_file():
+        return ""
+    cycle, version = ledger.pinned(space.root).cycle, ledger.next_version(space.root)
+    return promoted_card(card.read_text(encoding="utf-8"), version, cycle, decision)
 
 
 def read_decision(space: Workspace) -> GateDecision:

@@ -14,13 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rlhi import ledger
+from rlhi import ledger, stages
 from rlhi.config import ConfigError
 from rlhi.models.base import ModelError
 from rlhi.models.prepare import embedder_path
 from rlhi.server import Server, ServerError, running, server_for, up
-from rlhi.stages import incoming
+from rlhi.stages import StageError, incoming
 from rlhi.store import Workspace
+from tests.support.spaces import land_choices, land_talk, make_space
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOG = REPOSITORY / "tests" / "fixtures" / "logs" / "conversations.jsonl"
@@ -149,6 +150,33 @@ class TestTemporaryServer:
             stage("ingest", str(tmp_path))
         assert attempts("ingest") == 2
 
+    def test_the_reward_model_is_trained_between_cycles(
+        self, tmp_path: Path, tiny_policy: Path, server: Server
+    ) -> None:
+        from prefect.client.orchestration import get_client
+
+        from flows.learn import reward
+
+        space = make_space(tmp_path / "w", tiny_policy)
+        land_talk(space)
+        for name in ledger.COLLECT:
+            stages.run(name, space.root)
+        with pytest.raises(StageError, match="stage reward needs cycle.json"):
+            reward(str(space.root))
+        ledger.begin(space.root)
+        stages.run("rewrites", space.root)
+        first = reward(str(space.root))
+        assert first.stage == "reward" and first.made > 0 and space.path("models/reward/metrics.json").is_file()
+        before = stages.state(space)
+        assert reward(str(space.root)).made == 0 and stages.state(space) == before, "nothing is new"
+        land_choices(space, cycle=2)
+        for name in (*ledger.COLLECT, "rewrites"):
+            stages.run(name, space.root)
+        again = reward(str(space.root))
+        assert again.made > first.made and stages.state(space) != before, "the next cycle takes it up"
+        with get_client(sync_client=True) as client:
+            assert "reward-report" in {artifact.key for artifact in client.read_artifacts()}
+
     def test_a_second_command_is_told_to_wait(
         self, workspace: Path, server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -202,15 +230,18 @@ class TestUp:
                 }
                 assert client.read_work_queue_by_name("train", work_pool_name="gpu").concurrency_limit == 1
                 deployments = {one.name: one for one in client.read_deployments()}
-                assert set(deployments) == {"collect", "learn", "evaluate", "improve"}
+                assert set(deployments) == {"collect", "learn", "reward", "evaluate", "improve"}
                 crons = {
-                    name: [getattr(one.schedule, "cron", "") for one in row.schedules]
+                    name: [(getattr(one.schedule, "cron", ""), one.active) for one in row.schedules]
                     for name, row in deployments.items()
                 }
-                assert crons == {"collect": ["0 * * * *"], "learn": [], "evaluate": [], "improve": ["0 2 * * *"]}
+                hourly, nightly, asleep = [("0 * * * *", True)], [("0 2 * * *", True)], [("30 */6 * * *", False)]
+                assert crons == {
+                    "collect": hourly, "learn": [], "reward": asleep, "evaluate": [], "improve": nightly,
+                }  # fmt: skip
                 assert "gpu" in deployments["improve"].tags and deployments["improve"].work_queue_name == "train"
                 before = [run.state.name for run in client.read_flow_runs() if run.state and run.start_time]
-                assert sorted(map(str, before)) == ["Completed", "Completed", "Crashed"]
+                assert sorted(map(str, before)) == [*5 * ["Completed"], "Crashed", "Failed"]
                 # What the earlier command did is there; now the worker does the same.
                 asked = client.create_flow_run_from_deployment(deployments["collect"].id)
                 until = time.monotonic() + SECONDS

@@ -101,6 +101,10 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     assert ledger.champion(space.root) == "v0.2.0"
     assert _says(ledger.policy_path(space.root, "v0.2.0")) == ANSWER
     assert _says(space.path("models/policy")) == ANSWER
+    card = space.path("models/policy/README.md").read_text(encoding="utf-8")
+    assert "# policy@v0.2.0" in card and "| verdict | promote, cycle 1 |" in card and "not yet given" not in card
+    assert "| instructions |" in card and all(f"- {reason}" in card for reason in summary.reasons)
+    assert "not yet given" in (challenger / "README.md").read_text(encoding="utf-8"), "a challenger's is as it was made"
     assert conclude(space.root).revision == summary.revision, "concluding twice must not promote twice"
 
     land_talk(space, cycle=2, users=40, weights=only_bullets)
