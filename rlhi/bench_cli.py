@@ -69,10 +69,18 @@ def bench_reward(
 
 @bench_app.command("dpo")
 def bench_dpo(
-    quick: Annotated[bool, typer.Option("--quick", help="Half the pairs, one round.")] = False,
+    shape: Annotated[
+        str, typer.Option(help="Instead, tokens a second of a model with random weights: 8b or 1b, on a GPU; tiny.")
+    ] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer pairs, one round.")] = False,
     as_json: Json = False,
 ) -> None:
     """Learning from pairs: pairs a second beside TRL's DPOTrainer, on the embedded model."""
+    if shape:
+        from rlhi.bench.dpo_shape import run as large
+
+        print(large(shape, quick, as_json))
+        return
     from rlhi.bench.dpo import run as bench
 
     print(bench(quick, as_json))
@@ -124,7 +132,8 @@ def experiment(
     directory: Annotated[Path, typer.Option("--dir", help="Where worlds and results are kept.")] = Path("experiments"),
     policy: Annotated[Path | None, typer.Option(help="Folder of the base model, else the embedded one.")] = None,
     page: Annotated[
-        Path | None, typer.Option(help="Put table and picture into this page, say docs/experiments.md.")
+        Path | None,
+        typer.Option(help="Put table and picture into this page, say docs/experiments.md; results lie beside it."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -137,7 +146,7 @@ def experiment(
 
     if page:
         check_page(page)
-    told = run(name, quick, seeds, directory.resolve(), policy and policy.resolve())
+    told = run(name, quick, seeds, directory.resolve(), policy and policy.resolve(), page)
     if page:
         write(told, page)
     print(json.dumps(asdict(told), default=str) if as_json else table(told))

@@ -35,7 +35,7 @@ def test_an_unknown_experiment_is_named_with_those_there_are(tmp_path: Path) -> 
         run("rewrite", True, 1, tmp_path)
 
 
-def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tiny_policy: Path) -> None:
+def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tmp_path: Path, tiny_policy: Path) -> None:
     told = run("rewrites", True, 1, folder, tiny_policy)
     assert [arm.name for arm in told.arms] == [arm.name for arm in CATALOGUE["rewrites"].arms]
     assert told.arms[0].against_first is None
@@ -46,6 +46,13 @@ def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tiny_polic
     assert time.perf_counter() - began < 60 * told.minutes
     printed = table(told)
     assert "| guided by the user's words | 0 |" in printed and "95% intervals by user" in printed
+    page = tmp_path / "docs" / "experiments.md"
+    assert run("rewrites", True, 1, folder, tiny_policy, page) == told
+    assert run("rewrites", True, 1, tmp_path / "elsewhere", tiny_policy, page) == told, "results lie beside the page"
+    assert not (tmp_path / "elsewhere").exists()
+    kept = page.with_suffix("") / "rewrites-quick-seed-0.json"
+    kept.write_text(kept.read_text().replace('"asked": "', '"asked": "x'), encoding="utf-8")
+    assert run("rewrites", True, 1, folder, tiny_policy, page) == told and '"asked": "x' not in kept.read_text()
     results = sorted((folder / "results").iterdir())
     assert len(results) == 3 and not list(folder.glob("arm-*"))
     assert len(list(folder.glob("*.learned"))) == 3, "arms that sample otherwise share no samples"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,3 +173,24 @@ def test_the_benchmark_trains_in_all_ways_and_prints_nothing_but_its_table(
         seconds, losses = _train(way, made, tiny_policy, tmp_path / way, 60)
         assert seconds > 0 and losses[0] == pytest.approx(0.693, abs=0.01)
     assert capsys.readouterr().out == "", "trainers print their figures elsewhere"
+
+
+def test_the_benchmark_of_a_shape_times_steps_and_tells_shares_of_known_peaks(
+    tmp_path: Path, tiny_policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a GPU with eight billion weights; here with few, on a CPU, whose peak nobody told."""
+    from rlhi.bench.dpo import WAYS
+    from rlhi.bench.dpo_shape import PEAKS, measure, random_model
+
+    weights = random_model("tiny", tmp_path / "model", tiny_policy)
+    found = measure("tiny", tmp_path / "model", weights, 60, steps=2)
+    assert weights > 50_000 and all(len(found.seconds[way]) == 2 for way in WAYS)
+    for way in WAYS:
+        assert len(found.losses[way]) == 3 and found.rate(way) > 0 and found.peak_share(way) is None
+        assert found.losses[way] == pytest.approx(found.losses["ours"], abs=0.02), "one random model learns one thing"
+    name, peak = next(iter(PEAKS.items()))
+    known = replace(found, device=f"NVIDIA {name}", weights=10**9, seconds={way: (0.5,) for way in WAYS})
+    assert known.rate("ours") == 2 * 2 * 160 / 0.5
+    assert known.peak_share("ours") == pytest.approx(6e9 * 2 * (60 + 200) / 0.5 / peak)
+    assert known.peak_share(WAYS[0]) == pytest.approx(6e9 * 2 * (120 + 200) / 0.5 / peak)
+    assert capsys.readouterr().out == ""

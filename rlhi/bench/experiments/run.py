@@ -2,7 +2,8 @@
 
     rlhi experiment NAME [--quick] [--seeds N] [--dir DIR] [--page FILE] [--json]
 
-A result is on disk as soon as its arm is done; the same command goes on where it was stopped.
+A result is on disk as soon as its arm is done; the same command goes on where it was stopped. The results that a page
+shows lie beside it, a file a seed: another machine, or a later version, adds seeds to them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from rlhi import demo
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
-from rlhi.bench.experiments.told import ArmResult, Told
+from rlhi.bench.experiments.told import ArmResult, Told, kept_beside
 from rlhi.bench.experiments.world import FULL, QUICK, Size
 from rlhi.bench.machine import machine
 from rlhi.config import Params
@@ -45,8 +46,10 @@ class ExperimentError(StageError):
     """There is no such experiment; the message names those there are."""
 
 
-def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = None) -> Told:
+def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = None, page: Path | None = None) -> Told:
     """Run what has not been run, and tell all of it. ``policy`` is the folder of the base model, else the embedded.
+
+    A seed whose results lie beside ``page`` is not run again; those of others are put there.
 
     Raises:
         ExperimentError: no experiment is called so.
@@ -60,8 +63,8 @@ def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = 
     pairs: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
     seconds, ran = 0.0, set()
     for seed in range(seeds):
-        for arm in experiment.arms:
-            record = bench.arm(experiment, arm, seed)
+        kept = kept_beside(page, name, quick, seed) if page else None
+        for arm, record in zip(experiment.arms, bench.seed(experiment, seed, kept), strict=True):
             users = record["users"]
             assert isinstance(users, dict)
             found[arm.name] |= {f"{seed}:{user}": (float(pair[0]), float(pair[1])) for user, pair in users.items()}
@@ -85,6 +88,26 @@ class Bench:
     folder: Path
     size: Size
     policy: Path
+
+    def seed(self, experiment: Experiment, seed: int, kept: Path | None = None) -> list[dict[str, object]]:
+        """What all arms came to in one seed, from ``kept`` where that file answers the same question.
+
+        Arms of one seed are compared with one another, so all of them are of one version of the stages; seeds need not
+        be.
+        """
+        asked = content_key(
+            asdict(self.size), weights_hash(self.policy), experiment.measured, experiment.cycles,
+            [[arm.name, dict(arm.simulator), worlds.arm_name(arm.overrides)] for arm in experiment.arms],
+        )  # fmt: skip
+        held = read_json(kept) if kept else {}
+        if held.get("asked") == asked:
+            arms = held["arms"]
+            assert isinstance(arms, list)
+            return arms
+        records = [self.arm(experiment, arm, seed) for arm in experiment.arms]
+        if kept:
+            write_json(kept, {"asked": asked, "arms": records})
+        return records
 
     def arm(self, experiment: Experiment, arm: Arm, seed: int) -> dict[str, object]:
         """What an arm came to in one seed, from disk where it was run before."""

@@ -87,6 +87,11 @@ def check_page(page: Path) -> None:
         raise StageError(f"--page {page} cannot be read as text ({error}): name another file") from None
 
 
+def kept_beside(page: Path, name: str, quick: bool, seed: int) -> Path:
+    """Where the results of one seed lie that a page shows: users' figures of every arm."""
+    return page.with_suffix("") / f"{name}{'-quick' if quick else ''}-seed-{seed}.json"
+
+
 def write(told: Told, page: Path) -> None:
     """Put the table and its picture into a page, in place of what the page told of this experiment and size before.
 
