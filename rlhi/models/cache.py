@@ -11,6 +11,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedConfig
 
 ROOM = 32
 
@@ -44,10 +45,10 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no typ
         self.keys, self.values = (room[:, :, :held] for room in self.room)
 
 
-def roomy(layers: int) -> DynamicCache:
-    """An empty cache of so many layers."""
-    cache = DynamicCache()
-    cache.layers = [RoomyLayer() for _ in range(layers)]
+def roomy(config: PreTrainedConfig) -> DynamicCache:
+    """An empty cache for a model; layers of another kind (sliding windows, linear attention) are transformers' own."""
+    cache = DynamicCache(config=config)
+    cache.layers = [RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
 
 

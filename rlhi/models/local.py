@@ -144,7 +144,7 @@ class LocalChatModel:
         stops = self.stop_tokens
         with torch.inference_mode():
             position = (mask.cumsum(-1) - 1).clamp(min=0)
-            cache = roomy(model.config.num_hidden_layers)
+            cache = roomy(model.config)
             out = model(ids, attention_mask=mask, position_ids=position, past_key_values=cache, logits_to_keep=1)
             cache.batch_repeat_interleave(sampling.n)
             mask = mask.repeat_interleave(sampling.n, 0)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from scipy.stats import chisquare
-from transformers.cache_utils import DynamicCache
+from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
 
 from rlhi.contracts import Message
 from rlhi.models.base import Sampling
-from rlhi.models.cache import ROOM, roomy
+from rlhi.models.cache import ROOM, RoomyLayer, roomy
 from rlhi.models.local import LocalChatModel
 
 ASKED = [
@@ -75,21 +76,36 @@ def test_greedy_text_is_that_of_generate(model: LocalChatModel) -> None:
 
 def test_a_cache_with_room_holds_what_transformers_own_does(model: LocalChatModel) -> None:
     """Through what sampling does to it: rows repeated, many tokens more than its room, rows that leave."""
-    caches = [roomy(model.weights.config.num_hidden_layers), DynamicCache()]
+    assert _same_logits(model.weights, model.encode(ASKED[0])) == [RoomyLayer] * model.weights.config.num_hidden_layers
+
+
+def test_a_layer_with_a_sliding_window_keeps_its_own_cache() -> None:
+    config = Qwen2Config(
+        hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+        vocab_size=100, use_sliding_window=True, sliding_window=8, max_window_layers=1,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    assert _same_logits(Qwen2ForCausalLM(config).eval(), list(range(20))) == [RoomyLayer, DynamicSlidingWindowLayer]
+
+
+def _same_logits(weights: PreTrainedModel, tokens: list[int]) -> list[type]:
+    """The kinds of layers of a cache that gives the logits of transformers' own."""
+    caches = [roomy(weights.config), DynamicCache(config=weights.config)]
     told: list[list[torch.Tensor]] = [[], []]
     for cache, logits in zip(caches, told, strict=True):
-        prompt = torch.tensor([model.encode(ASKED[0]), model.encode(ASKED[0])[::-1]])
+        prompt = torch.tensor([tokens, tokens[::-1]])
         with torch.inference_mode():
-            logits.append(model.weights(prompt, past_key_values=cache).logits)
+            logits.append(weights(prompt, past_key_values=cache).logits)
             cache.batch_repeat_interleave(3)
             rows = torch.arange(6)
             for step in range(2 * ROOM + 3):
                 if step in (5, ROOM + 1):
                     rows = rows[[0, 2, *range(3, len(rows))]]
                     cache.batch_select_indices(torch.tensor([0, 2, *range(3, len(rows) + 1)]))
-                logits.append(model.weights((rows + step)[:, None], past_key_values=cache).logits)
+                logits.append(weights((rows + step)[:, None], past_key_values=cache).logits)
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(*told, strict=True))
     assert caches[0].get_seq_length() == caches[1].get_seq_length()
+    return [type(layer) for layer in caches[0].layers]
 
 
 def test_candidates_of_a_prompt_differ_and_a_seed_gives_them_again(model: LocalChatModel) -> None:
