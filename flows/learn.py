@@ -12,7 +12,7 @@ from rlhi.stages import StageReport
 def reward(workspace: str = ".") -> StageReport:
     """Train the reward model on what is known by now; it scores if it ranks held-out users no worse than the former.
 
-    The next cycle takes it up, and records it.
+    The next cycle trains it again, on what is known by then.
     """
     with alone():
         return stage("reward", workspace)

@@ -70,7 +70,7 @@ def bench_reward(
 @bench_app.command("dpo")
 def bench_dpo(
     shape: Annotated[
-        str, typer.Option(help="Instead, tokens a second of a model with random weights: 8b or 1b, on a GPU; tiny.")
+        str, typer.Option(help="Instead, tokens a second of a large model with random weights, on a GPU: 8b or 1b.")
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Fewer pairs, one round.")] = False,
     as_json: Json = False,

@@ -32,7 +32,7 @@ from rlhi.models.prepare import policy_path
 from rlhi.simulate.requests import conversation_requests
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase, Trainer
+    from transformers import PreTrainedTokenizerBase, TrainingArguments
 
 WAYS = ("TRL, its defaults", "TRL, our settings", "ours")
 PROMPTS = (150, 300, 600)
@@ -124,28 +124,20 @@ def made_pairs(tokenizer: PreTrainedTokenizerBase, prompt_tokens: int, count: in
 
 def _train(way: str, pairs: list[PreferencePair], base: Path, folder: Path, tokens: int) -> tuple[float, list[float]]:
     """Seconds and the loss of every step."""
+    resolved, arguments = prepared(way, pairs, base, folder, tokens)
     began = time.perf_counter()
     # Trainers print their figures; standard output is for the table.
     with contextlib.redirect_stdout(sys.stderr):
-        trainer = trainer_of(way, pairs, base, folder, tokens)
+        trainer, _, _ = methods.make_trainer(resolved, arguments)
         trainer.train()
     took = time.perf_counter() - began
     return took, [row["loss"] for row in trainer.state.log_history if "loss" in row]
 
 
-def trainer_of(
-    way: str,
-    pairs: list[PreferencePair],
-    base: Path,
-    folder: Path,
-    tokens: int,
-    accumulation: int = 2,
-    reference_in_steps: bool = False,
-) -> Trainer:
-    """A trainer that goes one of the ``WAYS``, two pairs at a time; ``tokens`` are those of a prompt.
-
-    ``reference_in_steps``: none computes the reference once, before the first step.
-    """
+def prepared(
+    way: str, pairs: list[PreferencePair], base: Path, folder: Path, tokens: int, accumulation: int = 2
+) -> tuple[Resolved, TrainingArguments]:
+    """What a trainer is told that goes one of the ``WAYS``, two pairs at a time; ``tokens`` are those of a prompt."""
     from trl import DPOConfig as TrlConfig
 
     rows = folder / "pairs.jsonl"
@@ -160,13 +152,10 @@ def trainer_of(
     )
     resolved = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
     arguments = methods.trl_arguments(resolved)
-    if reference_in_steps:
-        arguments.precompute_ref_log_probs = False
     if way == "TRL, its defaults":
         arguments = TrlConfig(
             output_dir=str(folder / "trainer"), per_device_train_batch_size=2, gradient_accumulation_steps=accumulation,
             num_train_epochs=1, learning_rate=config.learning_rate, use_cpu=arguments.use_cpu, logging_steps=1,
             save_strategy="no", disable_tqdm=True, report_to="none",
         )  # fmt: skip
-    trainer, _, _ = methods.make_trainer(resolved, arguments)
-    return trainer
+    return resolved, arguments

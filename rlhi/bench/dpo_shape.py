@@ -6,7 +6,8 @@ in every step by all of them.
 
 Tokens are counted as TRL's rows hold them: a prompt for each of its two answers, also where ours computes it once. The
 share of peak counts what a way really computes, 6 operations for each weight and token (the model forward, its
-reference forward, and back to the adapters); attention, and what checkpointing computes anew, count as nothing.
+reference forward, and back to the adapters), the vocabulary's head for answers alone in ours; attention, and what
+checkpointing computes anew, count as nothing.
 
     rlhi bench dpo --shape 8b [--quick] [--json]
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -25,10 +27,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.bench.dpo import ANSWER_TOKENS, WAYS, made_pairs, trainer_of
+from rlhi.bench.dpo import ANSWER_TOKENS, WAYS, made_pairs, prepared
 from rlhi.bench.figure import figure
 from rlhi.bench.machine import machine
 from rlhi.contracts import PreferencePair
+from rlhi.learn import methods
 from rlhi.models.prepare import policy_path
 from rlhi.stages import StageError
 
@@ -50,11 +53,15 @@ PAIRS_A_STEP = 2
 
 @dataclass(frozen=True, slots=True)
 class ShapeSpeed:
-    """Seconds of each step but the first, by way, at one length of prompt; ``weights`` are those that multiply."""
+    """Seconds of each step but the first, by way, at one length of prompt; none where memory did not suffice.
+
+    ``weights`` are those of the layers, ``head`` those that tell the vocabulary.
+    """
 
     shape: str
     device: str
     weights: int
+    head: int
     prompt_tokens: int
     answer_tokens: int
     seconds: dict[str, tuple[float, ...]]
@@ -63,16 +70,18 @@ class ShapeSpeed:
     def rate(self, way: str) -> float:
         """Tokens a second, as TRL's rows hold them, by the median step."""
         tokens = PAIRS_A_STEP * 2 * (self.prompt_tokens + self.answer_tokens)
-        return tokens / statistics.median(self.seconds[way])
+        return tokens / statistics.median(self.seconds[way]) if self.seconds[way] else math.nan
 
     def peak_share(self, way: str) -> float | None:
         """Of the device's dense bf16 peak; None where that is not known."""
         peak = next((value for name, value in PEAKS.items() if name in self.device), None)
-        if peak is None:
+        if peak is None or not self.seconds[way]:
             return None
         prompts = 1 if way == "ours" else 2
-        tokens = PAIRS_A_STEP * (prompts * self.prompt_tokens + 2 * self.answer_tokens)
-        return 6 * self.weights * tokens / statistics.median(self.seconds[way]) / peak
+        answers = PAIRS_A_STEP * 2 * self.answer_tokens
+        tokens = PAIRS_A_STEP * prompts * self.prompt_tokens + answers
+        products = self.weights * tokens + self.head * (answers if way == "ours" else tokens)
+        return 6 * products / statistics.median(self.seconds[way]) / peak
 
     def record(self) -> dict[str, object]:
         """All of it for a program; the baseline is TRL with its defaults."""
@@ -98,17 +107,20 @@ def run(shape: str, quick: bool, as_json: bool) -> str:
         )
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "model"
-        weights = random_model(shape, base, policy_path())
-        results = [measure(shape, base, weights, tokens, steps=4 if quick else 12) for tokens in PROMPTS]
+        size = random_model(shape, base, policy_path())
+        results = [measure(shape, base, size, tokens, steps=4 if quick else 12) for tokens in PROMPTS]
     if as_json:
         return json.dumps([one.record() for one in results])
     lines = [
-        f"{shape}, {weights / 1e9:.2f} billion weights that multiply, on {results[0].device}; LoRA, {PAIRS_A_STEP} "
-        f"pairs a step, answers of {ANSWER_TOKENS} tokens; {len(results[0].seconds['ours'])} steps",
+        f"{shape}, {sum(size) / 1e9:.2f} billion weights that multiply, on {results[0].device}; LoRA, {PAIRS_A_STEP} "
+        f"pairs a step, answers of {ANSWER_TOKENS} tokens; median of {4 if quick else 12} steps",
         "prompt  way                  tokens a second  share of peak  to TRL's defaults  first and last loss",
     ]
     for one in results:
         for way in WAYS:
+            if not one.seconds[way]:
+                lines.append(f"{one.prompt_tokens:6d}  {way:19}  out of memory")
+                continue
             share = one.peak_share(way)
             told = "" if share is None else f"{share:.1%}"
             lines.append(
@@ -118,15 +130,15 @@ def run(shape: str, quick: bool, as_json: bool) -> str:
     return "\n".join(lines)
 
 
-def random_model(shape: str, folder: Path, tokenizer_of: Path) -> int:
-    """Write a Llama of this shape with random weights in bf16, and a model's tokenizer; its weights that multiply."""
+def random_model(shape: str, folder: Path, tokenizer_of: Path) -> tuple[int, int]:
+    """Write a Llama of this shape with random weights in bf16, and a model's tokenizer; weights of layers and head."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    hidden, inner, layers, heads, keys, vocabulary = SHAPES[shape]
+    hidden, inner, depth, heads, keys, vocabulary = SHAPES[shape]
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_of)
     config = LlamaConfig(
-        hidden_size=hidden, intermediate_size=inner, num_hidden_layers=layers, num_attention_heads=heads,
+        hidden_size=hidden, intermediate_size=inner, num_hidden_layers=depth, num_attention_heads=heads,
         num_key_value_heads=keys, vocab_size=vocabulary or len(tokenizer), max_position_embeddings=8192,
         dtype=torch.bfloat16,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
@@ -136,14 +148,15 @@ def random_model(shape: str, folder: Path, tokenizer_of: Path) -> int:
         model = LlamaForCausalLM._from_config(config, dtype=torch.bfloat16)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    head = int(model.get_output_embeddings().weight.numel())
     # Looking a token's row up is no product.
-    weights = model.num_parameters() - model.get_input_embeddings().weight.numel()
+    layers = int(model.num_parameters() - model.get_input_embeddings().weight.numel() - head)
     del model
     _free()
-    return int(weights)
+    return layers, head
 
 
-def measure(shape: str, base: Path, weights: int, prompt_tokens: int, steps: int) -> ShapeSpeed:
+def measure(shape: str, base: Path, size: tuple[int, int], prompt_tokens: int, steps: int) -> ShapeSpeed:
     """Train on the same pairs in the three ways, one after the other, each from the same weights."""
     import torch
     from transformers import AutoTokenizer
@@ -152,17 +165,23 @@ def measure(shape: str, base: Path, weights: int, prompt_tokens: int, steps: int
     seconds: dict[str, tuple[float, ...]] = {}
     losses: dict[str, tuple[float, ...]] = {}
     for way in WAYS:
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        seconds[way], losses[way] = (), ()
+        with (
+            tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr),
+            contextlib.suppress(torch.OutOfMemoryError),
+        ):  # fmt: skip
             seconds[way], losses[way] = _steps(way, pairs, base, Path(folder), prompt_tokens)
         _free()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
-    return ShapeSpeed(shape, device, weights, prompt_tokens, ANSWER_TOKENS, seconds, losses)
+    return ShapeSpeed(shape, device, *size, prompt_tokens, ANSWER_TOKENS, seconds, losses)
 
 
 def _steps(
     way: str, pairs: list[PreferencePair], base: Path, folder: Path, prompt_tokens: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    trainer = trainer_of(way, pairs, base, folder, prompt_tokens, accumulation=1, reference_in_steps=True)
+    resolved, arguments = prepared(way, pairs, base, folder, prompt_tokens, accumulation=1)
+    arguments.precompute_ref_log_probs = False
+    trainer, _, _ = methods.make_trainer(resolved, arguments)
     clock: list[float] = []
     trainer.add_callback(_clock(clock))
     trainer.train()

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from rlhi.config.base import ModelsConfig, SamplingConfig, Section, SplitConfig, Told
+from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, SplitConfig, Told
 from rlhi.config.collect import (
     ClaimGroup,
     FeedbackConfig,
@@ -26,7 +26,6 @@ from rlhi.config.learn import (
     DpoConfig,
     Method,
     PairsConfig,
-    Precision,
     RewardConfig,
     RewardKind,
     RewritesConfig,

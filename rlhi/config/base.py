@@ -27,12 +27,19 @@ class SamplingConfig(Section):
     batch: int = Field(default=96, ge=1)
 
 
+Precision = Literal["auto", "bf16", "fp32"]
+
+
 class ModelsConfig(Section):
-    """Backends by name: ``local:PATH``, ``openai:http://host:8000/v1#name``, ``scripted:FILE``."""
+    """Backends by name: ``local:PATH``, ``openai:http://host:8000/v1#name``, ``scripted:FILE``.
+
+    ``precision`` is what models of this machine answer in.
+    """
 
     policy: str = "champion"
     rewriter: str = "champion"
     embedder: str = "embedded"
+    precision: Precision = "auto"
 
 
 class SplitConfig(Section):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from rlhi.config.base import SamplingConfig, Section, Told
+from rlhi.config.base import Precision, SamplingConfig, Section, Told
 
 
 class RewritesConfig(Section):
@@ -41,7 +41,6 @@ class StepLimits(Section):
 
 
 Zero = Literal[0, 1, 2, 3]
-Precision = Literal["auto", "bf16", "fp32"]
 RewardKind = Literal["head", "lora", "full"]
 
 

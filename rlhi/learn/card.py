@@ -15,9 +15,6 @@ METHODS = {
 }
 
 
-NO_VERDICT = "| verdict | not yet given when this card was written |"
-
-
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """The champion with the hash of its weights, and the pairs and judged answers with the hash of their keys.
@@ -64,7 +61,7 @@ Trained by RLHI with {METHODS[dpo.method]} from `policy@{origin.champion}`{refer
 | pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed{fresh} |{judged}
 | trained | {rounds}{trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
 | weights | bfloat16 safetensors, `from_pretrained` and `vllm serve` read them as they are |
-{NO_VERDICT}
+| verdict | not yet given when this card was written |
 
 The persona goes into the system message: "You are a helpful assistant. About this user: ...". The lessons that it
 learned from are listed in `training.json`, with the loss of every step.
@@ -81,13 +78,14 @@ def promoted_card(card: str, version: str, cycle: int, decision: GateDecision) -
     reasons = "".join(f"- {reason}\n" for reason in decision.reasons)
     named = re.sub(r"^# .*$", f"# policy@{version}", card, count=1, flags=re.M)
     return (
-        named.replace(NO_VERDICT, f"| verdict | {decision.verdict}, cycle {cycle} |")
+        re.sub(r"^\| verdict \|.*$", f"| verdict | {decision.verdict}, cycle {cycle} |", named, count=1, flags=re.M)
         + f"""
 ## Evaluation
 
-On users who are only measured on, this model beside the champion before it; brackets are intervals by user.
+This model beside the champion before it, on users who are only measured on; `instructions` are built-in ones.
+Brackets are intervals by user, or by instruction.
 
-| suite | champion | this model | gain, points | users |
+| suite | champion | this model | gain, points | users, or instructions |
 |---|---|---|---|---|
 {rows}
 Why the gate let it pass:
@@ -97,4 +95,4 @@ Why the gate let it pass:
 
 
 def _points(gain: Interval) -> str:
-    return f"{100 * gain.mean:+.1f} ({100 * gain.low:.1f} to {100 * gain.high:.1f})"
+    return f"{100 * gain.mean:+.1f} ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
-from rlhi.config import DpoConfig, RewardConfig, TunedRewardConfig
+from rlhi.config import DpoConfig, RewardConfig
 from rlhi.contracts import to_record
 from rlhi.learn.comparisons import Comparison
 from rlhi.learn.compiling import builds, free_dead_locks
@@ -26,9 +26,6 @@ from rlhi.learn.lessons import Row, weight
 from rlhi.learn.resolved import RESULT, Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
 from rlhi.learn.rows import trl_row
 from rlhi.learn.weights import WEIGHT
-from rlhi.precision import computed
-
-Config = TypeVar("Config", DpoConfig, TunedRewardConfig)
 
 ROWS = "pairs.jsonl"
 OPEN = "open"
@@ -41,13 +38,14 @@ class Trained:
 
     It learned from ``pairs`` and ``judged`` answers, together ``wanted`` and ``unwanted`` ones, which KTO weighs by
     ``class_weights``. ``too_long`` are the places of the rows that were left out; ``resumed_from`` is the step of the
-    checkpoint that it went on from, 0 for none.
+    checkpoint that it went on from, 0 for none. It computed in ``precision``.
     """
 
     model: Path
     engine: str
     zero_stage: int
     master_weights: str
+    precision: str
     trainer: str
     world_size: int
     pairs: int
@@ -92,7 +90,7 @@ def train(
         TrainingError: the process ended with an error; the message holds its last line.
     """
     resolved = Resolved(
-        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, dpo=_precise(dpo), deepspeed=deepspeed,
+        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
         reference=reference or weights_hash(base), start=str(start or ""),
     )  # fmt: skip
     return _start(resolved, [trl_row(row) | {"user_id": row.user_id, WEIGHT: weight(row)} for row in made], on_step)
@@ -113,15 +111,9 @@ def train_reward(
         TrainingError: the process ended with an error; the message holds its last line.
     """
     resolved = ResolvedReward(
-        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed,
-        reward=reward.model_copy(update={"tuned": _precise(reward.tuned)}), deepspeed=deepspeed,
-    )  # fmt: skip
+        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, reward=reward, deepspeed=deepspeed
+    )
     return _start(resolved, [reward_row(one) for one in comparisons], on_step)
-
-
-def _precise(config: Config) -> Config:
-    """The precision is this machine's, and all nodes and resumptions keep it."""
-    return config.model_copy(update={"precision": computed(config.precision)})
 
 
 def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, int, float], None]) -> Trained:

@@ -158,6 +158,7 @@ def _result(run: Run, job: Job, resumed: int) -> dict[str, object]:
         "engine": type(engine).__name__,
         "zero_stage": int(engine.zero_optimization_stage()) if run.deepspeed is not None else 0,
         "master_weights": _master_weights(trainer),
+        "precision": "bf16" if trainer.args.bf16 else "fp32",
         "trainer": type(trainer).__name__,
         "world_size": int(trainer.accelerator.num_processes),
         **asdict(job.contents),

@@ -17,7 +17,12 @@ ROOM = 32
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types here
-    """Keys and values of one layer, shape ``[rows, heads, tokens, width]``: views of tensors with room for more."""
+    """Keys and values of one layer, shape ``[rows, heads, tokens, width]``: views of ``room``, which holds more.
+
+    What sampling does to a cache keeps the two together; cropping, reordering and offloading do not.
+    """
+
+    room: tuple[torch.Tensor, torch.Tensor]
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
@@ -25,24 +30,27 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no typ
         """Add the states of new tokens; both are returned with all that came before."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            self.room = [key_states.new_empty(0), value_states.new_empty(0)]
+            self.room = key_states.new_empty(0), value_states.new_empty(0)
         held, new = self.get_seq_length(), key_states.shape[-2]
-        self.room = [
-            _grown(room, states, held) for room, states in zip(self.room, (key_states, value_states), strict=True)
-        ]
-        self.keys, self.values = (room[:, :, : held + new] for room in self.room)
+        keys, values = self.room
+        self.room = _grown(keys, key_states, held), _grown(values, value_states, held)
+        self._show(held + new)
         return self.keys, self.values
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         """Each row ``repeats`` times."""
         super().batch_repeat_interleave(repeats)
-        self.room = [self.keys, self.values]
+        self.room = self.keys, self.values
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Only these rows, with their room."""
         held = self.get_seq_length()
-        self.room = [room[indices] for room in self.room]
-        self.keys, self.values = (room[:, :, :held] for room in self.room)
+        keys, values = self.room
+        self.room = keys[indices], values[indices]
+        self._show(held)
+
+    def _show(self, tokens: int) -> None:
+        self.keys, self.values = (room[:, :, :tokens] for room in self.room)
 
 
 def roomy(config: PreTrainedConfig) -> DynamicCache:

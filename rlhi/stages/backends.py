@@ -20,9 +20,9 @@ def chat_model(space: Workspace, name: str, sampling: SamplingConfig) -> ChatMod
     kind, _, rest = name.partition(":")
     if name == "champion":
         version = ledger.pinned(space.root).champion
-        return local_model(ledger.policy_path(space.root, version), f"policy@{version}", sampling)
+        return _local_model(space, ledger.policy_path(space.root, version), f"policy@{version}", sampling)
     if kind == "local" and rest:
-        return local_model(Path(rest).expanduser(), name, sampling)
+        return _local_model(space, Path(rest).expanduser(), name, sampling)
     if kind == "openai" and rest:
         from rlhi.models.openai_api import OpenAIChatModel
 
@@ -48,12 +48,12 @@ def structured_model(name: str, tries: int, most_tokens: int) -> StructuredModel
     return OpenAIStructuredModel(rest, tries, most_tokens)
 
 
-def local_model(path: Path, name: str, sampling: SamplingConfig) -> ChatModel:
+def _local_model(space: Workspace, path: Path, name: str, sampling: SamplingConfig) -> ChatModel:
     """A model of this machine; loaded when it is first asked."""
     from rlhi.models.local import LocalChatModel, quiet
 
     quiet()
-    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch)
+    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, space.params.models.precision)
 
 
 def embedder(params: Params) -> Embedder:

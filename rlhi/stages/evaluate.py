@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from random import Random
@@ -38,7 +38,7 @@ from rlhi.prompts import with_persona
 from rlhi.simulate.users import WishRow
 from rlhi.stages import Outcome, incoming
 from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import persona_before, told
+from rlhi.stages.personas import PersonaBefore, persona_before, told
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import TRAINING
@@ -47,8 +47,6 @@ from rlhi.turns import opening
 
 EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"
-Known = Callable[[Conversation, int], str]
-"""A user's persona as it was known before a turn."""
 
 
 def evaluate(space: Workspace, params: Params) -> Outcome:
@@ -60,7 +58,8 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
         return Outcome(0, 0, {}, f"nothing to evaluate: {skipped}")
     quiet()
     version = ledger.pinned(space.root).champion
-    size = params.evaluate.sampling.context_tokens, params.evaluate.sampling.batch
+    sampling = params.evaluate.sampling
+    size = sampling.context_tokens, sampling.batch, params.models.precision
     models: dict[Model, LocalChatModel] = {
         "champion": LocalChatModel(ledger.policy_path(space.root, version), f"policy@{version}", *size),
         "challenger": LocalChatModel(challenger, "challenger", *size),
@@ -96,13 +95,15 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
     return Outcome(len(results), 0, {"suites": ", ".join(suites_met), "logged choices": len(logged)}, note)
 
 
-def _held_out_requests(space: Workspace, params: Params, known: Known) -> list[Reply]:
+def _held_out_requests(space: Workspace, params: Params, known: PersonaBefore) -> list[Reply]:
     """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests.
 
-    A request of the log's comes with the persona that was known before it: what its user complained of afterwards
-    would tell both models how to answer.
+    A request of the log's comes with the persona that was known before it, or with the prior: what its user complained
+    of afterwards would tell both models how to answer. Where a log tells no times, all of the user's other
+    conversations count as before, and an edited persona is told as it is, for edits have no date.
     """
     personas = told(read_table(space.path("data/personas"), Persona), params.evaluate.persona, params.split.holds_out)
+    prior = next((row.text for row in personas.values() if row.origin == "prior"), "")
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user: dict[str, dict[str, Conversation]] = {}
@@ -117,7 +118,7 @@ def _held_out_requests(space: Workspace, params: Params, known: Known) -> list[R
         row = personas.get(user)
         dated = not fixed and row is not None and row.user_id == user and row.origin == "inferred"
         for text in random.sample(pool, min(params.evaluate.requests, len(pool))):
-            persona = known(by_user[user][text], 0) if dated else row.text if row else ""
+            persona = (known(by_user[user][text], 0) or prior) if dated else row.text if row else ""
             prompt = with_persona([Message("user", text)], persona)
             asked.append(Reply(content_key(user, text), user, persona, prompt, ""))
     return asked
@@ -165,7 +166,7 @@ def _samples_key(space: Workspace, model: Model, version: str) -> str:
     return content_key(read_json(space.path("models/challenger") / TRAINING))
 
 
-def _choices(space: Workspace, params: Params, known: Known) -> list[tuple[Choice, tuple[Message, ...]]]:
+def _choices(space: Workspace, params: Params, known: PersonaBefore) -> list[tuple[Choice, tuple[Message, ...]]]:
     """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
 
     Each is told the persona that was known before the answer.

@@ -151,7 +151,8 @@ def _sampled(space: Workspace, params: Params, before: Round, asked: Sequence[As
         if todo:
             quiet()
             name = f"cycle {cycle}, round {before.number}, {before.weights[:12]}"
-            model = LocalChatModel(before.trained.model, name, config.context_tokens, config.batch)
+            size = config.context_tokens, config.batch, params.models.precision
+            model = LocalChatModel(before.trained.model, name, *size)
             sample(todo, model, params.candidates.n, config, params.seed, cycle, keep)
             model.release()
     return store.samples

@@ -153,7 +153,11 @@ def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool])
     return told
 
 
-def persona_before(space: Workspace, params: Params) -> Callable[[Conversation, int], str]:
+PersonaBefore = Callable[[Conversation, int], str]
+"""The text of a user's persona as it was known before a turn of a conversation."""
+
+
+def persona_before(space: Workspace, params: Params) -> PersonaBefore:
     """The text of a user's persona as it was known before a turn; empty for users who cannot be told from others."""
     histories = {one.user_id: one for one in _histories(space)}
     builder = _builder(space, params, histories.values())

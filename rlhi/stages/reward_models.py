@@ -84,8 +84,8 @@ def train(space: Workspace, params: Params, learned: Sequence[Comparison], forme
         done = launch.train_reward(learned, base, work, params.reward, preset, params.seed, on_step)
     told: dict[str, object] = {
         "kind": kind, "base": config.base, "warm_start": warm.name if warm else "", "too_long": len(done.too_long),
-        "engine": done.engine, "zero_stage": done.zero_stage, "world_size": done.world_size,
-        "history": list(done.history),
+        "engine": done.engine, "precision": done.precision, "zero_stage": done.zero_stage,
+        "world_size": done.world_size, "history": list(done.history),
     }  # fmt: skip
     write_json(done.model / RECORD, {**told, "tuned": config.model_dump(mode="json")})
     return Made(TunedReward(done.model, config), kind, told)
@@ -128,7 +128,9 @@ def keep(space: Workspace, cycle: int, made: Made) -> None:
 
 def _base(space: Workspace, config: TunedRewardConfig) -> Path:
     if config.base == "champion":
-        return ledger.policy_path(space.root, ledger.pinned(space.root).champion)
+        under_way = ledger.under_way(space.root)
+        version = ledger.pinned(space.root).champion if under_way else ledger.champion(space.root)
+        return ledger.policy_path(space.root, version)
     try:
         return checked_policy(config.base.removeprefix("local:"))
     except ModelError as error:

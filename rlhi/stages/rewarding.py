@@ -24,7 +24,8 @@ def reward(space: Workspace, params: Params) -> Outcome:
     whatever the kinds of the two.
     """
     learned, unseen = _comparisons(space, params)
-    cycle = ledger.pinned(space.root).cycle
+    # Between cycles it is the next one's: the last one's is what it has to beat.
+    cycle = ledger.upcoming(space.root)
     former = reward_models.former(space, params, cycle)
     try:
         made, lacking = reward_models.train(space, params, learned, former), ""

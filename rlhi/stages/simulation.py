@@ -59,7 +59,10 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     context = params.candidates.sampling.context_tokens
     # Users leave as they like: the most that can be said is the total.
     with progress("users talk to the champion", len(users) * config.conversations * config.max_messages) as advance:
-        model = LocalChatModel(folder, f"policy@{version}", context, on_prompts=lambda count: advance(count, ""))
+        model = LocalChatModel(
+            folder, f"policy@{version}", context, precision=params.models.precision,
+            on_prompts=lambda count: advance(count, ""),
+        )  # fmt: skip
         talks = simulate(model, users, personas, sampling, config, cycle - 1)
     log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -113,8 +113,9 @@ def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str,
         "champion": champion.version, "method": config.method, "engine": trained.engine,
         "wanted": sum(one.trained.wanted for one in run.rounds),
         "unwanted": sum(one.trained.unwanted for one in run.rounds), "class_weights": list(trained.class_weights),
-        "zero_stage": trained.zero_stage, "trainer": trained.trainer, "world_size": trained.world_size,
-        "reference": champion.weights, "weights": run.rounds[-1].weights, "history": history(run.rounds),
+        "zero_stage": trained.zero_stage, "precision": trained.precision, "trainer": trained.trainer,
+        "world_size": trained.world_size, "reference": champion.weights,
+        "weights": run.rounds[-1].weights, "history": history(run.rounds),
     }  # fmt: skip
     if config.rounds > 1:
         rounds = [told(one, champion.weights) for one in run.rounds]

@@ -182,15 +182,17 @@ def test_the_benchmark_of_a_shape_times_steps_and_tells_shares_of_known_peaks(
     from rlhi.bench.dpo import WAYS
     from rlhi.bench.dpo_shape import PEAKS, measure, random_model
 
-    weights = random_model("tiny", tmp_path / "model", tiny_policy)
-    found = measure("tiny", tmp_path / "model", weights, 60, steps=2)
-    assert weights > 50_000 and all(len(found.seconds[way]) == 2 for way in WAYS)
+    size = random_model("tiny", tmp_path / "model", tiny_policy)
+    found = measure("tiny", tmp_path / "model", size, 60, steps=2)
+    assert min(size) > 10_000 and all(len(found.seconds[way]) == 2 for way in WAYS)
     for way in WAYS:
         assert len(found.losses[way]) == 3 and found.rate(way) > 0 and found.peak_share(way) is None
         assert found.losses[way] == pytest.approx(found.losses["ours"], abs=0.02), "one random model learns one thing"
     name, peak = next(iter(PEAKS.items()))
-    known = replace(found, device=f"NVIDIA {name}", weights=10**9, seconds={way: (0.5,) for way in WAYS})
+    known = replace(found, device=f"NVIDIA {name}", weights=10**9, head=10**8, seconds={way: (0.5,) for way in WAYS})
     assert known.rate("ours") == 2 * 2 * 160 / 0.5
-    assert known.peak_share("ours") == pytest.approx(6e9 * 2 * (60 + 200) / 0.5 / peak)
-    assert known.peak_share(WAYS[0]) == pytest.approx(6e9 * 2 * (120 + 200) / 0.5 / peak)
+    assert known.peak_share("ours") == pytest.approx(2 * (6e9 * (60 + 200) + 6e8 * 200) / 0.5 / peak)
+    assert known.peak_share(WAYS[0]) == pytest.approx(2 * 6.6e9 * (120 + 200) / 0.5 / peak)
+    failed = replace(known, seconds={**known.seconds, "ours": ()})
+    assert failed.peak_share("ours") is None and failed.rate("ours") != failed.rate("ours"), "out of memory"
     assert capsys.readouterr().out == ""

@@ -53,6 +53,22 @@ def second(cycled: Workspace) -> Workspace:
     return space
 
 
+def test_between_cycles_the_model_of_the_last_one_is_what_a_new_one_has_to_beat(
+    cycled: Workspace, tmp_path: Path
+) -> None:
+    """And it is still there for the next cycle, whatever was trained meanwhile."""
+    shutil.copytree(cycled.root, tmp_path / "w", symlinks=True)
+    space = Workspace(tmp_path / "w")
+    before = digest(space.root, f"{TUNED}/0001")
+    land_choices(space, cycle=2)
+    for name in (*ledger.COLLECT, "rewrites", "reward"):
+        stages.run(name, space.root)
+    assert not ledger.under_way(space.root) and ledger.pinned(space.root).cycle == 1
+    assert before == digest(space.root, f"{TUNED}/0001") and space.path(f"{TUNED}/0002").is_dir()
+    told = read_json(space.path(f"{FOLDER}/metrics.json"))
+    assert isinstance(told["former_accuracy"], float) and told["warm_start"] in ("", "0001")
+
+
 @pytest.fixture
 def space(second: Workspace, tmp_path: Path) -> Workspace:
     """A copy that a test may change."""

@@ -94,6 +94,9 @@ class Bench:
 
         Arms of one seed are compared with one another, so all of them are of one version of the stages; seeds need not
         be.
+
+        Raises:
+            ExperimentError: ``kept`` answers another question (other arms, sizes or policy), and may have taken hours.
         """
         asked = content_key(
             asdict(self.size), weights_hash(self.policy), experiment.measured, experiment.cycles,
@@ -104,6 +107,8 @@ class Bench:
             arms = held["arms"]
             assert isinstance(arms, list)
             return arms
+        if held:
+            raise ExperimentError(f"{kept} holds results of other arms, sizes or policy: move it, or name another page")
         records = [self.arm(experiment, arm, seed) for arm in experiment.arms]
         if kept:
             write_json(kept, {"asked": asked, "arms": records})
