@@ -56,8 +56,21 @@ def demands(claims: Iterable[str], said: str = "", request: str = "") -> tuple[D
     ['Use bullet points.', '72']
     """
     found = [one for claim in claims if (one := _demand(claim))]
-    computed = len(_NUMBER.findall(request)) > 1
+    computed = _is_computed(request)
     return (*found, *(_value(value, is_result or computed) for value, is_result in corrected(said)[-1:]))
+
+
+def names_result(said: str, request: str) -> bool:
+    """Whether a complaint says what the calculation that was asked for comes to.
+
+    >>> names_result("No, the answer is 12.", "What is 7 + 5?"), names_result("It was 1648.", "When was that peace?")
+    (True, False)
+    """
+    return bool(corrected(said)) and _is_computed(request)
+
+
+def _is_computed(request: str) -> bool:
+    return len(_NUMBER.findall(request)) > 1
 
 
 def corrected(said: str) -> list[tuple[str, bool]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rlhi.checks import is_refusal
 from rlhi.config import RewritesConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
+from rlhi.learn.follows import names_result
 from rlhi.prompts import rewrite_request, with_persona
-from rlhi.turns import beside, spoken
+from rlhi.turns import beside, request, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ def complaints(
         said = talk.turns[row.turn_index].content
         key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
         asked = rewrite_request(turns, said, persona)
+        if config.guidance == "words" and config.results == "check" and names_result(said, request(turns, answer)):
+            # Told the result, a model writes towards it and computes nothing. Not told, it has to come to it by itself.
+            key += "/unaided"
+            asked = with_persona(turns[:-1], persona)
         if config.guidance != "words":
             # From scratch: the request alone, with the persona or without.
             key += f"/{config.guidance}"

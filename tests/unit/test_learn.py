@@ -22,7 +22,7 @@ from rlhi.learn.filters import speaks, unfit
 from rlhi.learn.lessons import lesson, training_set
 from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, OVER_SHARE, UNTOLD, Dropped, PairMaker, Spread
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
-from rlhi.learn.rewrite import complaints, observed_revisions
+from rlhi.learn.rewrite import Asked, complaints, observed_revisions
 from rlhi.models.base import Scored, Scorer
 from rlhi.stages import STAGES
 from rlhi.stages.personas import told
@@ -448,6 +448,22 @@ def test_features_are_finite_for_any_text(prompt: str, answer: str) -> None:
     found = answer_features(prompt, answer)
     assert len(found) == len(NAMES) and np.isfinite(found).all()
     assert all(claims_of(answer))
+
+
+def test_who_is_told_what_a_calculation_comes_to_learns_no_calculating() -> None:
+    """So where a complaint names a result the rewriter has to come to it by itself; other words are told."""
+    wrong, plain = "No, the answer is 12: add 2, then 3.", "No, as a list please."
+    labels = [FeedbackTurn("k", "t", "u", 2, "reattempt_with_feedback", 1.0)]
+
+    def asked(request: str, said: str, results: Literal["check", "tell"]) -> Asked:
+        talks = [talk(request, "It is 13.", said)]
+        return next(complaints(talks, labels, {}, RewritesConfig(results=results)))
+
+    told, unaided = (asked("What is 7 + 5?", wrong, results) for results in ("tell", "check"))
+    assert "12" in told.messages[-1].content and not any("12" in one.content for one in unaided.messages)
+    assert unaided.messages[-1].content == "What is 7 + 5?" and unaided.key == f"{told.key}/unaided"
+    for request, said in (("What is 7 + 5?", plain), ("How many is a dozen?", wrong)):
+        assert asked(request, said, "check") == asked(request, said, "tell"), "no result of a calculation"
 
 
 def test_abuse_is_not_rewritten_for_and_a_complaint_of_a_refusal_needs_one() -> None:

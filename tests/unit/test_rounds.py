@@ -21,7 +21,21 @@ def trained(steps: int, too_long: tuple[int, ...] = ()) -> Trained:
     """A training of so many steps."""
     figures = tuple({"step": float(at + 1), "loss": 1.0 / (at + 1)} for at in range(steps))
     return Trained(
-        Path("model"), "engine", 0, "float32", "fp32", "trainer", 1, steps, 0, steps, steps, (1.0, 1.0), too_long, 0, figures
+        Path("model"),
+        "engine",
+        0,
+        "float32",
+        "fp32",
+        "trainer",
+        1,
+        steps,
+        0,
+        steps,
+        steps,
+        (1.0, 1.0),
+        too_long,
+        0,
+        figures,
     )
 
 

@@ -182,7 +182,8 @@ CATALOGUE: dict[str, Experiment] = {
         (
             _arithmetic("rewards only", {"turns": 0}, {"persona_only": False}),
             _arithmetic("rewrites from scratch", {"guidance": "none"}, {"prompts": 0}),
-            _arithmetic("guided by the user's words", {}, {"prompts": 0}),
+            _arithmetic("guided by the user's words", {"results": "tell"}, {"prompts": 0}),
+            _arithmetic("guided, results only checked", {}, {"prompts": 0}),
         ),
         measured="problems",
     ),
