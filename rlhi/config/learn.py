@@ -13,8 +13,8 @@ class RewritesConfig(Section):
     """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each.
 
     ``guidance`` is what the rewriter is told: the user's words and persona, the persona only, or neither (controls).
-    ``results``: where the user's words say what a calculation comes to, the rewriter is not told them, and what it writes
-    has to come to it (``check``); or it is told them as any others (``tell``).
+    ``results``: where the user's words say what a calculation comes to, the rewriter is not told them, and its text has
+    to come to it (``check``); or it is told them as any others (``tell``).
     ``revisions``: the assistant's own next answers, where users went on from them, are pairs too.
     """
 
