@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rlhi.config import Method
+from rlhi.choices import Method
 
 export_app = typer.Typer(help="Data of the workspace in the formats of other tools.", no_args_is_help=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from rlhi.choices import Method, RewardKind
 from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, SplitConfig, Told
 from rlhi.config.collect import (
     ClaimGroup,
@@ -24,10 +25,8 @@ from rlhi.config.evaluate import DriftConfig, EvaluateConfig, GainConfig, GateCo
 from rlhi.config.learn import (
     CandidatesConfig,
     DpoConfig,
-    Method,
     PairsConfig,
     RewardConfig,
-    RewardKind,
     RewritesConfig,
     StepLimits,
     TrainingLimits,

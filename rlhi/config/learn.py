@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from rlhi.choices import Method, RewardKind
 from rlhi.config.base import Precision, SamplingConfig, Section, Told
 
 
@@ -44,7 +45,6 @@ class StepLimits(Section):
 
 
 Zero = Literal[0, 1, 2, 3]
-RewardKind = Literal["head", "lora", "full"]
 
 
 class TunedRewardConfig(Section):
@@ -106,9 +106,6 @@ class PairsConfig(Section):
     max_users: int = Field(default=0, ge=0, description="0 for all")
     max_longer: float = Field(default=5.0, gt=0)
     replay: float = Field(default=0.3, ge=0, le=1)
-
-
-Method = Literal["dpo", "sft", "kto"]
 
 
 class TrainingLimits(StepLimits):

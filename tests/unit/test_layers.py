@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 FILES = sorted((ROOT / "rlhi").rglob("*.py"))
 PACKAGES = sorted((ROOT / "rlhi").glob("*/__init__.py"))
-HEAVY = ("torch", "transformers", "prefect", "evidently", "pandas", "sklearn", "scipy", "pyarrow", "dvc")
+HEAVY = ("torch", "transformers", "prefect", "evidently", "pandas", "sklearn", "scipy", "pyarrow", "dvc", "pydantic")
 
 
 def as_dvc(stage: Stage) -> dict[str, object]:

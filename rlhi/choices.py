@@ -1,0 +1,8 @@
+"""What a parameter and a command may say alike; here so that `rlhi --help` need not build every section's model."""
+
+from typing import Literal
+
+Method = Literal["dpo", "sft", "kto"]
+"""``dpo.method``: how a challenger learns."""
+RewardKind = Literal["head", "lora", "full"]
+"""``reward.kind``: what a reward model is."""
