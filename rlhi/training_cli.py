@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rlhi.choices import Method
+from rlhi.options import Method
 
 export_app = typer.Typer(help="Data of the workspace in the formats of other tools.", no_args_is_help=True)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from rlhi.choices import Method, RewardKind
 from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, SplitConfig, Told
 from rlhi.config.collect import (
     ClaimGroup,
@@ -32,6 +31,7 @@ from rlhi.config.learn import (
     TrainingLimits,
     TunedRewardConfig,
 )
+from rlhi.options import Method, RewardKind
 
 __all__ = [
     "CandidatesConfig", "ClaimGroup", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",

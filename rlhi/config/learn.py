@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from rlhi.choices import Method, RewardKind
 from rlhi.config.base import Precision, SamplingConfig, Section, Told
+from rlhi.options import Method, RewardKind
 
 
 class RewritesConfig(Section):

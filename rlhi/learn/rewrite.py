@@ -51,14 +51,14 @@ def complaints(
         said = talk.turns[row.turn_index].content
         key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
         asked = rewrite_request(turns, said, persona)
-        if config.guidance == "words" and config.results == "check" and names_result(said, request(turns, answer)):
-            # Told the result, a model writes towards it and computes nothing. Not told, it has to come to it by itself.
-            key += "/unaided"
-            asked = with_persona(turns[:-1], persona)
         if config.guidance != "words":
             # From scratch: the request alone, with the persona or without.
             key += f"/{config.guidance}"
             asked = with_persona(turns[:-1], persona if config.guidance == "persona" else "")
+        elif config.results == "check" and names_result(said, request(turns, answer)):
+            # Told the result, a model writes towards it and computes nothing. Not told, it has to come to it by itself.
+            key += "/unaided"
+            asked = with_persona(turns[:-1], persona)
         yield Asked(key, talk.conversation_id, row.user_id, answer, asked)
 
 

@@ -30,7 +30,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no typ
         """Add the states of new tokens; both are returned with all that came before."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            self.room = key_states.new_empty(0), value_states.new_empty(0)
+            self.room = key_states[:, :, :0], value_states[:, :, :0]
         held, new = self.get_seq_length(), key_states.shape[-2]
         keys, values = self.room
         self.room = _grown(keys, key_states, held), _grown(values, value_states, held)
@@ -62,12 +62,11 @@ def roomy(config: PreTrainedConfig) -> DynamicCache:
 
 def _grown(room: torch.Tensor, states: torch.Tensor, held: int) -> torch.Tensor:
     new = states.shape[-2]
-    if held + new > (room.shape[-2] if held else 0):
+    if held + new > room.shape[-2]:
         rows, heads, _, width = states.shape
         # The first tokens are a prompt, which is repeated before it grows: no room yet.
         larger = states.new_empty(rows, heads, held + new + (ROOM if held else 0), width)
-        if held:
-            larger[:, :, :held] = room[:, :, :held]
+        larger[:, :, :held] = room[:, :, :held]
         room = larger
     room[:, :, held : held + new] = states
     return room

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
 from rlhi.models.base import ChatModel, Embedder, ModelError, StructuredModel
 from rlhi.store import Workspace
+
+if TYPE_CHECKING:
+    from rlhi.models.local import LocalChatModel
 
 
 def chat_model(space: Workspace, name: str, sampling: SamplingConfig) -> ChatModel:
@@ -20,9 +24,9 @@ def chat_model(space: Workspace, name: str, sampling: SamplingConfig) -> ChatMod
     kind, _, rest = name.partition(":")
     if name == "champion":
         version = ledger.pinned(space.root).champion
-        return _local_model(space, ledger.policy_path(space.root, version), f"policy@{version}", sampling)
+        return local_model(ledger.policy_path(space.root, version), f"policy@{version}", sampling, space.params)
     if kind == "local" and rest:
-        return _local_model(space, Path(rest).expanduser(), name, sampling)
+        return local_model(Path(rest).expanduser(), name, sampling, space.params)
     if kind == "openai" and rest:
         from rlhi.models.openai_api import OpenAIChatModel
 
@@ -48,12 +52,12 @@ def structured_model(name: str, tries: int, most_tokens: int) -> StructuredModel
     return OpenAIStructuredModel(rest, tries, most_tokens)
 
 
-def _local_model(space: Workspace, path: Path, name: str, sampling: SamplingConfig) -> ChatModel:
+def local_model(path: Path, name: str, sampling: SamplingConfig, params: Params) -> LocalChatModel:
     """A model of this machine; loaded when it is first asked."""
     from rlhi.models.local import LocalChatModel, quiet
 
     quiet()
-    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, space.params.models.precision)
+    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, params.models.precision)
 
 
 def embedder(params: Params) -> Embedder:

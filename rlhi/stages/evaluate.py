@@ -32,11 +32,12 @@ from rlhi.evaluate.statistics import measure
 from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.learn.comparisons import preferred, prompt_before
 from rlhi.models.base import Sampling, Scored
-from rlhi.models.local import LocalChatModel, quiet
+from rlhi.models.local import LocalChatModel
 from rlhi.progress import progress
 from rlhi.prompts import with_persona
 from rlhi.simulate.users import WishRow
 from rlhi.stages import Outcome, incoming
+from rlhi.stages.backends import local_model
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import PersonaBefore, persona_before, told
 from rlhi.stages.reward_models import scorer
@@ -56,13 +57,11 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
     if skipped:
         write_table(folder, EvalResult, [], user=lambda row: row.user_id, note={"skipped": str(skipped)})
         return Outcome(0, 0, {}, f"nothing to evaluate: {skipped}")
-    quiet()
     version = ledger.pinned(space.root).champion
-    sampling = params.evaluate.sampling
-    size = sampling.context_tokens, sampling.batch, params.models.precision
+    champion = ledger.policy_path(space.root, version)
     models: dict[Model, LocalChatModel] = {
-        "champion": LocalChatModel(ledger.policy_path(space.root, version), f"policy@{version}", *size),
-        "challenger": LocalChatModel(challenger, "challenger", *size),
+        "champion": local_model(champion, f"policy@{version}", params.evaluate.sampling, params),
+        "challenger": local_model(challenger, "challenger", params.evaluate.sampling, params),
     }
     known = persona_before(space, params)
     asked = _held_out_requests(space, params, known)

@@ -25,8 +25,8 @@ from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.rounds import Fresh, Round, fresh_requests, room
 from rlhi.learn.sampling import sample
-from rlhi.models.local import LocalChatModel, quiet
 from rlhi.progress import progress
+from rlhi.stages.backends import local_model
 from rlhi.stages.learned_from import Log, pair_maker, read_log, requests
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.runs import RUNS, keep_only, steps_told, zero_preset
@@ -149,10 +149,8 @@ def _sampled(space: Workspace, params: Params, before: Round, asked: Sequence[As
             advance(len(block), "")
 
         if todo:
-            quiet()
             name = f"cycle {cycle}, round {before.number}, {before.weights[:12]}"
-            size = config.context_tokens, config.batch, params.models.precision
-            model = LocalChatModel(before.trained.model, name, *size)
+            model = local_model(before.trained.model, name, config, params)
             sample(todo, model, params.candidates.n, config, params.seed, cycle, keep)
             model.release()
     return store.samples
