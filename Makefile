@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 
+# One process a core, a test file each, those that take longest first: see tests/conftest.py.
+AT_A_TIME := -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DVC_NO_ANALYTICS := 1
@@ -24,7 +27,7 @@ demo: $(INSTALLED) model ## two cycles of the loop on simulated users, in ./demo
 test: lint check ## everything that CI runs
 
 check: $(DEVELOPED) model
-	$(BIN)/pytest -q tests/unit tests/integration tests/e2e
+	$(BIN)/pytest -q $(AT_A_TIME) tests/e2e tests/integration tests/unit
 
 lint: $(DEVELOPED) ## style, types, layers
 	$(BIN)/ruff check .

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Before anything imports torch or Prefect: both read these once.
+# Before anything imports torch or Prefect: both read these once. Tests run on every core at a time, each on one thread.
 for _name, _value in {
-    "OMP_NUM_THREADS": "2",
+    "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
     "DO_NOT_TRACK": "1",

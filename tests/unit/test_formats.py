@@ -267,11 +267,11 @@ def test_a_broken_list_keeps_what_stands_before(end: str, tmp_path: Path) -> Non
         (b"", "the file is empty"),
         (b"\n \n", "the file is empty"),
         (b"[]", "the file is empty"),
-        (gzip.compress(b""), "the file is empty"),
+        (gzip.compress(b"", mtime=0), "the file is empty"),
         (bytes(range(256)) * 40, "line 1: not"),
         (b'{"colour": "blue"}\n' * 3000, "unknown format"),
         (b"just some prose\nthat nobody logged\n", "line 1: not JSON"),
-        (gzip.compress(b"x" * 10_000)[:20], "damaged gzip"),
+        (gzip.compress(b"x" * 10_000, mtime=0)[:20], "damaged gzip"),
         (b"[" * 100_000, "not JSON"),
     ],
 )

@@ -1,0 +1,26 @@
+"""The commands that a user types, as processes of their own."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+RLHI = [str(Path(sys.executable).parent / "rlhi")]
+
+
+def rlhi(*arguments: object, limit: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command; ``limit`` bounds the size of files it may write, as a full disk would."""
+    return subprocess.run(
+        [*RLHI, *map(str, arguments)], capture_output=True, text=True, timeout=900,
+        preexec_fn=None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The only line of an error; a traceback fails the test."""
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1 and lines[0].startswith("rlhi: "), done.stderr
+    return lines[0]
