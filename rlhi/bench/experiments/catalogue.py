@@ -52,14 +52,16 @@ OPPOSED = {
     )
 }  # fmt: skip
 
-# On arithmetic: nobody has a persona where answers are right or wrong; as many pairs and steps for each arm. Answers
-# given after a complaint are guided by its words: in no arm, so that guidance is what differs.
 # A gate that lets all pass: what forgetting there is must show.
 OPEN: Mapping[str, object] = {
     "gains": {"satisfaction": {"margin": -2.0}, "preference": {"margin": -2.0}},
     "guards": {name: {"max_drop": 2.0} for name in ("instructions", "fluency", "choices")},
     "drift": "report", "judge": 0,
 }  # fmt: skip
+ALL_PROMOTED = Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "gate": OPEN})
+
+# On arithmetic: nobody has a persona where answers are right or wrong; as many pairs and steps for each arm. Answers
+# given after a complaint are guided by its words: in no arm, so that guidance is what differs.
 AT_EQUAL_PAIRS = {"max_pairs": 40, "epochs": 2, "min_new_pairs": 8}
 REWRITTEN = {"turns": 96, "tries": 8, "revisions": False}
 
@@ -168,13 +170,14 @@ CATALOGUE: dict[str, Experiment] = {
         (Arm("nobody colludes"), *_colluding("ask for long answers", 0.1, attack="asked")),
     ),
     "replay": Experiment(
-        "Do three cycles in a row keep what they learned, with and without replay of earlier pairs, and with the gate?",
-        (
-            Arm("all promoted, no replay", {"pairs": {"replay": 0.0}, "gate": OPEN}),
-            Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "gate": OPEN}),
-            # Its guards are measured as well as by default.
-            Arm("the gate decides", {"pairs": {"replay": 0.3}, "evaluate": {"instruction_samples": 8}}),
-        ),
+        "Do three cycles in a row keep what they learned, with and without replay of earlier pairs?",
+        (Arm("all promoted, no replay", {"pairs": {"replay": 0.0}, "gate": OPEN}), ALL_PROMOTED),
+        cycles=3,
+    ),
+    "gate": Experiment(
+        "Three cycles in a row: are users better off where the gate decides than where every challenger is promoted?",
+        # Its guards are measured as well as by default.
+        (ALL_PROMOTED, Arm("the gate decides", {"pairs": {"replay": 0.3}, "evaluate": {"instruction_samples": 8}})),
         cycles=3,
     ),
     "reasoning": Experiment(
