@@ -107,7 +107,7 @@ def init(root: Path, policy: Path) -> bool:
             (root / folder).mkdir(parents=True, exist_ok=True)
             (root / folder / "README.md").write_text(text, encoding="utf-8")
         _install_policy(root, policy, FIRST_VERSION)
-        dvc(root, "add", "--quiet", *TRACKED)
+        dvc(root, "add", *TRACKED)
         _commit(root, "Make the workspace", {"RLHI-Champion": FIRST_VERSION})
     _repair(root)
     return True
@@ -178,7 +178,7 @@ def begin(root: Path) -> CyclePin:
 def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
     """Commit what a collect between cycles brought in; the revision, None when nothing changed."""
     with alone(root):
-        dvc(root, "commit", "--quiet", "--force", *stages, *(f"{name}.dvc" for name in TRACKED[:3]))
+        dvc(root, "commit", "--force", *stages, *(f"{name}.dvc" for name in TRACKED[:3]))
         return _commit(root, "Collect", {"RLHI-Collect": "yes"})
 
 
@@ -206,8 +206,8 @@ def record(root: Path, verdict: str, reasons: Sequence[str], card: str = "") -> 
             elif promoting.exists():
                 # Killed half way through a promotion that is refused now: back to the champion's files.
                 _install_policy(root, policy_path(root, now), now)
-            dvc(root, "add", "--quiet", *TRACKED)
-            dvc(root, "commit", "--quiet", "--force")
+            dvc(root, "add", *TRACKED)
+            dvc(root, "commit", "--force")
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
             trailers |= {"RLHI-Champion": version} if verdict == "promote" else {}
             title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else "refuse")
@@ -233,7 +233,7 @@ def rollback(root: Path, version: str | None = None) -> str:
         former = policy_path(root, target)
         with alone(root):
             _install_policy(root, former, target)
-            dvc(root, "add", "--quiet", "models/policy")
+            dvc(root, "add", "models/policy")
             _commit(root, f"Roll back to policy@{target}", {"RLHI-Rollback": target})
             # Last: until the tag moves, whoever comes after a kill rolls back again.
             gto(root, "assign", "policy", "--version", target, "--stage", "champion", "--force")

@@ -101,7 +101,7 @@ def number(tag: str) -> tuple[int, int, int]:
 
 def dvc(root: Path, *arguments: str) -> str:
     """What DVC says; it waits for its lock. Raises LedgerError."""
-    return _call(root, [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments])
+    return _call(root, [str(Path(sys.executable).parent / "dvc"), "--wait-for-lock", *arguments])
 
 
 def gto(root: Path, *arguments: str) -> str:
@@ -120,5 +120,7 @@ def _call(root: Path, command: list[str], check: bool = True) -> str:
     if check and done.returncode != 0:
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         shown = " ".join(Path(command[0]).name if at == 0 else part for at, part in enumerate(command[:4]))
-        raise LedgerError(f"`{shown}` failed in {root}: {said[-1] if said else f'code {done.returncode}'}")
+        # DVC says first what is wrong, in a line of its own, and then where; git says it last.
+        cause = next((line for line in said if line.startswith("ERROR: ")), said[-1] if said else "")
+        raise LedgerError(f"`{shown}` failed in {root}: {cause or f'code {done.returncode}'}")
     return done.stdout.strip()

@@ -42,6 +42,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+GATED = ("gains", "guards")
+"""Of the gate: a row a suite. A suite that a file does not name is gated as by default; ``off`` takes it out."""
+
+
 class ConfigError(ValueError):
     """params.yaml cannot be used; the message is one line that names the parameter and the remedy."""
 
@@ -91,26 +95,57 @@ def load_params(path: Path) -> Params:
         ConfigError: the file is missing, is no YAML, or holds an unknown name or a value out of range.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path} is missing: run `rlhi init` here, or name a workspace with --workspace") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
+        where, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f", line {where.line + 1}" if where else ""
-        raise ConfigError(f"{path} is not valid YAML{line}: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"{path} is not valid YAML{line}: {problem or str(error).splitlines()[0]}") from None
     if loaded is not None and not isinstance(loaded, dict):
         raise ConfigError(f"{path} should hold sections by name, and not a {type(loaded).__name__}")
     try:
-        return Params.model_validate(loaded or {})
+        return Params.model_validate(_with_gate(loaded or {}))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"] if part != "[key]")
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{path}: unknown parameter {name!r}; remove it or correct its spelling") from None
         if first["type"] == "model_type":
-            raise ConfigError(
-                f"{path}: {name}: should hold parameters by name; remove it to have the defaults"
-            ) from None
+            remedy = "`off` takes it out" if name.startswith("gate.g") else "remove it to have the defaults"
+            raise ConfigError(f"{path}: {name}: should hold parameters by name; {remedy}") from None
         told = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "tuple_type":
+            told = "should be a list, such as [one, other]"
         held = "" if isinstance(first["input"], dict) else f" (it is {first['input']!r})"
         raise ConfigError(": ".join(part for part in (str(path), name, told + held) if part)) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """A name that stands twice in a section is an error: YAML would take the last, and DVC refuses the file."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen: set[object] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                problem = f"{key.value!r} stands twice in its section; merge the two"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _with_gate(loaded: dict[str, object]) -> dict[str, object]:
+    """What a file leaves out of the gate is as by default: a short file must not promote unguarded."""
+    gate = loaded.get("gate")
+    if not isinstance(gate, dict):
+        return loaded
+    defaults = GateConfig().model_dump()
+    for name in GATED:
+        if not isinstance(told := gate.get(name, {}), dict):
+            continue
+        rows = defaults[name] | {
+            suite: defaults[name].get(suite, {}) | (row or {}) if isinstance(row, dict) or row is None else row
+            for suite, row in told.items()
+        }
+        gate = gate | {name: {suite: row for suite, row in rows.items() if row is not False}}
+    return loaded | {"gate": gate}

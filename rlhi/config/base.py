@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Told = Literal["own", "shuffled", "none"]
 """Which persona is told: the user's, another user's, or none; the last two are controls of an experiment."""
@@ -27,6 +28,30 @@ class SamplingConfig(Section):
     batch: int = Field(default=96, ge=1)
 
 
+ENDPOINT = "openai:http://HOST:PORT/v1#NAME"
+_LOOKS = {"local:PATH": "local:.+", ENDPOINT: "openai:.+#.+", "scripted:FILE": "scripted:.+"}
+
+
+def one_of(*kinds: str) -> AfterValidator:
+    """A backend's name is of one of these kinds: a misspelt one is told before hours of other stages."""
+
+    def check(name: str) -> str:
+        if not any(re.fullmatch(_LOOKS.get(kind, kind), name) for kind in kinds):
+            raise ValueError(f"no model {name!r}: {', '.join(kinds[:-1])} or {kinds[-1]}")
+        return name
+
+    return AfterValidator(check)
+
+
+Chat = Annotated[str, one_of("champion", *_LOOKS)]
+
+
+def needs_endpoint(name: str, model: str) -> None:
+    """Raises ValueError unless the parameter called ``name`` holds an endpoint's model."""
+    if not re.fullmatch(_LOOKS[ENDPOINT], model):
+        raise ValueError(f"{name} should name the model that is asked: {ENDPOINT} (it is {model!r})")
+
+
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -36,9 +61,9 @@ class ModelsConfig(Section):
     ``precision`` is what models of this machine answer in.
     """
 
-    policy: str = "champion"
-    rewriter: str = "champion"
-    embedder: str = "embedded"
+    policy: Chat = "champion"
+    rewriter: Chat = "champion"
+    embedder: Annotated[str, one_of("embedded", "local:PATH")] = "embedded"
     precision: Precision = "auto"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from rlhi.config.base import Section
+from rlhi.config.base import Section, needs_endpoint
 
 PiiKind = Literal["email", "phone", "card", "iban", "ip", "key"]
 
@@ -45,6 +45,12 @@ class FeedbackConfig(Section):
     batch: int = Field(default=64, ge=1)
     llm: FeedbackLlmConfig = FeedbackLlmConfig()
 
+    @model_validator(mode="after")
+    def _can_ask(self) -> FeedbackConfig:
+        if self.labeller == "llm":
+            needs_endpoint("feedback.llm.model", self.llm.model)
+        return self
+
 
 ClaimGroup = Literal["wish", "topic", "expertise", "style", "language"]
 
@@ -69,3 +75,9 @@ class PersonasConfig(Section):
     prior: bool = False
     prior_share: float = Field(default=0.5, gt=0, le=1)
     llm: PersonaLlmConfig = PersonaLlmConfig()
+
+    @model_validator(mode="after")
+    def _can_ask(self) -> PersonasConfig:
+        if self.builder == "llm":
+            needs_endpoint("personas.llm.model", self.llm.model)
+        return self

@@ -9,6 +9,12 @@ from pydantic import Field, model_validator
 from rlhi.config.base import Precision, SamplingConfig, Section, Told
 from rlhi.options import Method, RewardKind
 
+Tracker = Literal[
+    "azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "flyte", "kubeflow", "mlflow", "neptune",
+    "swanlab", "tensorboard", "trackio", "wandb",
+]  # fmt: skip
+"""Where transformers reports a training's figures to; a test compares the names with its own."""
+
 
 class RewritesConfig(Section):
     """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each.
@@ -144,7 +150,7 @@ class DpoConfig(Section):
     gradient_checkpointing: bool = False
     share_prompt: bool = Field(default=True, description="compute the prompt of a pair once where the model allows it")
     save_steps: int = Field(default=20, ge=0, description="0 writes no checkpoints")
-    report_to: tuple[str, ...] = ()
+    report_to: tuple[Tracker, ...] = ()
     limits: TrainingLimits = TrainingLimits()
 
     @property

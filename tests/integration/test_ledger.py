@@ -387,6 +387,14 @@ def test_another_repository_named_by_the_environment_is_left_alone(
     assert "RLHI-Collect" in out(space, "git", "log", "-1", "--format=%B")
 
 
+def test_what_dvc_refuses_is_told_with_its_cause(space: Path) -> None:
+    with (space / "params.yaml").open("a") as file:
+        file.write("seed: 1\nseed: 2\n")
+    with pytest.raises(ledger.LedgerError, match="`dvc .* add .* failed in .*params.yaml.* corrupted") as told:
+        ledger.record(space, "refuse", ["why not"])
+    assert "\n" not in str(told.value)
+
+
 def test_a_missing_policy_is_one_line(tmp_path: Path) -> None:
     with pytest.raises((ledger.LedgerError, OSError)) as caught:
         ledger.init(tmp_path / "w", tmp_path / "nowhere")

@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.config import ConfigError, Params, SplitConfig, load_params
+from rlhi.config import ConfigError, GateConfig, GuardConfig, Params, SplitConfig, load_params
+from rlhi.config.learn import Tracker
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = Params().model_dump(mode="json")
@@ -51,7 +53,21 @@ def refused(folder: Path, text: str) -> str:
     [
         ("[1, 2]", " should hold sections by name, and not a list"),
         ("dpo:\n", ": dpo: should hold parameters by name; remove it to have the defaults"),
-        ("seed: 1\nmodels: [x\n", " is not valid YAML, line 3: while parsing a flow sequence"),
+        ("seed: 1\nmodels: [x\n", " is not valid YAML, line 3: expected ',' or ']', but got '<stream end>'"),
+        ("seed: 1\n\tx: 1", " is not valid YAML, line 2: found character '\\t' that cannot start any token"),
+        (
+            "dpo:\n  batch: 1\nseed: 2\ndpo:\n  epochs: 2\n",
+            " is not valid YAML, line 4: 'dpo' stands twice in its section",
+        ),
+        ("dpo: {batch: 1, batch: 2}", " is not valid YAML, line 1: 'batch' stands twice in its section; merge"),
+        ("ingest: {redact: email}", ": ingest.redact: should be a list, such as [one, other] (it is 'email')"),
+        ("dpo: {report_to: [wandbb]}", ": dpo.report_to.0: Input should be 'azure_ml', "),
+        ("models: {policy: champoin}", ": models.policy: no model 'champoin': champion, local:PATH, openai:http"),
+        ("models: {rewriter: 'openai:http://x/v1'}", ": models.rewriter: no model 'openai:http://x/v1': champion, "),
+        ("models: {embedder: 'local:'}", ": models.embedder: no model 'local:': embedded or local:PATH"),
+        ("feedback: {labeller: llm}", ": feedback: feedback.llm.model should name the model that is asked: openai:"),
+        ("personas: {builder: llm}", ": personas: personas.llm.model should name the model that is asked: openai:"),
+        ("gate: {guards: {fluency: on}}", ": gate.guards.fluency: should hold parameters by name; `off` takes it "),
         ("dpo: {nodes: 2}", ": dpo: dpo.nodes"),
         (
             "dpo: {max_pairs: 8, min_new_pairs: 7}",
@@ -72,6 +88,28 @@ def test_a_broken_shape_is_told_in_words(tmp_path: Path, text: str, said: str) -
 def test_params_yaml_holds_every_default_and_nothing_else() -> None:
     assert yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) == DEFAULTS
     assert load_params(ROOT / "params.yaml") == Params()
+
+
+def test_what_a_file_leaves_out_of_the_gate_is_gated_as_by_default(tmp_path: Path) -> None:
+    """A short file must not promote unguarded."""
+
+    def gate(text: str) -> GateConfig:
+        (tmp_path / "params.yaml").write_text(f"gate: {text}")
+        return load_params(tmp_path / "params.yaml").gate
+
+    default = GateConfig()
+    stricter = gate("{guards: {fluency: {max_drop: 0.02}}}")
+    assert stricter.guards == {**default.guards, "fluency": GuardConfig(max_drop=0.02, required=True)}
+    assert stricter.gains == default.gains
+    assert gate("{gains: {}, guards: {instructions: {}, choices: }}") == default
+    assert set(gate("{guards: {choices: off}}").guards) == {"instructions", "fluency"}
+    assert set(gate("{gains: {satisfaction: off, choices: {margin: 0.1}}}").gains) == {"preference", "choices"}
+
+
+def test_trackers_are_those_of_transformers() -> None:
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    assert set(get_args(Tracker)) == set(INTEGRATION_TO_CALLBACK)
 
 
 def test_params_yaml_says_what_each_parameter_is_for() -> None:

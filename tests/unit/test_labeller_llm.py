@@ -17,7 +17,7 @@ from rlhi.bench.agreement import run as agree
 from rlhi.cli import app
 from rlhi.collect.feedback import decide, label_conversations
 from rlhi.collect.labeller_llm import MOST, LlmLabeller, messages
-from rlhi.config import FeedbackConfig
+from rlhi.config import FeedbackConfig, FeedbackLlmConfig
 from rlhi.contracts import Conversation, Turn
 from rlhi.models.base import ModelError
 from rlhi.models.openai_structured import OpenAIStructuredModel
@@ -156,7 +156,10 @@ def test_long_turns_are_cut_and_instructions_in_them_stay_data(length: int) -> N
 
 def test_the_loop_takes_its_labels_and_asks_again_where_it_gave_none(endpoint: Endpoint) -> None:
     talk = Conversation("c", "ann", "real", None, None, None, TURNS, "test")
-    labeller, config = LlmLabeller(endpoint.model(1)), FeedbackConfig(labeller="llm")
+    labeller, config = (
+        LlmLabeller(endpoint.model(1)),
+        FeedbackConfig(labeller="llm", llm=FeedbackLlmConfig(model="openai:http://host/v1#judge")),
+    )
     endpoint.replies = ["no idea", GOOD]
     assert list(label_conversations([talk], labeller, config)) == []
     (row,) = label_conversations([talk], labeller, config)
