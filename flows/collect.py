@@ -14,6 +14,7 @@ def collect(workspace: str = ".") -> tuple[StageReport, ...]:
     """Take in what landed since the last time; between cycles it is recorded in a commit of its own."""
     with alone():
         reports = tuple(stage(name, workspace) for name in ("ingest", "feedback", "personas"))
-        if not is_subflow() and any(report.made for report in reports):
+        # Also when nothing is new: what a killed one made and did not record is recorded by the next.
+        if not is_subflow():
             publish_collect(workspace)
     return reports

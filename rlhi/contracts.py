@@ -1,6 +1,4 @@
-"""Every row that stages exchange, as frozen dataclasses; :mod:`rlhi.codec` derives their pyarrow schemas. A ``key`` is
-the hash of a row's inputs and of the configuration that made it (docs/architecture.md, "Incremental").
-"""
+"""Every row that stages exchange; a ``key`` is the hash of its inputs and of the configuration that made it."""
 
 from __future__ import annotations
 
@@ -69,10 +67,10 @@ class Turn:
 class Conversation:
     """A logged conversation; the last growth of it that was seen.
 
-    ``user_id_kind`` is ``real`` when the same id means the same person elsewhere. Anything else gives the conversation
-    an anonymous user of its own: the persona is off and it is never merged with another. ``batch`` is the hash of the
-    log that brought it. ``changes`` tells what cleaning changed in its text (``email x2``). ``set_aside`` says why
-    nothing is learned from it: ``template``, or ``duplicate of`` a row's name; empty for the others.
+    ``user_id_kind`` is ``real`` when the same id means the same person elsewhere; any other conversation has an
+    anonymous user of its own, and no persona. ``batch`` is the hash of the log that brought it. ``changes`` tells what
+    cleaning changed in its text (``email x2``). ``set_aside`` says why nothing is learned from it: ``template``, or
+    ``duplicate of`` a row's name; empty for the others.
     """
 
     conversation_id: str
@@ -156,6 +154,7 @@ class Rewrite:
     original: str
     text: str
     model: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,25 +169,24 @@ class Candidate:
     text: str
     model: str
     seed: int
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A cached reply, versioned as data: ``request`` is the hash of what was asked, ``cycle`` the one that asked."""
+    """Cached replies to what hashes to ``request``, asked in ``cycle``; ``cut``: places of those that had not ended."""
 
     request: str
     texts: tuple[str, ...]
     model: str
     seed: int
     cycle: int
+    cut: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """TRL's conversational row with its provenance; rewards are the reward model's, their difference is the margin.
-
-    ``prompt`` ends with the user's request and begins with the persona's system message where there is one.
-    """
+    """TRL's conversational row, from the persona's system message (if any) on to the request, and its provenance."""
 
     key: str
     prompt: tuple[Message, ...]

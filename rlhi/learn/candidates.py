@@ -21,15 +21,19 @@ def requests(
     """The requests to sample for: user turns that ask for something, complain of nothing, and were answered.
 
     ``turn_index`` is the answer's. ``config.persona_only`` leaves out users of whom nothing is known: for them the
-    reward model can only tell what everybody likes.
+    reward model can only tell what everybody likes. A follow-up that nobody has labelled yet may be a complaint: a log
+    that lands during a cycle is told by the next.
     """
     passed = (*REATTEMPTS, "positive_feedback", "other")
-    no_request = {(row.conversation_id, row.turn_index) for row in feedback if row.label in passed}
+    labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
     for talk in conversations:
         persona = personas[talk.user_id].text if talk.has_user and talk.user_id in personas else ""
-        for request, at in pairwise(spoken(talk.turns)):
+        said = spoken(talk.turns)
+        for place, (request, at) in enumerate(pairwise(said)):
             roles = talk.turns[request].role, talk.turns[at].role
-            if roles != ("user", "assistant") or (talk.conversation_id, request) in no_request:
+            before = [talk.turns[earlier].role for earlier in said[max(0, place - 2) : place]]
+            label = labels.get((talk.conversation_id, request), "other" if before == ["user", "assistant"] else "")
+            if roles != ("user", "assistant") or label in passed:
                 continue
             turns = talk.turns[:at]
             key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)
@@ -43,9 +47,10 @@ def candidates(asked: Iterable[Asked], samples: Mapping[str, Sample]) -> Iterato
         sample = samples.get(one.key)
         if sample is None:
             continue
+        cut = {sample.texts[place] for place in sample.cut}
         for at, text in enumerate(dict.fromkeys(sample.texts)):
             if text:
                 yield Candidate(
                     content_key(one.key, at), one.conversation_id, one.user_id, one.turn_index, at, text,
-                    sample.model, sample.seed,
+                    sample.model, sample.seed, text in cut,
                 )  # fmt: skip

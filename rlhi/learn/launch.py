@@ -6,6 +6,7 @@ Several nodes: the stage's own is the first; :func:`join` is what every other ru
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import re
@@ -38,14 +39,13 @@ class Trained:
 
     It learned from ``pairs`` and ``judged`` answers, together ``wanted`` and ``unwanted`` ones, which KTO weighs by
     ``class_weights``. ``too_long`` are the places of the rows that were left out; ``resumed_from`` is the step of the
-    checkpoint that it went on from, 0 for none. It computed in ``precision``.
+    checkpoint that it went on from, 0 for none. It computed in ``precision`` (empty: trained before that was told).
     """
 
     model: Path
     engine: str
     zero_stage: int
     master_weights: str
-    precision: str
     trainer: str
     world_size: int
     pairs: int
@@ -56,6 +56,7 @@ class Trained:
     too_long: tuple[int, ...]
     resumed_from: int
     history: tuple[dict[str, float], ...]
+    precision: str = ""
 
     @property
     def unmerged(self) -> Path:
@@ -186,6 +187,7 @@ def command(machines: Machines, config: Path, rank: int = 0, module: str = Resol
 
 def _run(machines: Machines, module: str, config: Path, rank: int, tell: Callable[[str], None], held: IO[str]) -> None:
     log = config.parent / ("training.log" if rank == 0 else f"training-{rank}.log")
+    _give_back()
     if machines.deepspeed:
         free_dead_locks(builds())
     with log.open("w", encoding="utf-8") as errors:
@@ -237,6 +239,14 @@ def _environment(machines: Machines) -> dict[str, str]:
     if machines.processes > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     return environment
+
+
+def _give_back() -> None:
+    """What this process sampled or scored with before is no use to it now, and torch keeps its memory of a GPU."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def _free_port() -> int:

@@ -170,7 +170,7 @@ class PairMaker:
             asked = self._asked(talk, after, said)
             asked_for = request(talk.turns, at)
             reasons = [
-                self._unfit(row.text, original, said, asked_for) or _unheeding(asked, original, row.text)
+                self._unfit(row.text, original, said, asked_for, row.cut) or _unheeding(asked, original, row.text)
                 for row in tries
             ]
             fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
@@ -187,7 +187,8 @@ class PairMaker:
     def _from_candidates(self, candidates: Iterable[Candidate], source: PairSource) -> Iterator[PreferencePair]:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
         for (conversation_id, at), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
-            texts = [row.text for row in group if speaks(row.text) or not self.config.filter]
+            drawn = [row for row in group if speaks(row.text) or not self.config.filter]
+            texts, cut = [row.text for row in drawn], [row.cut for row in drawn]
             if len(texts) < 2 or conversation_id not in self.talks:
                 self.dropped.reasons["fewer than two candidates speak"] += 1
                 continue
@@ -204,7 +205,7 @@ class PairMaker:
             worst = min(range(len(texts)), key=lambda place: (met[place], scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-met[place], -scores[place], place))
             asked_for = request(talk.turns, at)
-            reasons = [self._unfit(texts[place], texts[worst], "", asked_for) for place in ranked]
+            reasons = [self._unfit(texts[place], texts[worst], "", asked_for, cut[place]) for place in ranked]
             best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
@@ -212,7 +213,7 @@ class PairMaker:
                 self.dropped.reasons[UNTOLD] += 1
             elif self._worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst]):
                 yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
-                if met[best] > met[worst]:
+                if met[best] > met[worst] and not cut[worst]:
                     yield from self._mirrored(talk, at, source, texts[best], texts[worst])
 
     def _mirrored(
@@ -252,8 +253,8 @@ class PairMaker:
             return []
         return [one for one in demands(claims_of(persona.text)) if not one.relative]
 
-    def _unfit(self, chosen: str, rejected: str, said: str, asked_for: str) -> str:
-        return unfit(chosen, rejected, said, self.config, asked_for) if self.config.filter else ""
+    def _unfit(self, chosen: str, rejected: str, said: str, asked_for: str, cut: bool = False) -> str:
+        return unfit(chosen, rejected, said, self.config, asked_for, cut) if self.config.filter else ""
 
     def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
         """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""

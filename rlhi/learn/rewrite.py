@@ -17,6 +17,8 @@ from rlhi.turns import beside, request, spoken
 class Asked:
     """A request for sampled text: ``key`` names it for ever, ``messages`` is what the model reads.
 
+    The last ``whole`` messages make no sense without one another.
+
     What stands behind a ``/`` in the key is how it is asked: the draw of requests does not hang on it.
     """
 
@@ -25,6 +27,12 @@ class Asked:
     user_id: str
     turn_index: int
     messages: tuple[Message, ...]
+    whole: int = 1
+
+    @property
+    def core(self) -> tuple[Message, ...]:
+        """What has to be read: system turns, and the last ``whole`` messages."""
+        return (*(one for one in self.messages[: -self.whole] if one.role == "system"), *self.messages[-self.whole :])
 
 
 def complaints(
@@ -50,16 +58,17 @@ def complaints(
         persona = personas[row.user_id].text if row.user_id in personas else ""
         said = talk.turns[row.turn_index].content
         key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
-        asked = rewrite_request(turns, said, persona)
+        asked, whole = rewrite_request(turns, said, persona), 3
         if config.guidance != "words":
             # From scratch: the request alone, with the persona or without.
             key += f"/{config.guidance}"
-            asked = with_persona(turns[:-1], persona if config.guidance == "persona" else "")
+            asked, whole = with_persona(turns[:-1], persona if config.guidance == "persona" else ""), 1
         elif config.results == "check" and names_result(said, request(turns, answer)):
             # Told the result, a model writes towards it and computes nothing. Not told, it has to come to it by itself.
             key += "/unaided"
-            asked = with_persona(turns[:-1], persona)
-        yield Asked(key, talk.conversation_id, row.user_id, answer, asked)
+            asked, whole = with_persona(turns[:-1], persona), 1
+        # A rewrite is of a request, an answer and what is to be changed: who reads less writes of something else.
+        yield Asked(key, talk.conversation_id, row.user_id, answer, asked, whole)
 
 
 def rewrites(
@@ -74,7 +83,7 @@ def rewrites(
         for at, text in enumerate(sample.texts):
             yield Rewrite(
                 content_key(one.key, at), one.conversation_id, one.user_id, one.turn_index, "rewrite", original, text,
-                sample.model,
+                sample.model, at in sample.cut,
             )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rlhi.config import SamplingConfig
 from rlhi.contracts import Sample, content_key
 from rlhi.learn.rewrite import Asked
-from rlhi.models.base import ChatModel, ModelError, Sampling
+from rlhi.models.base import ChatModel, ModelError, Sampled, Sampling
 
 
 def draw(asked: Sequence[Asked], taken: int, most: int, known: Callable[[str], bool], seed: int) -> list[Asked]:
@@ -49,7 +49,7 @@ def sample(
         settings = Sampling(n, config.temperature, config.top_k, config.max_new_tokens, block_seed)
         texts = model.chat([one.messages for one in block], settings)
         got = zip(block, texts, strict=True)
-        made = [Sample(one.key, tuple(replies), model.name, block_seed, cycle) for one, replies in got]
+        made = [_kept(one.key, replies, model.name, block_seed, cycle) for one, replies in got]
         took = took or any(one.texts for one in made)
         if not took:
             # Perhaps it would take nothing at all, as it is set up: that is not for ever.
@@ -62,3 +62,8 @@ def sample(
             f"{model.name} took none of {len(asked)} requests, too long for it or against its content filter: look at "
             "its context length and at max_new_tokens"
         )
+
+
+def _kept(key: str, replies: Sequence[Sampled], model: str, seed: int, cycle: int) -> Sample:
+    cut = tuple(at for at, reply in enumerate(replies) if reply.cut)
+    return Sample(key, tuple(map(str, replies)), model, seed, cycle, cut)

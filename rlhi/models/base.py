@@ -44,12 +44,28 @@ class Scored:
     response: str
 
 
+class Sampled(str):
+    """What a model said; ``cut`` where it had not ended at ``Sampling.max_new_tokens``."""
+
+    __slots__ = ("cut",)
+    cut: bool
+
+    def __new__(cls, text: str, cut: bool = False) -> Sampled:
+        made = super().__new__(cls, text)
+        made.cut = cut
+        return made
+
+
 class ChatModel(Protocol):
     """A model that answers a conversation."""
 
     name: str
 
-    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+    def fits(self, messages: Sequence[Message]) -> bool:
+        """Whether it reads all of these; what it does not know of itself, it refuses when it is asked."""
+        ...
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         """``sampling.n`` replies for each conversation of the batch, in order."""
         ...
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.config import Precision
 from rlhi.contracts import Message
-from rlhi.models.base import ModelError, Sampling
+from rlhi.models.base import ModelError, Sampled, Sampling
 from rlhi.precision import dtype
 from rlhi.prompts import chat_text, fit_context, plain, tokenizer_of
 
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Drawn:
-    """One sampled reply: its tokens without the stop token, and their log-probabilities (nats) where asked for.
+    """One sampled reply: its tokens without the stop token, their log-probabilities (nats) where asked for, and whether
+    it came to that token.
 
     The probabilities are the model's own, before temperature and top-k.
     """
 
     tokens: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
+    ended: bool = False
 
 
 # Row blocks of this many tokens keep the logits of a 49k vocabulary under 1 GB.
@@ -106,7 +108,11 @@ class LocalChatModel:
         text = chat_text(messages, self.tokenizer, add_generation_prompt=True)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+    def fits(self, messages: Sequence[Message]) -> bool:
+        """Whether :meth:`encode` leaves nothing out."""
+        return len(self._template(messages)) <= self.context_tokens
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         """``sampling.n`` replies a conversation; the prompt is computed once and shared by its replies.
 
         Conversations are sampled together in blocks of like length, each with a seed of its own, so that equal
@@ -114,7 +120,10 @@ class LocalChatModel:
         """
         drawn = self.draw(batch, sampling)
         return [
-            [self.tokenizer.decode(one.tokens, skip_special_tokens=True).strip() for one in replies]
+            [
+                Sampled(self.tokenizer.decode(one.tokens, skip_special_tokens=True).strip(), not one.ended)
+                for one in replies
+            ]
             for replies in drawn
         ]
 
@@ -166,6 +175,8 @@ class LocalChatModel:
                 for row, value, going in zip(alive.tolist(), token[:, 0].tolist(), keep.tolist(), strict=True):
                     if going:
                         drawn[row].tokens.append(value)
+                    else:
+                        drawn[row].ended = True
                 if not bool(keep.any()) or step == sampling.max_new_tokens - 1:
                     break
                 if not bool(keep.all()):

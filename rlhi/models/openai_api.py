@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, to_record
-from rlhi.models.base import ModelError, Sampling
+from rlhi.models.base import ModelError, Sampled, Sampling
 from rlhi.prompts import well_formed
 
 if TYPE_CHECKING:
@@ -71,7 +71,11 @@ class OpenAIChatModel:
             )
         return ModelError(f"{self.url} ({self.name}): {str(error).splitlines()[0]}")
 
-    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+    def fits(self, messages: Sequence[Message]) -> bool:
+        """Always: only the endpoint knows, and it refuses what does not fit."""
+        return True
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         """``sampling.n`` replies a conversation, several conversations at a time; the client retries.
 
         A conversation that the endpoint refuses as such (:func:`refuses`) gets no reply. Where it gives one reply a
@@ -84,10 +88,10 @@ class OpenAIChatModel:
         with self.client() as client, ThreadPoolExecutor(PARALLEL) as pool:
             return list(pool.map(lambda at: self._one(client, batch[at], sampling, at), range(len(batch))))
 
-    def _one(self, client: OpenAI, messages: Sequence[Message], sampling: Sampling, at: int) -> list[str]:
+    def _one(self, client: OpenAI, messages: Sequence[Message], sampling: Sampling, at: int) -> list[Sampled]:
         from openai import BadRequestError, OpenAIError
 
-        texts: list[str] = []
+        texts: list[Sampled] = []
         while len(texts) < sampling.n:
             asked = 1 if self._one_by_one else sampling.n - len(texts)
             try:
@@ -109,5 +113,8 @@ class OpenAIChatModel:
             if not answer.choices:
                 raise ModelError(f"{self.url} ({self.name}) gave no reply, {asked} were asked for: look at its log")
             self._one_by_one |= len(answer.choices) < asked
-            texts += [well_formed(one.message.content or "") for one in answer.choices[:asked]]
+            texts += [
+                Sampled(well_formed(one.message.content or ""), one.finish_reason == "length")
+                for one in answer.choices[:asked]
+            ]
         return texts

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlhi.contracts import Message, content_key
-from rlhi.models.base import ModelError, Sampling
+from rlhi.models.base import ModelError, Sampled, Sampling
 
 
 class ScriptedChatModel:
@@ -30,7 +30,13 @@ class ScriptedChatModel:
             raise ModelError(f"scripted:{path} should hold a JSON list of replies")
         return cls([str(reply) for reply in loaded], f"scripted:{path.name}")
 
-    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+    def fits(self, messages: Sequence[Message]) -> bool:
+        """Always."""
+        return True
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         """``sampling.n`` replies a conversation; neighbours differ as long as the script has other lines."""
         starts = [int(content_key([m.content for m in messages], sampling.seed), 16) for messages in batch]
-        return [[self.replies[(start + at) % len(self.replies)] for at in range(sampling.n)] for start in starts]
+        return [
+            [Sampled(self.replies[(start + at) % len(self.replies)]) for at in range(sampling.n)] for start in starts
+        ]

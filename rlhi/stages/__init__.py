@@ -95,11 +95,11 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
-            pool="gpu", keeps=True, version=4,
+            pool="gpu", keeps=True, version=5,
         ),
         Stage(
             "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
-            ("data/candidates",), pool="gpu", keeps=True, version=2,
+            ("data/candidates",), pool="gpu", keeps=True, version=3,
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
@@ -108,7 +108,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
-            version=5,
+            version=6,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
@@ -118,7 +118,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
-            ("data/evaluation",), pool="gpu", version=4,
+            ("data/evaluation",), pool="gpu", version=5,
         ),
         Stage(
             "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=2,

@@ -20,6 +20,7 @@ from rlhi.contracts import (
 from rlhi.learn.card import promoted_card
 from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
 from rlhi.stages import RECORDED, incoming, state
+from rlhi.stages.alone import alone
 from rlhi.stages.ingest import conversations
 from rlhi.stages.training import TRAINING, all_pairs
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
@@ -45,8 +46,10 @@ def conclude(workspace: Path) -> CycleSummary:
     pin = ledger.pinned(space.root)
     if ledger.under_way(space.root):
         _write_report(space, decision)
-    done = ledger.record(space.root, decision.verdict, decision.reasons, _card(space, decision))
+    # Before the commit: killed after it, the next cycle would find this one's stages new.
     write_json(space.path(RECORDED), {"stages": state(space)})
+    with alone(space):  # no log lands in a table that is being committed
+        done = ledger.record(space.root, decision.verdict, decision.reasons, _card(space, decision))
     return CycleSummary(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
 
 

@@ -31,19 +31,19 @@ class Draw:
         self._lengths = Lengths(champion, limit)
 
     def rows(self, most: int) -> tuple[list[Row], list[Row]]:
-        """New rows and replayed ones, together worth at most ``most`` pairs.
+        """New rows and replayed ones, together worth at most ``most`` pairs."""
+        params = self._params
+        return training_set(self.made, self.learned, params.pairs.replay, most, params.seed, self._lengths.fits)
+
+    def check(self, new: Sequence[Row]) -> None:
+        """Refuse a draw that left out more than may be; ``new`` is what it found to fit.
 
         Raises:
             TrainingError: there would be enough that is new, and too much of it does not fit.
         """
-        params = self._params
-        new, replayed = training_set(
-            self.made, self.learned, params.pairs.replay, most, params.seed, self._lengths.fits
-        )
-        looked_at, left_out = [*new, *self.too_long], len(self.too_long)
-        if size(looked_at) >= params.dpo.min_new_pairs:
-            check_left_out(left_out, len(looked_at), params.dpo.max_length, params.dpo.limits, "new pairs")
-        return new, replayed
+        dpo, looked_at = self._params.dpo, [*new, *self.too_long]
+        if size(looked_at) >= dpo.min_new_pairs:
+            check_left_out(len(self.too_long), len(looked_at), dpo.max_length, dpo.limits, "new pairs")
 
     @property
     def too_long(self) -> list[Row]:

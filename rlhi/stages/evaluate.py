@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 from random import Random
 
 from rlhi import ledger
@@ -66,7 +66,7 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
     known = persona_before(space, params)
     asked = _held_out_requests(space, params, known)
     items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
-    logged = _choices(space, params, known)
+    logged = _choices(space, params, known, models["champion"])
     results: list[EvalResult] = []
     replies: dict[Model, list[Reply]] = {}
     with progress("asking both models", 2 * (len(asked) + len(items)) + 2 * len(logged)) as advance:
@@ -165,10 +165,13 @@ def _samples_key(space: Workspace, model: Model, version: str) -> str:
     return content_key(read_json(space.path("models/challenger") / TRAINING))
 
 
-def _choices(space: Workspace, params: Params, known: PersonaBefore) -> list[tuple[Choice, tuple[Message, ...]]]:
+def _choices(
+    space: Workspace, params: Params, known: PersonaBefore, reader: LocalChatModel
+) -> list[tuple[Choice, tuple[Message, ...]]]:
     """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
 
-    Each is told the persona that was known before the answer.
+    Each is told the persona that was known before the answer. An answer that ``reader`` does not read whole is left
+    out: of a part nobody can tell how likely the whole is.
     """
     talks = {row.conversation_id: row for row in conversations(space) if _held_out(row, params)}
     found = [
@@ -181,7 +184,12 @@ def _choices(space: Workspace, params: Params, known: PersonaBefore) -> list[tup
         if row.source == "observed_revision" and row.conversation_id in talks:
             found.append((talks[row.conversation_id], row.turn_index, row.text, row.original))
     keyed = {content_key(one[0].conversation_id, *one[1:]): one for one in found}
-    drawn = sorted(keyed.items(), key=lambda one: content_key(params.seed, one[0]))[: params.evaluate.pairs]
+    fit = (
+        (key, one)
+        for key, one in sorted(keyed.items(), key=lambda one: content_key(params.seed, one[0]))
+        if all(reader.fits((Message("user", side),)) for side in one[2:])
+    )
+    drawn = islice(fit, params.evaluate.pairs)
     return [
         (Choice(key, talk.user_id, better, worse), with_persona(prompt_before(talk, at), known(talk, at)))
         for key, (talk, at, better, worse) in drawn

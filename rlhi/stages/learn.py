@@ -14,6 +14,7 @@ from rlhi.learn import rewrite as ugr
 from rlhi.learn.asides import without_asides
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw, sample
+from rlhi.models.base import ChatModel
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.learned_from import Log, complaints, judged_maker, lessons_of, pair_maker, read_log, requests
@@ -30,18 +31,23 @@ __all__ = ["candidates", "dpo", "pairs", "reward", "rewrites"]
 def rewrites(space: Workspace, params: Params) -> Outcome:
     """Rewrite complained-about answers with their users' words, and keep the revisions the log itself holds."""
     log = read_log(space)
-    asked = complaints(log, params)
-    config = params.rewrites
-    store, new = _sampled(space, params, "rewrites", asked, config.turns, config.tries, config.sampling)
+    config, found = params.rewrites, complaints(log, params)
+    model = backends.chat_model(space, params.models.rewriter, config.sampling)
+    asked = [one for one in found if one.whole == 1 or model.fits(one.core)]
+    store, new = _sampled(space, params, "rewrites", asked, model, config.turns, config.tries, config.sampling)
     revisions = ugr.observed_revisions(log.talks.values(), log.labels) if config.revisions else ()
     said = [*ugr.rewrites(asked, store.samples, log.talks), *revisions]
     rows = [replace(row, text=without_asides(row.text, _request(log, row))) for row in said]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
     sources = Counter(str(row.source) for row in rows)
-    used = store.taken(_cycle(space), (one.key for one in asked))
-    note = f"used {used} of {len(asked)} complaints this cycle, {config.tries} tries each"
+    note = f"used {_used(space, store, asked)} of {len(asked)} complaints this cycle, {config.tries} tries each"
     shortened = sum(row.text != whole.text for row, whole in zip(rows, said, strict=True))
-    counts = {**sources, "complaints": len(asked), "asides taken off": shortened, **_unanswered(asked, store)}
+    counts = {**sources, "complaints": len(found), "asides taken off": shortened, **_unanswered(asked, store)}
+    written = [row.cut for row in rows if row.source == "rewrite"]
+    counts["cut off"] = sum(written)
+    note += _cut_off(written)
+    if len(found) > len(asked):
+        counts["too long for the rewriter with the answer"] = len(found) - len(asked)
     return Outcome(new, len(rows) - new * config.tries, counts, note)
 
 
@@ -53,13 +59,15 @@ def candidates(space: Workspace, params: Params) -> Outcome:
     """Sample N answers with the persona for requests drawn by seed."""
     asked = requests(read_log(space), params)
     config = params.candidates
-    store, new = _sampled(space, params, "candidates", asked, config.prompts, config.n, config.sampling)
+    model = backends.chat_model(space, params.models.policy, config.sampling)
+    store, new = _sampled(space, params, "candidates", asked, model, config.prompts, config.n, config.sampling)
     rows = list(ubr.candidates(asked, store.samples))
     write_table(space.path("data/candidates"), Candidate, rows, user=lambda row: row.user_id)
-    used = store.taken(_cycle(space), (one.key for one in asked))
-    note = f"used {used} of {len(asked)} requests this cycle, {config.n} candidates each"
+    note = f"used {_used(space, store, asked)} of {len(asked)} requests this cycle, {config.n} candidates each"
     distinct = len(rows) / max(1, config.n * len({(row.conversation_id, row.turn_index) for row in rows}))
     counts = {"candidates": len(rows), "requests": len(asked), "distinct share": distinct, **_unanswered(asked, store)}
+    counts["cut off"] = sum(row.cut for row in rows)
+    note += _cut_off([row.cut for row in rows])
     return Outcome(new, 0, counts, note)
 
 
@@ -101,13 +109,19 @@ def pairs(space: Workspace, params: Params) -> Outcome:
 
 
 def _sampled(
-    space: Workspace, params: Params, stage: str, asked: Sequence[Asked], most: int, n: int, config: SamplingConfig
+    space: Workspace,
+    params: Params,
+    stage: str,
+    asked: Sequence[Asked],
+    model: ChatModel,
+    most: int,
+    n: int,
+    config: SamplingConfig,
 ) -> tuple[SampleStore, int]:
     """Sample what this cycle may still sample; the stage's store, and how many requests are new in it."""
     cycle = _cycle(space)
     store = SampleStore(space, stage)
     todo = draw(asked, store.taken(cycle, (one.key for one in asked)), most, store.samples.__contains__, params.seed)
-    name = params.models.rewriter if stage == "rewrites" else params.models.policy
     with progress(f"sampling {stage}", len(todo)) as advance:
 
         def keep(block: list[Sample]) -> None:
@@ -115,9 +129,22 @@ def _sampled(
             advance(len(block), "")
 
         if todo:
-            model = backends.chat_model(space, name, config)
             sample(todo, model, n, config, params.seed, cycle, keep, store.answered(model.name))
     return store, len(todo)
+
+
+def _used(space: Workspace, store: SampleStore, asked: Sequence[Asked]) -> str:
+    """How many requests this cycle sampled; and how many samples are of cycles before, by whichever model they are."""
+    keys = [one.key for one in asked if one.key in store.samples]
+    now = store.taken(_cycle(space), keys)
+    return f"{now} (and {len(keys) - now} of cycles before)" if len(keys) > now else str(now)
+
+
+def _cut_off(cut: Sequence[bool]) -> str:
+    """A warning where most of the text can be no chosen side, and what to do."""
+    if sum(cut) <= len(cut) / 2:
+        return ""
+    return f"; {sum(cut)} of {len(cut)} are cut off and can only be rejected: raise sampling.max_new_tokens"
 
 
 def _unanswered(asked: Sequence[Asked], store: SampleStore) -> dict[str, int]:

@@ -41,6 +41,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     pairs = read_table(space.path("data/pairs"), PreferencePair)
     draw = Draw([*pairs, *_judged(space, config.method, config.unpaired)], before, folder, params)
     new, _ = draw.rows(config.max_pairs)
+    draw.check(new)
     if size(new) < config.min_new_pairs:
         return _skipped(space, draw, new)
     new, replayed = draw.rows(room(config.max_pairs, 0, 1, config.rounds))

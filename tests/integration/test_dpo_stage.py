@@ -160,6 +160,20 @@ def test_what_was_learned_and_fits_no_more_stops_nothing(space: Workspace) -> No
     assert len(new) == len(made_pairs()) and not replayed and not draw.too_long and not draw.not_learned
 
 
+def test_what_does_not_fit_is_counted_in_one_draw_however_many_rounds_there_are(space: Workspace) -> None:
+    """A round draws less than there is: of that, what the whole draw left out would be more than may be."""
+    ours = made_pairs()
+    others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(len(ours) * 2 // 3)]
+    champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
+    configure(space, "dpo", FAST, max_length=384)
+    draw = Draw([*ours, *others], {}, champion, space.params)
+    new, _ = draw.rows(len(ours))
+    draw.check(new)
+    assert len(draw.rows(len(ours) // 3)[0]) == len(ours) // 3
+    with pytest.raises(TrainingError, match="new pairs do not fit"):
+        draw.check(new[: len(ours) // 3])
+
+
 def test_a_training_of_one_step_learns_and_one_that_changes_nothing_is_an_error(space: Workspace) -> None:
     configure(space, "dpo", FAST, learning_rate=1e-30)
     assert "8 steps changed no weight, as saved in bf16: raise dpo.learning_rate=1e-30" in failure(space)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from rlhi import ledger, stages
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, Signal, Turn
 from rlhi.evaluate.suites import Reply
-from rlhi.stages.evaluate import _held_out_requests, drift
+from rlhi.models.local import LocalChatModel
+from rlhi.stages.evaluate import _choices, _held_out_requests, drift
 from rlhi.stages.personas import persona_before
 from rlhi.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.spaces import configure, make_space
@@ -66,6 +67,21 @@ def test_a_request_of_the_log_comes_with_what_was_known_before_it(space: Workspa
     write_json(space.path("data/simulator/requests.json"), {"requests": ["What is rain?", "What is snow?"]})
     later = held_out_requests(space)
     assert {one.persona for one in later} == set(texts.values()), "what is asked afresh comes after all that was said"
+
+
+def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_policy: Path) -> None:
+    """Its first tokens against the bytes of all of it would make the longer side win whatever a model learned."""
+    configure(space, "split", {}, held_out=0.99)
+    sides = ("A fern.", "A fern. " * 200), ("A palm.", "Moss.")
+    talks = [
+        said(at, Turn("user", "Which one?"), Turn("assistant", better, signals=(Signal("choice", 1.0, worse),)))
+        for at, (better, worse) in enumerate(sides * 5)
+    ]
+    write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
+    known = persona_before(space, space.params)
+    for context, wanted in ((64, {"A palm."}), (4096, {"A palm.", "A fern."})):
+        found = _choices(space, space.params, known, LocalChatModel(tiny_policy, context_tokens=context))
+        assert {choice.chosen for choice, _ in found} == wanted
 
 
 def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promoted(space: Workspace) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rlhi import ledger
 from rlhi.contracts import Message
 from rlhi.evaluate.suites import Reply
-from rlhi.models.base import Sampling
+from rlhi.models.base import Sampled, Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.evaluate import _answers
 from rlhi.store import Workspace
@@ -22,7 +22,7 @@ class Dying(LocalChatModel):
 
     left = 1
 
-    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         if not self.left:
             raise KeyboardInterrupt
         self.left -= 1

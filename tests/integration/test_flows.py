@@ -130,6 +130,15 @@ class TestTemporaryServer:
         assert all(report.made == 0 for report in collect(str(workspace)))
         assert time.monotonic() - start < 10
 
+    def test_what_a_killed_collect_made_is_recorded_by_the_next(self, workspace: Path, server: Server) -> None:
+        from flows.collect import collect
+
+        land_talk(Workspace(workspace), users=6, seed=9)
+        for name in ledger.COLLECT:
+            stages.run(name, workspace)
+        assert all(report.made == 0 for report in collect(str(workspace)))
+        assert ledger.record_collect(workspace) is None
+
     def test_an_error_for_a_person_is_raised_as_it_is_and_not_tried_again(
         self, tmp_path: Path, server: Server, capfd: pytest.CaptureFixture[str]
     ) -> None:

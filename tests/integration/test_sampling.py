@@ -115,3 +115,18 @@ def test_candidates_of_a_prompt_differ_and_a_seed_gives_them_again(model: LocalC
     assert all(len(set(group)) >= 15 for group in groups)
     assert model.chat(ASKED, sampling) == groups
     assert model.chat(ASKED, Sampling(n=16, max_new_tokens=24, seed=6)) != groups
+
+
+def test_a_reply_that_had_not_ended_is_known(model: LocalChatModel) -> None:
+    sampling, stops = Sampling(n=16, max_new_tokens=24, seed=5), set(model.stop_tokens.tolist())
+    drawn = [one for group in model.draw(ASKED, sampling) for one in group]
+    replies = [one for group in model.chat(ASKED, sampling) for one in group]
+    assert [one.cut for one in replies] == [len(one.tokens) == 24 for one in drawn]
+    assert {one.cut for one in replies} == {True, False} and not any(stops & set(one.tokens) for one in drawn)
+
+
+def test_what_leaves_something_out_does_not_fit(tiny_policy: Path) -> None:
+    model = LocalChatModel(tiny_policy, context_tokens=64)
+    short, long = [Message("user", "How?")], [Message("user", "How? " * 80)]
+    assert model.fits(short) and not model.fits(long)
+    assert model.encode([*long, Message("assistant", "So."), *short]) == model.encode(short)

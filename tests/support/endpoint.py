@@ -24,6 +24,7 @@ class Endpoint:
         self.delay = 0.0
         self.refused: dict[str, str] = {}
         self.most, self.over = 1 << 30, ""
+        self.finish = "stop"
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,7 +33,7 @@ class Endpoint:
                 outer.asked.append(body)
                 time.sleep(outer.delay)
                 reply = outer.replies[min(len(outer.asked), len(outer.replies)) - 1]
-                choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}
+                choice = {"index": 0, "finish_reason": outer.finish, "message": {"role": "assistant", "content": reply}}
                 usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
                 answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
                 n = body.get("n") or 1

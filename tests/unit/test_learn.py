@@ -18,7 +18,7 @@ from rlhi.contracts import Candidate, Claim, Conversation, FeedbackTurn, Persona
 from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.learn.filters import speaks, unfit
+from rlhi.learn.filters import CUT, speaks, unfit
 from rlhi.learn.lessons import lesson, training_set
 from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, OVER_SHARE, UNTOLD, Dropped, PairMaker, Spread
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
@@ -97,6 +97,10 @@ def test_only_turns_that_ask_are_sampled_for() -> None:
     asked = list(requests([row], labels, {}, CandidatesConfig()))
     assert [one.turn_index for one in asked] == [1, 7]
     assert not list(requests([row], labels, {}, CandidatesConfig(persona_only=True)))
+    # Landed during a cycle, and not labelled yet: what follows an answer may be a complaint of it.
+    assert [one.turn_index for one in requests([row], [], {}, CandidatesConfig())] == [1]
+    greeted = replace(row, turns=(Turn("assistant", "Welcome!"), *row.turns[:2]))
+    assert [one.turn_index for one in requests([greeted], [], {}, CandidatesConfig())] == [2]
 
 
 @dataclass(frozen=True)
@@ -255,6 +259,22 @@ def test_a_rewrite_that_must_not_be_learned_from_is_dropped_with_its_reason(text
     good = "Basil wants sun and a little water each day."
     (made,) = making.pairs(rewritten("Basil likes sun.", text, good), [])
     assert made.chosen == good, "another try may still be learned from"
+
+
+def test_what_was_cut_off_is_never_the_chosen_side() -> None:
+    """Training puts the end of a turn behind it: a text that stops anywhere would teach to stop anywhere."""
+    row, best = talk("How?", "Basil likes sun.", "tell me more"), "Basil wants sun and a little water on each of"
+    making = maker(row)
+    whole = replace(rewritten("Basil likes sun.", "Basil wants sun and water and warm air.")[0], key="whole")
+    off = [replace(one, cut=True) for one in rewritten("Basil likes sun.", best)]
+    assert not list(making.pairs(off, [])) and making.dropped.reasons == {CUT: 1}
+    (made,) = making.pairs([*off, whole], [])
+    assert made.chosen == whole.text
+    texts = sampled("Sun.  Water. Air.", "Basil wants sun and water and warm air.", best)
+    (made,) = making.pairs([], [*texts[:2], replace(texts[2], cut=True)])
+    assert made.chosen == texts[1].text
+    (made,) = making.pairs([], [replace(texts[0], cut=True), *texts[1:]])
+    assert (made.chosen, made.rejected) == (best, texts[0].text), "what is to be avoided may be half of an answer"
 
 
 def persona_resting_on(*claims: tuple[str, int]) -> dict[str, Persona]:

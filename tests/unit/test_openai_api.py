@@ -111,10 +111,13 @@ def test_a_server_of_one_reply_a_request_is_asked_one_by_one(said: str) -> None:
     endpoint = Endpoint("Basil likes sun.")
     endpoint.most, endpoint.over = 1, said
     model = OpenAIChatModel(address(endpoint), retries=0)
-    assert model.chat(ASKED, Sampling(n=3, seed=5)) == [["Basil likes sun."] * 3]
-    asked = [(body["n"], body["seed"]) for body in endpoint.asked]
+    (replies,) = model.chat(ASKED, Sampling(n=3, seed=5))
+    assert replies == ["Basil likes sun."] * 3 and not any(one.cut for one in replies)
+    endpoint.finish = "length"
+    assert [one.cut for one in model.chat(ASKED, Sampling())[0]] == [True]
+    asked = [(body["n"], body["seed"]) for body in endpoint.asked[:-1]]
     assert [n for n, _ in asked] == ([3, 1, 1, 1] if said else [3, 1, 1])
     assert len({seed for _, seed in asked}) == 3, "equal seeds would give equal replies"
     assert model.chat(ASKED, Sampling(n=2)) == [["Basil likes sun."] * 2]
-    assert [body["n"] for body in endpoint.asked[len(asked) :]] == [1, 1], "and not asked for more again"
+    assert [body["n"] for body in endpoint.asked[len(asked) + 1 :]] == [1, 1], "and not asked for more again"
     endpoint.close()

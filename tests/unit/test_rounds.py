@@ -25,7 +25,6 @@ def trained(steps: int, too_long: tuple[int, ...] = ()) -> Trained:
         "engine",
         0,
         "float32",
-        "fp32",
         "trainer",
         1,
         steps,
@@ -36,6 +35,7 @@ def trained(steps: int, too_long: tuple[int, ...] = ()) -> Trained:
         too_long,
         0,
         figures,
+        "fp32",
     )
 
 

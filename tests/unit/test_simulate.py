@@ -17,7 +17,7 @@ import pytest
 from rlhi.checks import Check, satisfies
 from rlhi.contracts import Message, content_key, from_record, schema_of, to_record
 from rlhi.learn.follows import corrected
-from rlhi.models.base import Sampling
+from rlhi.models.base import Sampled, Sampling
 from rlhi.simulate import (
     SimulatedConversation,
     SimulatorConfig,
@@ -58,10 +58,13 @@ class Champion:
         self.batches: list[list[tuple[Message, ...]]] = []
         self.seeds: list[int] = []
 
-    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[str]]:
+    def fits(self, messages: Sequence[Message]) -> bool:
+        return True
+
+    def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         self.batches.append([tuple(prompt) for prompt in batch])
         self.seeds.append(sampling.seed)
-        return [[self.answers[int(content_key(list(prompt)), 16) % len(self.answers)]] for prompt in batch]
+        return [[Sampled(self.answers[int(content_key(list(prompt)), 16) % len(self.answers)])] for prompt in batch]
 
 
 def held_out(user_id: str) -> bool:
