@@ -111,7 +111,7 @@ Fewer = Annotated[int, typer.Option("--baseline-rows", min=100, help="How many o
 
 @bench_app.command("ingest")
 def bench_ingest(rows: Rows = 1_000_000, baseline_rows: Fewer = 100_000, as_json: Json = False) -> None:
-    """Taking in a large log, beside the same steps as a datatrove pipeline (pip install 'rlhi[bench]')."""
+    r"""Taking in a large log, beside the same steps as a datatrove pipeline (pip install 'rlhi\[bench]')."""
     from rlhi.bench.ingest import bench_ingest as bench
 
     print(bench(rows, baseline_rows, as_json))

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from rlhi.bench_cli import bench_app, experiment
+from rlhi.errors import explain, hinted
 from rlhi.persona_cli import persona_app
 from rlhi.training_cli import register
 
@@ -34,15 +35,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 def main() -> None:
     """Entry point: a known error is one line and exit code 1 (2 for wrong usage), never a traceback."""
+    given = [Path(".")]
     try:
-        app()
+        app(obj=given)
     except Exception as error:
-        from rlhi.errors import explain
-
         told = explain(error)
         if told is None:
             raise
-        print(f"rlhi: {told}", file=sys.stderr)
+        print(f"rlhi: {hinted(told, given[-1])}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -52,6 +52,8 @@ def options(
     workspace: Annotated[Path, typer.Option("--workspace", "-w", help="The workspace to work on.")] = Path("."),
 ) -> None:
     """Options of every command."""
+    if context.obj is not None:
+        context.obj.append(workspace)  # for `main`, which outlives the context
     context.obj = workspace
 
 
@@ -60,8 +62,8 @@ def _space(context: typer.Context) -> Path:
     return workspace.resolve()
 
 
-def _say(value: dict[str, object], as_json: bool, text: Callable[[], str]) -> None:
-    print(json.dumps(value, ensure_ascii=False) if as_json else text())
+def _say(context: typer.Context, value: dict[str, object], as_json: bool, text: Callable[[], str]) -> None:
+    print(json.dumps(value, ensure_ascii=False) if as_json else hinted(text(), context.obj))
 
 
 @app.command()
@@ -89,7 +91,7 @@ def ingest(
     from rlhi.stages.landing import take_in
 
     report = take_in(_space(context), logs)
-    _say(report.as_json(), as_json, report.as_text)
+    _say(context, report.as_json(), as_json, report.as_text)
     if report.refused or report.quarantined:
         raise typer.Exit(3)
 
@@ -100,7 +102,7 @@ def cycle(context: typer.Context, as_json: Json = False) -> None:
     from rlhi.runner import improve
 
     report = improve(_space(context))
-    _say(report.as_json(), as_json, report.as_text)
+    _say(context, report.as_json(), as_json, report.as_text)
 
 
 @app.command()
@@ -133,7 +135,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     from rlhi.stages.status import status as read
 
     found = read(_space(context))
-    _say(found.as_json(), as_json, found.as_text)
+    _say(context, found.as_json(), as_json, found.as_text)
 
 
 @app.command()
@@ -159,7 +161,9 @@ def quarantine(
 
 @app.command()
 def label(
-    rows: Annotated[Path, typer.Argument(help="jsonl: `context` (request, answer, follow-up) or a conversation.")],
+    rows: Annotated[
+        Path, typer.Argument(help="jsonl: `context` (list or object of request, answer, follow_up) or a conversation.")
+    ],
     out: Annotated[Path, typer.Argument(help="The same rows with `label` and `probability`.")],
     labeller: Annotated[
         Literal["local", "accurate"], typer.Option(help="`accurate`: embeddings decide what is unclear; slower.")
@@ -192,15 +196,18 @@ def rollback(
 ) -> None:
     """Make a former version champion again; the history stays."""
     from rlhi import ledger
+    from rlhi.store import Workspace
 
     space = _space(context)
+    _ = Workspace(space).params  # says so where this is no workspace
     before = ledger.champion(space)
     print(f"champion: policy@{before} -> policy@{ledger.rollback(space, version)}")
 
 
 @app.command()
 def up(
-    context: typer.Context, port: Annotated[int, typer.Option(help="The port of the Prefect server and its UI.")] = 4200
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the Prefect server and its UI.")] = 4200,
 ) -> None:
     """Start the Prefect server, pools, deployments and workers on this machine; Ctrl-C stops all of it."""
     from rlhi.server import up as start
@@ -211,7 +218,7 @@ def up(
 @app.command()
 def simulate(
     context: typer.Context,
-    users: Annotated[int, typer.Option(help="Simulated users.")] = 80,
+    users: Annotated[int, typer.Option(min=1, help="Simulated users.")] = 80,
     seed: Annotated[int, typer.Option(help="Seed of their wishes and words.")] = 0,
 ) -> None:
     """Let simulated users with hidden wishes talk to the champion; their log lands for the next cycle."""
@@ -224,7 +231,7 @@ def simulate(
 def demo(
     directory: Annotated[Path, typer.Argument(help="Where to make the demo's workspace.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the simulated users and of all draws.")] = 0,
-    cycles: Annotated[int, typer.Option(help="Passes of the loop.")] = 2,
+    cycles: Annotated[int, typer.Option(min=1, help="Passes of the loop.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Two cycles with simulated users on the embedded model: watch it learn, and see the gate decide."""

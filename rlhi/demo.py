@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -87,7 +88,7 @@ def demo(root: Path, seed: int, cycles: int, as_json: bool) -> None:
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
     _tell(f"{(time.monotonic() - start) / 60:.1f} minutes, {memory:.1f} GB of memory at most in one process")
     _tell(f"evidence page: {page}")
-    _tell(f"these runs in the Prefect UI: rlhi --workspace {root.name} up")
+    _tell(f"these runs in the Prefect UI: rlhi --workspace {os.path.relpath(root)} up")
 
 
 def _cycle(root: Path, number: int, seed: int) -> DemoCycle:

@@ -1,6 +1,24 @@
-"""The errors that a command ends with in one clear line instead of a traceback."""
+"""The errors that a command ends with in one clear line instead of a traceback, and the commands that it advises."""
 
 from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+# These work on no workspace; an option in place of a command is an example with a workspace of its own.
+_ADVISED = re.compile(r"`rlhi (?!-|(?:init|model|bench)\b)")
+
+
+def hinted(text: str, workspace: Path) -> str:
+    """The text with the workspace that was given in each command it advises, so that it can be typed as it is.
+
+    >>> hinted("see `rlhi quarantine`", Path("w"))
+    'see `rlhi --workspace w quarantine`'
+    """
+    if workspace == Path("."):
+        return text
+    return _ADVISED.sub(lambda _: f"`rlhi --workspace {shlex.quote(str(workspace))} ", text)
 
 
 def explain(error: Exception) -> str | None:

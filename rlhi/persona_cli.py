@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rlhi.errors import hinted
+
 if TYPE_CHECKING:
     from rlhi.contracts import Claim, Persona
     from rlhi.stages.personas import Change
@@ -17,7 +19,7 @@ persona_app = typer.Typer(
     help="What is known of a user, on what evidence; a person's edit beats it.", no_args_is_help=True
 )
 
-User = Annotated[str, typer.Argument(help="The user's id, as `rlhi persona export` lists it.")]
+User = Annotated[str, typer.Argument(help="The user's id in the log, or as `rlhi persona export` lists it.")]
 Kind = Literal["topic", "expertise", "style", "format", "language", "constraint"]
 SHOWN_EVIDENCE = 3  # turns that a row of the table names
 ORIGINS = {
@@ -42,7 +44,7 @@ def show(
     if as_json:
         print(json.dumps(to_record(row), ensure_ascii=False))
     else:
-        _print(row)
+        _print(row, context.obj)
 
 
 @persona_app.command()
@@ -61,14 +63,14 @@ def edit(
     chosen = _change(text, added, kind, removed, reset)
     if sum((text is not None, added is not None, removed is not None, reset)) != 1:
         raise typer.BadParameter("give one of --set, --add, --remove and --reset")
-    _print(change(context.obj, user, chosen))
+    _print(change(context.obj, user, chosen), context.obj)
 
 
 @persona_app.command()
 def export(
     context: typer.Context,
     out: Annotated[Path | None, typer.Argument(help="A jsonl file; standard output without one.")] = None,
-    user: Annotated[str | None, typer.Option(help="Only this user's persona.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only this user's persona, by either id.")] = None,
 ) -> None:
     """Write personas as JSON lines: text, claims with their evidence, version and origin."""
     from rlhi.stages.personas import exported
@@ -94,14 +96,14 @@ def _change(text: str | None, added: str | None, kind: Kind, removed: int | None
     return None
 
 
-def _print(row: Persona) -> None:
+def _print(row: Persona, workspace: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(f"user           {_safe(row.user_id)}")
     console.print(f"version        {row.version}, of {row.conversations} conversations")
-    console.print(f"origin         {ORIGINS[row.origin]}")
+    console.print(f"origin         {_safe(hinted(ORIGINS[row.origin], workspace))}")
     console.print(f"text           {_safe(row.text) or '(says nothing)'}")
     if not row.claims:
         return

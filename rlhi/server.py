@@ -22,7 +22,7 @@ from typing import Literal
 
 from rlhi import children, deploy
 from rlhi.ledger import template
-from rlhi.store import read_json, write_json
+from rlhi.store import Workspace, read_json, write_json
 
 _HOST = "127.0.0.1"
 _READY_SECONDS = 90
@@ -109,10 +109,12 @@ def up(workspace: Path, port: int = 4200) -> None:
     """Keep a server, its pools and deployments, and a worker for each pool until Ctrl-C or SIGTERM.
 
     Raises:
+        ConfigError: this is no workspace; nothing is written.
         ServerError: the port is taken, another command is at work here, or a part would not start.
     """
-    _check_port(port)
     root = workspace.resolve()
+    _ = Workspace(root).params
+    _check_port(port)
     if not (root / "prefect.yaml").exists():
         (root / "prefect.yaml").write_text(template("prefect.yaml"), encoding="utf-8")
     stop = threading.Event()

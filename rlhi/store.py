@@ -26,6 +26,7 @@ from rlhi.contracts import SCHEMA_VERSION, from_record, schema_of, to_record
 PARTITIONS = 16
 MANIFEST = "manifest.json"
 _ANEW = "delete the folder and run again"
+_A_WORKSPACE = "make one with `rlhi init DIR`, or name one with `rlhi --workspace DIR ...`"
 
 Row = TypeVar("Row")
 Record = dict[str, object]
@@ -50,9 +51,9 @@ class Workspace:
             ConfigError: this is no workspace, or a parameter is wrong.
         """
         if (self.root / "rlhi" / "stages").is_dir() and (self.root / "pyproject.toml").is_file():
-            raise ConfigError(f"{self.root} is the source of rlhi, no workspace: make one with `rlhi init DIR`")
+            raise ConfigError(f"{self.root} is the source of rlhi, no workspace: {_A_WORKSPACE}")
         if not (self.root / ".dvc").is_dir() or not (self.root / "params.yaml").is_file():
-            raise ConfigError(f"{self.root} is not a workspace: make one with `rlhi init DIR`")
+            raise ConfigError(f"{self.root} is not a workspace: {_A_WORKSPACE}")
         return load_params(self.root / "params.yaml")
 
     def path(self, name: str) -> Path:
@@ -119,12 +120,21 @@ def finish_table(
 def read_table(folder: Path, kind: type[Row]) -> list[Row]:
     """All rows of a table, in the order of their files; nothing for a table that was never written.
 
+    A log may land while a stage reads, and what the manifest lists be gone before it is read: then it is read anew.
+
     Raises:
         StoreError: the manifest or a file of it is missing or damaged, or holds rows of another kind.
     """
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return []
+    while (manifest := read_manifest(folder)) is not None:
+        try:
+            return _listed(folder, kind, manifest)
+        except StoreError:
+            if read_manifest(folder) == manifest:
+                raise
+    return []
+
+
+def _listed(folder: Path, kind: type[Row], manifest: Record) -> list[Row]:
     if manifest.get("row") != kind.__name__:
         raise StoreError(f"{folder} holds rows of {manifest.get('row')}, not {kind.__name__}")
     if manifest.get("schema_version") != SCHEMA_VERSION:

@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.bench.feedback_data import baseline, classes_of, data_folder, embedder_folder, people_rows, reader_rows
+from rlhi.bench.feedback_data import baseline, classes_of, data_with, embedder_folder, people_rows, reader_rows
 from rlhi.bench.label_quality import CLASSES, Calibration, Quality, calibration, class_of, quality, scores, table, told
 from rlhi.collect.features import feature_matrix, forget_texts
 from rlhi.collect.feedback import AccurateLabeller, FollowUpLabeller, Labeller, decide
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
     Floats = NDArray[np.float32]
 
+NEEDED = ("followup_labels.jsonl.gz", "conversations.jsonl.gz")  # of the data folder
 SPLITS = 2  # of the default; everything else is told for the first
 TIMED = 692  # follow-ups whose labelling is timed, at most
 
@@ -206,7 +207,7 @@ def _own_hits(read: _Read, config: TrainingConfig) -> dict[str, float]:
 
 def run(quick: bool = False, as_json: bool = False) -> str:
     """Measure and render: JSON, or a text to read."""
-    result = measure(data_folder(), embedder_folder(), quick)
+    result = measure(data_with(*NEEDED), embedder_folder(), quick)
     return json.dumps(asdict(result), indent=2) if as_json else as_text(result)
 
 
@@ -230,9 +231,9 @@ def retrain() -> str:
     """Train both tiers on every row and write the shipped heads; `rlhi bench feedback --train`.
 
     Raises:
-        FileNotFoundError: the data folder lacks the labels or the conversations.
+        StageError: the data folder lacks the labels or the conversations.
     """
-    data = data_folder()
+    data = data_with(*NEEDED)
     rows = [*people_rows(data), *reader_rows(data), *own_rows()]
     read = _read_rows(rows, LocalEmbedder(embedder_folder()))
     heads = calibrate_and_fit(read.rows, read.plain, read.embedded, TrainingConfig(), seed=0)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlhi.bench.label_quality import class_of
 from rlhi.collect.labeller_training import LabelledFollowUp
+from rlhi.stages import StageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,6 +103,18 @@ def baseline(rows: Sequence[LabelledFollowUp], train_rows: Classes, held: Classe
 def data_folder() -> Path:
     """``RLHI_DATA``, or ``../shared/data``."""
     return Path(os.environ.get("RLHI_DATA", "../shared/data"))
+
+
+def data_with(*names: str) -> Path:
+    """The data folder, which has these files: to be asked before anything that takes its time.
+
+    Raises:
+        StageError: it lacks one.
+    """
+    for name in names:
+        if not (data_folder() / name).is_file():
+            raise StageError(f"{data_folder()} holds no {name}: set RLHI_DATA to the folder with the data")
+    return data_folder()
 
 
 def embedder_folder() -> Path:

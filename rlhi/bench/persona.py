@@ -18,7 +18,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from rlhi.bench.feedback_data import data_folder, embedder_folder
+from rlhi.bench.feedback_data import data_with, embedder_folder
+from rlhi.bench.persona_data import NEEDED
 from rlhi.bench.persona_real import RealPersonas, real, verdict
 from rlhi.checks import LANGUAGES, Check
 from rlhi.collect.persona import History, personas, said_claims
@@ -88,6 +89,7 @@ def run(quick: bool = False, as_json: bool = False) -> str:
     """Measure and render: JSON, or a text to read."""
     from rlhi.models.embedder import LocalEmbedder
 
+    data_with(*NEEDED)
     result = measure(LocalEmbedder(embedder_folder()), quick)
     return json.dumps(asdict(result)) if as_json else _text(result)
 
@@ -103,7 +105,7 @@ def measure(embedder: Embedder, quick: bool) -> PersonaBench:
         found.append(recovery(people, talks, _labelled(talks), "the labeller's labels"))
     ours, base = found[0].f1, _f1(*found[0].baseline)
     kept = (found[0], *found[len(worlds) :])
-    seen = real(data_folder(), embedder, quick)
+    seen = real(data_with(*NEEDED), embedder, quick)
     return PersonaBench("persona", "F1 of recovered wishes", ours, base, ours / max(base, 1e-9), runs, kept, seen)
 
 

@@ -21,6 +21,8 @@ from rlhi.config import FeedbackConfig, PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Turn
 from rlhi.models.base import Scored
 
+NEEDED = ("conversations.jsonl.gz", "preferences.jsonl.gz", "response_ratings.jsonl.gz")  # of the data folder
+
 PersonaOf = Callable[[str, str], str]
 """The text of a user's persona without a conversation (empty: of all of them)."""
 

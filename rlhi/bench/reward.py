@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from rlhi.bench.feedback_data import data_folder, embedder_folder
+from rlhi.bench.feedback_data import data_with, embedder_folder
 from rlhi.bench.figure import figure
+from rlhi.bench.persona_data import NEEDED
 from rlhi.bench.reward_data import Judged, drawn, judged
 from rlhi.config import RewardConfig, RewardKind, StepLimits, TunedRewardConfig
 from rlhi.contracts import Interval, content_key
@@ -31,7 +32,6 @@ from rlhi.models.base import Embedder, Scorer
 from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
 from rlhi.models.prepare import policy_path
 from rlhi.models.reward import TunedReward
-from rlhi.stages import StageError
 from rlhi.stages.runs import steps_told
 
 FOLDS = 5
@@ -114,9 +114,8 @@ class RewardBench:
 
 def run(quick: bool, as_json: bool, kind: RewardKind = "head") -> str:
     """The tables, or JSON."""
-    if not (data_folder() / "preferences.jsonl.gz").is_file():
-        raise StageError(f"{data_folder()} holds no preferences.jsonl.gz: set RLHI_DATA to the folder with the data")
-    found = measure(data_folder(), RememberingEmbedder(LocalEmbedder(embedder_folder())), quick, kind)
+    data = data_with(*NEEDED)
+    found = measure(data, RememberingEmbedder(LocalEmbedder(embedder_folder())), quick, kind)
     return json.dumps(found.record()) if as_json else _told(found)
 
 

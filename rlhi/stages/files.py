@@ -18,12 +18,14 @@ from rlhi.store import Workspace, write_atomic
 
 Record = dict[str, object]
 LocalLabeller = Literal["local", "accurate"]
+CONTEXT = ("request", "answer", "follow_up")
 
 
 def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
-    """Add ``label`` and ``probability`` to rows with a ``context`` (request, answer, follow-up) or a conversation.
+    """Add ``label`` and ``probability`` to rows with a ``context`` or a conversation.
 
-    A conversation (``turns``, ``messages`` or ``conversation``) is labelled by its last follow-up. Returns the rows.
+    A context is a list of three texts, or an object of the three that :data:`CONTEXT` names. A conversation (``turns``,
+    ``messages`` or ``conversation``) is labelled by its last follow-up. Returns the rows.
 
     Raises:
         StageError: a row has neither; the message names its line.
@@ -64,9 +66,14 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
 
 def _context(record: Record, file: Path, line: int) -> tuple[str, str, str]:
     turns = next((record[name] for name in ("context", "turns", "messages", "conversation") if name in record), None)
+    if isinstance(turns, dict) and turns.keys() >= set(CONTEXT):
+        turns = [turns[name] for name in CONTEXT]
     texts = [_content(turn) for turn in turns if _role(turn) != "system"] if isinstance(turns, list) else []
     if not isinstance(turns, list) or len(texts) < 3:
-        raise StageError(f"{file}:{line}: needs `context` with request, answer and follow-up, or a conversation")
+        raise StageError(
+            f"{file}:{line}: needs `context`, a list of three texts (request, answer, follow-up) or an object of "
+            f"{', '.join(f'`{name}`' for name in CONTEXT)}; or a conversation as `turns` or `messages`"
+        )
     roles = [_role(turn) for turn in turns if _role(turn) != "system"]
     if roles[-1] == "assistant" and len(texts) > 3:
         texts, roles = texts[:-1], roles[:-1]

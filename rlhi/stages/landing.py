@@ -9,21 +9,26 @@ from pathlib import Path
 from rlhi import ledger, stages
 from rlhi.collect.formats import LogError, read_log
 from rlhi.collect.formats.sources import Source, expand
+from rlhi.contracts import Quarantined
 from rlhi.stages import incoming
 from rlhi.stages.alone import alone
-from rlhi.stages.ingest import batches_read
-from rlhi.store import Workspace
+from rlhi.stages.ingest import REFUSED, batches_read
+from rlhi.store import Workspace, read_table
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What came of the logs: rows by fate, and the files that were refused whole, with the reason."""
+    """What came of the logs: rows by fate, and the files that were refused whole, with the reason.
+
+    ``held`` rows were quarantined before, under the names of logs that came again: the quarantine knows names alone.
+    """
 
     read: int
     new: int
     updated: int
     duplicate: int
     quarantined: int
+    held: int
     refused: tuple[str, ...]
     note: str
 
@@ -31,15 +36,17 @@ class IngestReport:
         """For ``--json``."""
         return {
             "read": self.read, "new": self.new, "updated": self.updated, "duplicate": self.duplicate,
-            "quarantined": self.quarantined, "refused": list(self.refused),
+            "quarantined": self.quarantined, "quarantined_before": self.held, "refused": list(self.refused),
         }  # fmt: skip
 
     def as_text(self) -> str:
         """For a terminal."""
         lines = [f"refused: {reason}" for reason in self.refused]
+        before = f"; {self.held:,} in quarantine from before under these names" if self.held else ""
         lines.append(
             f"read {self.read:,}: {self.new:,} new, {self.updated:,} updated, {self.duplicate:,} duplicate, "
-            f"{self.quarantined:,} quarantined" + (" (see `rlhi quarantine`)" if self.quarantined else "")
+            f"{self.quarantined:,} quarantined{before}"
+            + (" (see `rlhi quarantine`)" if self.quarantined or self.held else "")
         )
         return "\n".join([*lines, self.note])
 
@@ -60,7 +67,7 @@ def _take_in(space: Workspace, logs: Sequence[str | Path]) -> IngestReport:
     root = space.root
     cycle, landing = ledger.upcoming(root), incoming.next_landing(space)
     known = batches_read(space, space.params)
-    refused, repeated = [], 0
+    refused, repeated, again = [], 0, set[str]()
     for log in logs:
         try:
             sources = expand(str(log))
@@ -69,9 +76,12 @@ def _take_in(space: Workspace, logs: Sequence[str | Path]) -> IngestReport:
             continue
         for source in sources:
             try:
-                repeated += _land(space, source, cycle, landing, known)
+                digest, rows = _land(space, source, cycle, landing, known)
+                repeated += rows
+                again |= {digest} & known
             except LogError as error:
                 refused.append(str(error))
+    held = _held(space, again)
     report = stages.run("ingest", root)
     figures = dict(report.counts)
     # Also when nothing is new: what a killed command made and did not record is recorded by the next one.
@@ -87,18 +97,24 @@ def _take_in(space: Workspace, logs: Sequence[str | Path]) -> IngestReport:
         updated=figure("updated"),
         duplicate=figure("duplicate") + repeated,
         quarantined=figure("quarantined"),
+        held=held,
         refused=tuple(refused),
         note=report.note,
     )
 
 
-def _land(space: Workspace, source: Source, cycle: int, landing: int, known: Container[str]) -> int:
-    """Land one log; returns its rows when the table has the very same file already, 0 when it is yet to be read.
+def _held(space: Workspace, digests: Container[str]) -> int:
+    """How many rows the quarantine holds under the names that these logs first came with."""
+    names = {batch.name for batch in incoming.batches(space) if batch.digest in digests}
+    return sum(row.file in names for row in read_table(space.path(REFUSED), Quarantined)) if names else 0
+
+
+def _land(space: Workspace, source: Source, cycle: int, landing: int, known: Container[str]) -> tuple[str, int]:
+    """Land one log; its hash, and its rows when the table has the very same file already, 0 when it is yet to be read.
 
     What only landed, before a kill, is still to be read: its rows are told as what becomes of them then.
     """
     with source.local() as path:
         next(iter(read_log(path, source.name)), None)
-        if incoming.land(space, path, cycle, landing, source.name) not in known:
-            return 0
-        return sum(1 for _ in read_log(path, source.name))
+        digest = incoming.land(space, path, cycle, landing, source.name)
+        return digest, sum(1 for _ in read_log(path, source.name)) if digest in known else 0

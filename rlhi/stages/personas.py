@@ -22,6 +22,7 @@ from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, fro
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.ingest import conversations
+from rlhi.stages.salt import known_as
 from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.store import StoreError, Workspace, read_json, read_table, write_json, write_table
 
@@ -64,20 +65,20 @@ def personas(space: Workspace, params: Params) -> Outcome:
 
 
 def find(space: Workspace, user_id: str) -> Persona:
-    """The persona of a user.
+    """The persona of a user, by the name that the user has here or else by the id of a log.
 
     Raises:
         StageError: there is none; the message names users that are called nearly so.
     """
-    _ = space.params
-    rows = read_table(space.path("data/personas"), Persona)
-    for row in rows:
-        if row.user_id == user_id:
-            return row
+    rows = _table(space)
+    by_name = {row.user_id: row for row in rows}
+    found = by_name.get(user_id) or by_name.get(known_as(space, space.params, user_id))
+    if found is not None:
+        return found
     near = get_close_matches(user_id, [row.user_id for row in rows], n=3, cutoff=0.5)
     if near:
         raise StageError(f"no persona of a user {user_id!r}: did you mean {' or '.join(map(repr, near))}?")
-    remedy = "`rlhi persona export` lists all users that have one" if rows else "`rlhi run personas` builds them"
+    remedy = "`rlhi persona export` lists all users that have one" if rows else "nobody here is known by an id"
     raise StageError(f"no persona of a user {user_id!r}: {remedy}")
 
 
@@ -89,6 +90,7 @@ def edit(root: Path, user_id: str, change: Change | None) -> Persona:
     """
     space = Workspace(root.resolve())
     now, edits = find(space, user_id), read_edits(space)
+    user_id = now.user_id  # which need not be the id that was given
     before = edits.pop(user_id, PersonaEdit(user_id))
     try:
         changed = change(before, now) if change else PersonaEdit(user_id)
@@ -125,10 +127,9 @@ def exported(space: Workspace, user_id: str | None = None) -> Iterator[str]:
     """Personas as lines of JSON, by user; all of them, or one user's.
 
     Raises:
-        StageError: no such user.
+        StageError: no such user, or no personas yet.
     """
-    _ = space.params
-    rows = [find(space, user_id)] if user_id is not None else read_table(space.path("data/personas"), Persona)
+    rows = [find(space, user_id)] if user_id is not None else _table(space)
     for row in sorted(rows, key=lambda one: one.user_id):
         yield json.dumps(to_record(row), ensure_ascii=False)
 
@@ -170,6 +171,13 @@ def persona_before(space: Workspace, params: Params) -> PersonaBefore:
         return building.persona_for(history, conversation_id, turn_index, params.personas, builder=builder).text
 
     return lambda talk, at: known(talk.user_id, talk.conversation_id, at)
+
+
+def _table(space: Workspace) -> list[Persona]:
+    _ = space.params  # says so where this is no workspace
+    if not space.path("data/personas").is_dir():
+        raise StageError(f"{space.root} has no data/personas yet: run `rlhi run feedback`, then `rlhi run personas`")
+    return read_table(space.path("data/personas"), Persona)
 
 
 def _histories(space: Workspace) -> list[History]:

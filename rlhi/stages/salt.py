@@ -7,6 +7,7 @@ import re
 import secrets
 from contextlib import suppress
 
+from rlhi.collect.users import pseudonym
 from rlhi.config import Params
 from rlhi.store import StoreError, Workspace, read_manifest
 
@@ -44,3 +45,8 @@ def salt_of(space: Workspace, params: Params) -> str:
     if not re.fullmatch("[0-9a-f]{32}", salt):
         raise StoreError(f"{path} holds no salt: put its copy back; without it every user would be a stranger")
     return salt
+
+
+def known_as(space: Workspace, params: Params, user_id: str) -> str:
+    """The name that a user of a log has here; the id as it is where no pseudonym was ever made."""
+    return pseudonym(user_id, salt_of(space, params)) if space.path(SALT).exists() else user_id

@@ -13,7 +13,7 @@ from rlhi.store import Workspace, read_json, read_table
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The figures of a workspace; ``decision`` is empty before the first cycle."""
+    """The figures of a workspace: ``conversations`` counts the anonymous ones too, ``verdict`` is empty at first."""
 
     conversations: int
     users: int
@@ -38,9 +38,11 @@ class Status:
     def as_text(self) -> str:
         """For a terminal."""
         labels = ", ".join(f"{label} {count:,}" for label, count in self.feedback) or "none yet"
+        known = self.conversations - self.anonymous
         lines = [
             f"champion       policy@{self.champion}",
-            f"conversations  {self.conversations:,} of {self.users:,} users with an id; {self.anonymous:,} anonymous",
+            f"conversations  {self.conversations:,}: {known:,} of {self.users:,} users with an id, "
+            f"{self.anonymous:,} anonymous",
             f"feedback       {labels}",
             f"pairs          {self.pairs:,}",
             f"quarantined    {self.quarantined:,}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from rlhi.cli import app
+from rlhi.errors import hinted
 from tests.support.commands import RLHI, one_line, rlhi
 from tests.support.spaces import SHORT, TINY, land_talk, make_space
 
@@ -113,9 +117,9 @@ def test_bad_logs_are_quarantined_or_refused_and_the_rest_comes_in(tmp_path: Pat
 
 
 def test_errors_are_one_line_with_the_remedy(tmp_path: Path, tiny_policy: Path) -> None:
-    assert "rlhi init" in one_line(rlhi("--workspace", tmp_path, "status"))
     root = make_space(tmp_path / "w", tiny_policy).root
-    assert "run `rlhi run ingest` first" in one_line(rlhi("--workspace", root, "run", "personas"))
+    advised = f"run `rlhi --workspace {root} run ingest` first"
+    assert advised in one_line(rlhi("--workspace", root, "run", "personas"))
     assert "no stage 'nonsense'" in one_line(rlhi("--workspace", root, "run", "nonsense"))
     assert "holds no model" in one_line(rlhi("init", tmp_path / "v", "--policy", tmp_path))
     text = (root / "params.yaml").read_text(encoding="utf-8")
@@ -127,6 +131,36 @@ def test_errors_are_one_line_with_the_remedy(tmp_path: Path, tiny_policy: Path) 
     log.write_text(json.dumps(talk) + "\n")
     assert str(root) in one_line(rlhi("--workspace", root, "ingest", log, limit=4096))
     assert rlhi("--workspace", root, "ingest", log).returncode == 0, "with room again, the same command works"
+
+
+def test_outside_a_workspace_nothing_is_written_and_both_remedies_are_named(tmp_path: Path) -> None:
+    empty, log = tmp_path / "empty", tmp_path / "log.jsonl"
+    empty.mkdir()
+    log.write_text("{}\n")
+    told = (
+        f"rlhi: {empty} is not a workspace: make one with `rlhi init DIR`, or name one with `rlhi --workspace DIR ...`"
+    )
+    with socket.socket() as holder:
+        # A server that would start all the same ends at once: its port is taken.
+        holder.bind(("127.0.0.1", 0))
+        for words in (["status"], ["ingest", log], ["rollback"], ["up", "--port", holder.getsockname()[1]]):
+            assert one_line(rlhi("--workspace", empty, *words)) == told
+    assert not list(empty.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words", ["up --port 0", "up --port 70000", "simulate --users 0", "simulate --users -3", "demo d --cycles 0"]
+)
+def test_a_number_that_makes_no_sense_is_wrong_usage(words: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["--workspace", str(tmp_path), *words.replace("demo d", f"demo {tmp_path}").split()])
+    assert done.exit_code == 2 and not list(tmp_path.iterdir())
+
+
+def test_advised_commands_name_the_workspace_that_was_given() -> None:
+    text = "run `rlhi run pairs`; see `rlhi init DIR`, `rlhi model prepare`, `rlhi --workspace DIR ...`, rlhi status"
+    assert hinted(text, Path(".")) == text
+    assert hinted(text, Path("my w")) == text.replace("`rlhi run", "`rlhi --workspace 'my w' run")
+    assert hinted("`rlhi up`", Path(r"a\1")) == r"`rlhi --workspace 'a\1' up`"
 
 
 def test_help_takes_little_more_than_the_library_that_prints_it() -> None:

@@ -66,8 +66,8 @@ def test_standard_output_has_the_same_rows_and_no_pairs_are_one_line(
     assert rows[0]["prompt"][-1]["role"] == "user"
     empty = make_space(tmp_path / "empty", tiny_policy)
     done = export(empty)
-    assert done.returncode == 1 and done.stderr == f"rlhi: {empty.root} has no data/pairs yet: run `rlhi cycle`\n"
+    remedy = f"run `rlhi --workspace {empty.root} cycle`"
+    assert done.returncode == 1 and done.stderr == f"rlhi: {empty.root} has no data/pairs yet: {remedy}\n"
     done = export(Workspace(tmp_path))
-    assert (
-        done.returncode == 1 and done.stderr == f"rlhi: {tmp_path} is not a workspace: make one with `rlhi init DIR`\n"
-    )
+    remedy = "make one with `rlhi init DIR`, or name one with `rlhi --workspace DIR ...`"
+    assert done.returncode == 1 and done.stderr == f"rlhi: {tmp_path} is not a workspace: {remedy}\n"

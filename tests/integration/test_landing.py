@@ -17,6 +17,7 @@ from rlhi.stages import incoming
 from rlhi.stages.alone import alone
 from rlhi.stages.landing import take_in
 from rlhi.stages.salt import SALT
+from rlhi.stages.status import status
 from rlhi.store import Workspace, read_table
 
 LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
@@ -51,6 +52,26 @@ def test_a_folder_is_landed_but_for_what_is_no_log(workspace: Workspace, tmp_pat
     assert "name no user" in report.note
     again = take_in(workspace.root, [str(logs)])
     assert (again.read, again.new, again.duplicate) == (12, 0, 12)
+
+
+def test_a_log_that_comes_again_tells_what_is_in_quarantine_of_it(workspace: Workspace) -> None:
+    first = take_in(workspace.root, [LOGS / "troubled.jsonl"])
+    assert (first.quarantined, first.held) == (5, 0) and "before" not in first.as_text()
+    assert take_in(workspace.root, [LOGS / "conversations.jsonl"]).held == 0
+    again = take_in(workspace.root, [LOGS / "troubled.jsonl", LOGS / "conversations.jsonl"])
+    assert (again.quarantined, again.held, again.as_json()["quarantined_before"]) == (0, 5, 5)
+    told = "0 quarantined; 5 in quarantine from before under these names (see `rlhi quarantine`)"
+    assert told in again.as_text()
+    call = [sys.executable, "-c", RLHI, "--workspace", str(workspace.root), "ingest", str(LOGS / "troubled.jsonl")]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert done.returncode == 0 and f"(see `rlhi --workspace {workspace.root} quarantine`)" in done.stdout
+
+
+def test_status_counts_the_anonymous_apart(workspace: Workspace) -> None:
+    take_in(workspace.root, [LOGS / "conversations.jsonl"])
+    found = status(workspace.root)
+    assert (found.conversations, found.users, found.anonymous) == (3, 2, 1)
+    assert "conversations  3: 2 of 2 users with an id, 1 anonymous\n" in found.as_text()
 
 
 def test_an_address_and_standard_input(workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from typer.testing import CliRunner
 from rlhi import stages
 from rlhi.cli import app
 from rlhi.collect.persona import said_claims
+from rlhi.collect.users import hide_user, pseudonym
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
 from rlhi.repository import dvc, git
 from rlhi.stages import StageError
 from rlhi.stages.personas import EDITS, find
+from rlhi.stages.salt import SALT, salt_of
 from rlhi.store import StoreError, Workspace, read_table, write_table
 from tests.support.cycles import digest
 from tests.support.endpoint import Endpoint
@@ -125,6 +128,59 @@ def test_export_writes_every_persona_once(space: Workspace, tmp_path: Path) -> N
     assert users == sorted(["ann", "bob", "cyd", EVIL])
     [line] = rlhi(space, "export", "--user", "ann").splitlines()
     assert json.loads(line)["text"] == "Do not use commas."
+
+
+def test_a_user_is_found_by_the_id_of_the_log_too(space: Workspace) -> None:
+    file = space.root / "params.yaml"
+    plain = file.read_text()
+    file.write_text(plain.replace("hash_users: false", "hash_users: true"))
+    try:
+        salt = salt_of(space, space.params)
+        hidden = pseudonym("ann", salt)
+        rows = [hide_user(row, salt) for row in read_table(space.path("data/conversations"), Conversation)]
+        write_table(space.path("data/conversations"), Conversation, rows, user=lambda row: row.user_id)
+        stages.run("personas", space.root)
+        assert salt and find(space, "ann") == find(space, hidden)
+        assert f"user           {hidden}" in rlhi(space, "show", "ann")
+        assert json.loads(rlhi(space, "export", "--user", "ann"))["user_id"] == hidden
+        assert "Likes owls." in rlhi(space, "edit", "ann", "--set", "Likes owls.")
+        assert find(space, hidden).text == "Likes owls." and [*json.loads(space.path(EDITS).read_text())] == [hidden]
+        rlhi(space, "edit", "ann", "--reset")
+        assert find(space, hidden).origin == "inferred"
+        with pytest.raises(StageError, match="no persona of a user 'zoe'"):
+            find(space, "zoe")
+    finally:
+        file.write_text(plain)
+        space.path(SALT).unlink()
+
+
+def test_a_look_at_personas_makes_no_salt(space: Workspace) -> None:
+    file = space.root / "params.yaml"
+    plain = file.read_text()
+    file.write_text(plain.replace("hash_users: false", "hash_users: true"))
+    try:
+        with pytest.raises(StageError, match="no persona of a user 'zoe'"):
+            find(space, "zoe")
+        assert not space.path(SALT).exists()
+    finally:
+        file.write_text(plain)
+
+
+def test_before_personas_are_built_each_command_says_so(space: Workspace, tmp_path: Path) -> None:
+    shutil.move(space.path("data/personas"), tmp_path / "aside")
+    try:
+        for words in (["export"], ["export", "--user", "ann"], ["show", "ann"], ["edit", "ann", "--reset"]):
+            with pytest.raises(
+                StageError, match="has no data/personas yet: run `rlhi run feedback`, then `rlhi run pe"
+            ):
+                rlhi(space, *words)
+    finally:
+        shutil.move(tmp_path / "aside", space.path("data/personas"))
+
+
+def test_an_edited_persona_tells_how_to_take_it_back_here(space: Workspace) -> None:
+    words = " ".join(rlhi(space, "edit", "ann", "--set", "Likes owls.").split())
+    assert f"`rlhi --workspace {space.root} persona edit USER --reset`" in words
 
 
 def test_an_unknown_user_is_one_line_with_a_remedy(space: Workspace) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from rlhi.bench.feedback import NEEDED as FEEDBACK
 from rlhi.bench.persona import _true_labels, _world, recovery, speaks_of
+from rlhi.bench.persona_data import NEEDED as PERSONA
 from rlhi.bench.persona_data import choices, histories_of, people, ratings, read_labels
 from rlhi.bench.persona_real import Holding, Prediction, RealPersonas, verdict
 from rlhi.checks import Check
+from rlhi.cli import app
 from rlhi.contracts import FeedbackTurn, Interval
 
 
@@ -70,3 +74,14 @@ def test_real_choices_and_ratings_are_read(real_data: Path) -> None:
     assert all(one.better.response != one.worse.response for one in picked)
     assert {one.user_id for one in rated} <= set(histories)
     assert all(isinstance(label, FeedbackTurn) for one in histories.values() for label in one.feedback)
+
+
+@pytest.mark.parametrize("words", ["feedback", "feedback --train", "persona --quick", "reward --quick"])
+def test_without_the_data_the_remedy_is_told_before_anything_is_loaded(words: str, tmp_path: Path) -> None:
+    nowhere = {"RLHI_DATA": str(tmp_path), "RLHI_CACHE": str(tmp_path), "RLHI_TEST_EMBEDDER": str(tmp_path)}
+    needed = FEEDBACK if "feedback" in words else PERSONA
+    for missing in needed:
+        done = CliRunner().invoke(app, ["bench", *words.split()], env=nowhere)
+        assert str(done.exception) == f"{tmp_path} holds no {missing}: set RLHI_DATA to the folder with the data"
+        (tmp_path / missing).touch()
+    assert "run `rlhi model prepare`" in str(CliRunner().invoke(app, ["bench", *words.split()], env=nowhere).exception)

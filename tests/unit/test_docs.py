@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from rlhi.cli import app
 from rlhi.collect.formats.known import FORMATS
@@ -68,16 +70,21 @@ def usage(name: str, command: Command) -> str:
     return " ".join([name, *options, *typed, *(["COMMAND"] if getattr(command, "commands", None) else [])])
 
 
+def shown(text: str | None) -> str:
+    """A help text as the terminal shows it, in one line: the help is markup of Rich's."""
+    return " ".join(Text.from_markup(text or "").plain.split())
+
+
 def row(param: Command) -> str:
     """A parameter as a row of a table: its names, its default, its help."""
-    shown = ", ".join(f"`{name}`" for name in names_of(param))
+    names = ", ".join(f"`{name}`" for name in names_of(param))
     default = "required" if param.required else "" if param.default in (None, False) else f"`{param.default}`"
-    return f"| {shown} | {default} | {' '.join(param.help.split())} |"
+    return f"| {names} | {default} | {shown(param.help)} |"
 
 
 def section(name: str, command: Command) -> str:
     """A command's part of the page."""
-    lines = [f"## `{name}`", "", " ".join((command.help or "").split()), "", "```", usage(name, command), "```"]
+    lines = [f"## `{name}`", "", shown(command.help), "", "```", usage(name, command), "```"]
     if command.params:
         lines += ["", "| | default | |", "|---|---|---|", *map(row, command.params)]
     return "\n".join(lines) + "\n"
@@ -98,6 +105,14 @@ def test_every_command_and_option_is_named(name: str) -> None:
     for param in COMMANDS[name].params:
         assert param.help, f"{name} says nothing of {param.name}"
         assert all(f"`{typed}`" in text for typed in names_of(param)), f"{name}: {names_of(param)}"
+
+
+@pytest.mark.parametrize("words", [["bench", "--help"], ["bench", "ingest", "--help"]])
+def test_the_help_and_the_page_both_name_the_extra(words: list[str]) -> None:
+    """Rich takes `[bench]` for markup and drops it."""
+    wide = CliRunner().invoke(app, words, env={"COLUMNS": "300", "TERMINAL_WIDTH": "300"}).stdout
+    assert "pip install 'rlhi[bench]'" in wide
+    assert "pip install 'rlhi[bench]'" in CLI.read_text(encoding="utf-8")
 
 
 def anchor(heading: str) -> str:

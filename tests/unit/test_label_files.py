@@ -26,6 +26,23 @@ def test_half_a_surrogate_pair_and_text_in_parts_are_labelled(tmp_path: Path) ->
     assert first["label"] == second["label"] == "reattempt_with_feedback"
 
 
+def test_a_context_is_a_list_or_an_object_and_anything_else_is_told_so(tmp_path: Path) -> None:
+    said = {"request": "Why?", "answer": "Because it rains.", "follow_up": "shorter please"}
+    file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    backwards = dict(reversed(said.items()))
+    file.write_text("\n".join(json.dumps({"context": row}) for row in (said, backwards, [*said.values()])) + "\n")
+    assert label_file(file, out) == 3
+    one, two, three = (json.loads(line) for line in out.read_text(encoding="utf-8").splitlines())
+    assert one["context"] == said and one["label"] == "reattempt_with_feedback"
+    assert one["probability"] == two["probability"] == three["probability"]
+    for wrong in ("shorter please", [*said.values()][:2], {"request": "Why?", "follow_up": "shorter please"}):
+        file.write_text(json.dumps({"context": wrong}))
+        with pytest.raises(
+            StageError, match=r"a list of three texts .* or an object of `request`, `answer`, `follow_up`"
+        ):
+            label_file(file, out)
+
+
 def test_a_row_that_does_not_end_with_a_follow_up_is_named_by_its_own_line(tmp_path: Path) -> None:
     turns = [{"role": role, "content": "x"} for role in ("assistant", "user", "assistant")]
     (tmp_path / "in.jsonl").write_text("\n\n" + json.dumps({"turns": turns}), encoding="utf-8")

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,28 @@ def test_what_a_killed_writer_left_is_not_read_and_goes_away(tmp_path: Path) -> 
     assert sorted(read_table(tmp_path / "t", FeedbackTurn), key=repr) == sorted(rows, key=repr)
     write(tmp_path / "t", rows)
     assert content(tmp_path / "t") == clean
+
+
+def test_a_table_is_read_whole_while_a_log_lands(tmp_path: Path) -> None:
+    """What the manifest listed is gone before it is read: a stage of a night must not stop for it."""
+    tables = [[feedback(at) for at in range(start, start + 40)] for start in (0, 40)]
+    write(tmp_path / "t", tables[0])
+    done = threading.Event()
+
+    def land() -> None:
+        while not done.is_set():
+            for rows in tables:
+                write(tmp_path / "t", rows)
+
+    landing = threading.Thread(target=land)
+    landing.start()
+    try:
+        for _ in range(60):
+            found = sorted(row.turn_index for row in read_table(tmp_path / "t", FeedbackTurn))
+            assert found in [sorted(row.turn_index for row in rows) for rows in tables]
+    finally:
+        done.set()
+        landing.join()
 
 
 def test_a_table_that_was_never_written_is_empty(tmp_path: Path) -> None:
