@@ -19,7 +19,9 @@ def bench_feedback(
     context: typer.Context,
     quick: Annotated[bool, typer.Option("--quick", help="One split, smaller ensembles.")] = False,
     train: Annotated[bool, typer.Option("--train", help="Instead, train on every row and write the heads.")] = False,
-    agreement: Annotated[int, typer.Option(min=0, help="Instead, compare with a language model on so many follow-ups.")] = 0,
+    agreement: Annotated[
+        int, typer.Option(min=0, help="Instead, compare with a language model on so many follow-ups.")
+    ] = 0,
     model: Annotated[str, typer.Option(help="That model: openai:http://HOST:PORT/v1#NAME.")] = "",
     labels: Annotated[
         Path | None, typer.Option(help="Labelled follow-ups to sample from, not the workspace's conversations.")
