@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 
 # One process a core, a test file each, those that take longest first: see tests/conftest.py.
-AT_A_TIME := -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+AT_A_TIME := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false

@@ -6,11 +6,14 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.support.commands import rlhi
 
 
+# On two slow cores that other tests share it took more than a quarter of an hour; alone some minutes.
+@pytest.mark.timeout(3000)
 def test_real_conversations_go_through_the_loop_on_the_embedded_model(tmp_path: Path, real_data: Path) -> None:
     root, part = tmp_path / "w", tmp_path / "part.jsonl"
     with gzip.open(real_data / "conversations.jsonl.gz", "rt", encoding="utf-8") as log:
@@ -29,7 +32,7 @@ def test_real_conversations_go_through_the_loop_on_the_embedded_model(tmp_path: 
             params[name]["sampling"] = {**params[name]["sampling"], "max_new_tokens": 24, "context_tokens": 256}
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     assert rlhi("--workspace", root, "ingest", part).returncode == 0
-    done = rlhi("--workspace", root, "cycle", "--json")
+    done = rlhi("--workspace", root, "cycle", "--json", seconds=2700)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["stages"]["candidates"] and "used " in done.stderr

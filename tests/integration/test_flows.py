@@ -250,7 +250,7 @@ class TestUp:
                 }  # fmt: skip
                 assert "gpu" in deployments["improve"].tags and deployments["improve"].work_queue_name == "train"
                 before = [run.state.name for run in client.read_flow_runs() if run.state and run.start_time]
-                assert sorted(map(str, before)) == [*5 * ["Completed"], "Crashed", "Failed"]
+                assert sorted(map(str, before)) == [*6 * ["Completed"], "Crashed", "Failed"]
                 # What the earlier command did is there; now the worker does the same.
                 asked = client.create_flow_run_from_deployment(deployments["collect"].id)
                 until = time.monotonic() + SECONDS

@@ -388,6 +388,7 @@ def test_another_repository_named_by_the_environment_is_left_alone(
 
 
 def test_what_dvc_refuses_is_told_with_its_cause(space: Path) -> None:
+    ledger.begin(space)
     with (space / "params.yaml").open("a") as file:
         file.write("seed: 1\nseed: 2\n")
     with pytest.raises(ledger.LedgerError, match="`dvc .* add .* failed in .*params.yaml.* corrupted") as told:

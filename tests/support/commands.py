@@ -10,10 +10,10 @@ from pathlib import Path
 RLHI = [str(Path(sys.executable).parent / "rlhi")]
 
 
-def rlhi(*arguments: object, limit: int | None = None) -> subprocess.CompletedProcess[str]:
+def rlhi(*arguments: object, limit: int | None = None, seconds: int = 900) -> subprocess.CompletedProcess[str]:
     """Run a command; ``limit`` bounds the size of files it may write, as a full disk would."""
     return subprocess.run(
-        [*RLHI, *map(str, arguments)], capture_output=True, text=True, timeout=900,
+        [*RLHI, *map(str, arguments)], capture_output=True, text=True, timeout=seconds,
         preexec_fn=None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )  # fmt: skip
 
