@@ -40,7 +40,7 @@ def unfit(chosen: str, rejected: str, said: str, config: PairsConfig, request: s
     Args:
         said: the complaint that a rewrite answers; empty for others.
         request: what both answer.
-        cut: ``chosen`` had not ended where its sampling did: it would teach to end anywhere.
+        cut: ``chosen`` had not ended where its sampling did, and ``rejected`` had: it would teach to end anywhere.
     """
     if cut:
         return CUT

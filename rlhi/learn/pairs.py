@@ -205,7 +205,9 @@ class PairMaker:
             worst = min(range(len(texts)), key=lambda place: (met[place], scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-met[place], -scores[place], place))
             asked_for = request(talk.turns, at)
-            reasons = [self._unfit(texts[place], texts[worst], "", asked_for, cut[place]) for place in ranked]
+            # Where both are cut off, both ends are alike and tell nothing.
+            off = [cut[place] and not cut[worst] for place in range(len(texts))]
+            reasons = [self._unfit(texts[place], texts[worst], "", asked_for, off[place]) for place in ranked]
             best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
@@ -213,7 +215,7 @@ class PairMaker:
                 self.dropped.reasons[UNTOLD] += 1
             elif self._worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst]):
                 yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
-                if met[best] > met[worst] and not cut[worst]:
+                if met[best] > met[worst] and cut[best] >= cut[worst]:
                     yield from self._mirrored(talk, at, source, texts[best], texts[worst])
 
     def _mirrored(

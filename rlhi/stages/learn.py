@@ -141,10 +141,10 @@ def _used(space: Workspace, store: SampleStore, asked: Sequence[Asked]) -> str:
 
 
 def _cut_off(cut: Sequence[bool]) -> str:
-    """A warning where most of the text can be no chosen side, and what to do."""
+    """A warning where most of the text had not ended, and what to do."""
     if sum(cut) <= len(cut) / 2:
         return ""
-    return f"; {sum(cut)} of {len(cut)} are cut off and can only be rejected: raise sampling.max_new_tokens"
+    return f"; {sum(cut)} of {len(cut)} are cut off, raise sampling.max_new_tokens"
 
 
 def _unanswered(asked: Sequence[Asked], store: SampleStore) -> dict[str, int]:

@@ -261,7 +261,7 @@ def test_a_rewrite_that_must_not_be_learned_from_is_dropped_with_its_reason(text
     assert made.chosen == good, "another try may still be learned from"
 
 
-def test_what_was_cut_off_is_never_the_chosen_side() -> None:
+def test_what_was_cut_off_is_not_chosen_beside_what_had_ended() -> None:
     """Training puts the end of a turn behind it: a text that stops anywhere would teach to stop anywhere."""
     row, best = talk("How?", "Basil likes sun.", "tell me more"), "Basil wants sun and a little water on each of"
     making = maker(row)
@@ -275,6 +275,8 @@ def test_what_was_cut_off_is_never_the_chosen_side() -> None:
     assert made.chosen == texts[1].text
     (made,) = making.pairs([], [replace(texts[0], cut=True), *texts[1:]])
     assert (made.chosen, made.rejected) == (best, texts[0].text), "what is to be avoided may be half of an answer"
+    (made,) = making.pairs([], [replace(texts[0], cut=True), texts[1], replace(texts[2], cut=True)])
+    assert (made.chosen, made.rejected) == (best, texts[0].text), "where both are cut off their ends are alike"
 
 
 def persona_resting_on(*claims: tuple[str, int]) -> dict[str, Persona]:
