@@ -112,7 +112,11 @@ def load_params(path: Path) -> Params:
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{path}: unknown parameter {name!r}; remove it or correct its spelling") from None
         if first["type"] == "model_type":
-            remedy = "`off` takes it out" if name.startswith("gate.g") else "remove it to have the defaults"
+            remedy = (
+                "`off` takes it out"
+                if name.split(".")[1:2] in ([one] for one in GATED)
+                else "remove it to have the defaults"
+            )
             raise ConfigError(f"{path}: {name}: should hold parameters by name; {remedy}") from None
         told = first["msg"].removeprefix("Value error, ")
         if first["type"] == "tuple_type":
@@ -127,7 +131,9 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[object] = set()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
                 problem = f"{key.value!r} stands twice in its section; merge the two"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(key.value)

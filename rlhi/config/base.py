@@ -29,7 +29,8 @@ class SamplingConfig(Section):
 
 
 ENDPOINT = "openai:http://HOST:PORT/v1#NAME"
-_LOOKS = {"local:PATH": "local:.+", ENDPOINT: "openai:.+#.+", "scripted:FILE": "scripted:.+"}
+# Of an endpoint the address may be left to $OPENAI_BASE_URL: what is refused is an address without a name.
+_LOOKS = {"local:PATH": "local:.+", ENDPOINT: "openai:(?!https?://[^#]*#?$).+", "scripted:FILE": "scripted:.+"}
 
 
 def one_of(*kinds: str) -> AfterValidator:

@@ -75,6 +75,7 @@ def refused(folder: Path, text: str) -> str:
         ),
         ("dpo: {user_cap: .inf}", ": dpo.user_cap: Input should be a finite number"),
         ("dpo: {limits: {chosen_reward: -.inf}}", ": dpo.limits.chosen_reward: Input should be a finite number"),
+        ("[a]: 1", " is not valid YAML, line 1: found unhashable key"),
         ("seed: -1", ": seed: Input should be greater than or equal to 0"),
         ("seed: 4294967296", ": seed: Input should be less than 4294967296"),
         ("dpo: {rounds: 11}", ": dpo: dpo.rounds=11 leaves a round 7 of dpo.max_pairs=80 pairs, fewer than "),
@@ -117,6 +118,12 @@ def test_params_yaml_says_what_each_parameter_is_for() -> None:
     at_gate = lines.index(next(line for line in lines if line.startswith("gate:")))
     bare = [line for line in lines[:at_gate] if ": " in line and "#" not in line]
     assert not bare, "parameters without a comment"
+
+
+@pytest.mark.parametrize("name", ["openai:http://x/v1#m", "openai:gpt-4", "openai:llama3:8b", "local:p", "scripted:f"])
+def test_an_endpoint_s_address_may_be_left_to_the_environment(tmp_path: Path, name: str) -> None:
+    (tmp_path / "params.yaml").write_text(f"models: {{rewriter: '{name}'}}")
+    assert load_params(tmp_path / "params.yaml").models.rewriter == name
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
