@@ -112,11 +112,8 @@ def load_params(path: Path) -> Params:
         if first["type"] == "extra_forbidden":
             raise ConfigError(f"{path}: unknown parameter {name!r}; remove it or correct its spelling") from None
         if first["type"] == "model_type":
-            remedy = (
-                "`off` takes it out"
-                if name.split(".")[1:2] in ([one] for one in GATED)
-                else "remove it to have the defaults"
-            )
+            gated = any(name.startswith(f"gate.{one}.") for one in GATED)
+            remedy = "`off` takes it out" if gated else "remove it to have the defaults"
             raise ConfigError(f"{path}: {name}: should hold parameters by name; {remedy}") from None
         told = first["msg"].removeprefix("Value error, ")
         if first["type"] == "tuple_type":
