@@ -11,8 +11,8 @@ __all__ = [
     "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
     "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer",
     "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite",
-    "Role", "Sample", "Signal", "SignalKind", "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record",
-    "schema_of", "to_record",
+    "Role", "Sample", "Side", "Signal", "SignalKind", "Turn", "Unsafe", "UserKind", "Verdict", "content_key",
+    "from_record", "schema_of", "to_record",
 ]  # fmt: skip
 
 Role = Literal["system", "user", "assistant"]
@@ -25,6 +25,7 @@ REATTEMPTS: tuple[FeedbackLabel, ...] = FEEDBACK_LABELS[:2]
 Unsafe = Literal["", "jailbreak", "abuse"]
 SignalKind = Literal["thumbs", "stars", "choice", "edit"]
 PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice", "on_policy", "mirrored"]
+Side = Literal["chosen", "rejected"]
 JudgedSource = Literal["thumbs", "stars", "positive_feedback", "complaint", "continuation"]
 Verdict = Literal["promote", "refuse"]
 
@@ -186,7 +187,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """TRL's conversational row, from the persona's system message (if any) on to the request, and its provenance."""
+    """TRL's conversational row, from the persona's system message on, its provenance, sides that were cut off."""
 
     key: str
     prompt: tuple[Message, ...]
@@ -200,6 +201,7 @@ class PreferencePair:
     persona_version: str
     reward_chosen: float
     reward_rejected: float
+    cut: tuple[Side, ...] = ()
 
     @property
     def margin(self) -> float:

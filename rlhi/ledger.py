@@ -151,9 +151,8 @@ def pinned(root: Path) -> CyclePin:
 
 
 def upcoming(root: Path) -> int:
-    """The number of the cycle that a log landing now is news to: the one under way, else the next."""
-    cycle = int(str(read_json(root / "cycle.json").get("cycle", 0)))
-    return cycle if under_way(root) else cycle + 1
+    """The number of the cycle under way, else of the next."""
+    return _finished(root) + 1
 
 
 def under_way(root: Path) -> bool:
@@ -167,7 +166,7 @@ def begin(root: Path) -> CyclePin:
     A cycle whose champion was rolled back meanwhile begins anew, from the present one.
     """
     _repair(root)
-    pin = CyclePin(_finished(root) + 1, champion(root))
+    pin = CyclePin(upcoming(root), champion(root))
     if under_way(root) and pinned(root) == pin:
         return pin
     split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split_by

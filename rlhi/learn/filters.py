@@ -14,7 +14,6 @@ REFUSAL = "chosen is a refusal"
 SPEAKS_OF_FEEDBACK = "chosen speaks of the feedback"
 REPEATS = "chosen repeats the request"
 TOO_LONG = "chosen is far longer"
-CUT = "chosen is cut off"
 
 
 def speaks(text: str) -> bool:
@@ -34,16 +33,13 @@ def repeats(text: str, request: str) -> bool:
     return text.rstrip().endswith("?") and bool(found.strip()) and asked.startswith(found)
 
 
-def unfit(chosen: str, rejected: str, said: str, config: PairsConfig, request: str = "", cut: bool = False) -> str:
+def unfit(chosen: str, rejected: str, said: str, config: PairsConfig, request: str = "") -> str:
     """Why ``chosen`` may not be learned from beside ``rejected``; empty when it may.
 
     Args:
         said: the complaint that a rewrite answers; empty for others.
         request: what both answer.
-        cut: ``chosen`` had not ended where its sampling did, and ``rejected`` had: it would teach to end anywhere.
     """
-    if cut:
-        return CUT
     if not speaks(chosen):
         return NO_LANGUAGE
     if is_refusal(chosen):

@@ -30,7 +30,8 @@ from rlhi.contracts import (
 from rlhi.learn.comparisons import mark
 from rlhi.learn.filters import NO_LANGUAGE, REFUSAL, speaks
 from rlhi.learn.lessons import parted
-from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE, Dropped
+from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE
+from rlhi.learn.tallies import Dropped
 from rlhi.prompts import with_persona
 from rlhi.turns import NOWHERE, spoken
 

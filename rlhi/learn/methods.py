@@ -19,6 +19,7 @@ from rlhi.learn.guards import check_reference, check_tokens, model_hash
 from rlhi.learn.resolved import Resolved, Run, TrainingError
 from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
 from rlhi.learn.rows import Contents, answers_in_batch, balance, dataset
+from rlhi.learn.unended import teaching_no_end
 from rlhi.learn.weights import WEIGHT, weigh, weighing
 from rlhi.precision import computed
 from rlhi.prompts import tokenizer_of
@@ -135,16 +136,17 @@ def _kind(dpo: DpoConfig, config: PreTrainedConfig) -> type[Trainer]:
     if dpo.method == "sft":
         from trl import SFTTrainer
 
-        return SFTTrainer  # type: ignore[no-any-return]
+        return teaching_no_end(SFTTrainer)
     if dpo.method == "kto":
         from trl import KTOTrainer
 
-        return keeping_reference(KTOTrainer)
+        return teaching_no_end(keeping_reference(KTOTrainer))
     from trl import DPOTrainer
 
     from rlhi.learn.shared_prompt import SharedPromptDPOTrainer, can_share
 
-    return keeping_reference(SharedPromptDPOTrainer if dpo.share_prompt and can_share(config) else DPOTrainer)
+    kind = SharedPromptDPOTrainer if dpo.share_prompt and can_share(config) else DPOTrainer
+    return teaching_no_end(keeping_reference(kind))
 
 
 def _take_adapter(model: PeftModel, folder: Path) -> None:

@@ -15,14 +15,23 @@ from itertools import groupby
 from random import Random
 
 from rlhi.config import PairsConfig
-from rlhi.contracts import Candidate, Conversation, PairSource, Persona, PreferencePair, Rewrite, content_key
+from rlhi.contracts import (
+    Candidate,
+    Conversation,
+    PairSource,
+    Persona,
+    PreferencePair,
+    Rewrite,
+    Side,
+    content_key,
+)  # fmt: skip
 from rlhi.learn.comparisons import preferred, prompt_before
 from rlhi.learn.features import claims_of
 from rlhi.learn.filters import speaks, unfit
 from rlhi.learn.follows import Demand, demands, judge
 from rlhi.learn.lessons import parted
-from rlhi.learn.reward import RewardError
-from rlhi.models.base import Scored, Scorer
+from rlhi.learn.tallies import Dropped, Spread, Wanted
+from rlhi.models.base import Sampled, Scored, Scorer
 from rlhi.prompts import with_persona
 from rlhi.turns import NOWHERE, beside, request
 
@@ -35,62 +44,6 @@ ASKED_TO_MIRROR = 64
 UNTOLD = "the user's wishes tell no candidates apart"
 NOT_DRAWN = "of a user who was not drawn"
 OVER_SHARE = "over the user's share"
-
-
-@dataclass(slots=True)
-class Dropped:
-    """How many comparisons gave no pair, by reason."""
-
-    reasons: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Spread:
-    """Group statistics of the rewards of candidates: means over requests, in log-odds; ``flat`` ones have no spread."""
-
-    groups: int = 0
-    flat: int = 0
-    deviation: float = 0.0
-    best_to_worst: float = 0.0
-
-    def add(self, scores: Sequence[float]) -> None:
-        """Take in the rewards of one request's candidates."""
-        mean = sum(scores) / len(scores)
-        deviation = (sum((score - mean) ** 2 for score in scores) / len(scores)) ** 0.5
-        self.groups += 1
-        self.flat += max(scores) == min(scores)
-        self.deviation += (deviation - self.deviation) / self.groups
-        self.best_to_worst += (max(scores) - min(scores) - self.best_to_worst) / self.groups
-
-    def check(self) -> None:
-        """Refuse rewards that tell no candidate from another.
-
-        Raises:
-            RewardError: in all of several groups of candidates every reward is the same.
-        """
-        if self.flat == self.groups and self.flat > 1:
-            raise RewardError(
-                f"the rewards of candidates have no variance in any of {self.flat} groups: the reward model tells no "
-                "answer from another; look at models/reward/metrics.json, and at whether data/candidates differ"
-            )
-
-
-@dataclass(slots=True)
-class Wanted:
-    """Wishes of personas that a program can check, one for each request and wish: how many, and those never met.
-
-    What no candidate meets gives no pair, whatever the reward model says: ``never`` counts it by the claim's text.
-    """
-
-    wishes: int = 0
-    never: Counter[str] = field(default_factory=Counter)
-
-    def add(self, asked: Iterable[Demand], texts: Sequence[str]) -> None:
-        """Take in one request's candidates."""
-        for one in asked:
-            if not one.relative:
-                self.wishes += 1
-                self.never[one.text] += not any(one.met(text, "") for text in texts)
 
 
 @dataclass
@@ -170,10 +123,10 @@ class PairMaker:
             asked = self._asked(talk, after, said)
             asked_for = request(talk.turns, at)
             reasons = [
-                self._unfit(row.text, original, said, asked_for, row.cut) or _unheeding(asked, original, row.text)
+                self._unfit(row.text, original, said, asked_for) or _unheeding(asked, original, row.text)
                 for row in tries
             ]
-            fit = [row.text for row, reason in zip(tries, reasons, strict=True) if not reason]
+            fit = [Sampled(row.text, row.cut) for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
                 continue
@@ -188,7 +141,7 @@ class PairMaker:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
         for (conversation_id, at), group in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
             drawn = [row for row in group if speaks(row.text) or not self.config.filter]
-            texts, cut = [row.text for row in drawn], [row.cut for row in drawn]
+            texts = [Sampled(row.text, row.cut) for row in drawn]
             if len(texts) < 2 or conversation_id not in self.talks:
                 self.dropped.reasons["fewer than two candidates speak"] += 1
                 continue
@@ -205,9 +158,7 @@ class PairMaker:
             worst = min(range(len(texts)), key=lambda place: (met[place], scores[place], place))
             ranked = sorted(range(len(texts)), key=lambda place: (-met[place], -scores[place], place))
             asked_for = request(talk.turns, at)
-            # Where both are cut off, both ends are alike and tell nothing.
-            off = [cut[place] and not cut[worst] for place in range(len(texts))]
-            reasons = [self._unfit(texts[place], texts[worst], "", asked_for, off[place]) for place in ranked]
+            reasons = [self._unfit(texts[place], texts[worst], "", asked_for) for place in ranked]
             best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
             if best is None:
                 self.dropped.reasons[reasons[0]] += 1
@@ -215,7 +166,7 @@ class PairMaker:
                 self.dropped.reasons[UNTOLD] += 1
             elif self._worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst]):
                 yield self._pair(talk, at, source, texts[best], texts[worst], scores[best], scores[worst])
-                if met[best] > met[worst] and cut[best] >= cut[worst]:
+                if met[best] > met[worst]:
                     yield from self._mirrored(talk, at, source, texts[best], texts[worst])
 
     def _mirrored(
@@ -255,8 +206,8 @@ class PairMaker:
             return []
         return [one for one in demands(claims_of(persona.text)) if not one.relative]
 
-    def _unfit(self, chosen: str, rejected: str, said: str, asked_for: str, cut: bool = False) -> str:
-        return unfit(chosen, rejected, said, self.config, asked_for, cut) if self.config.filter else ""
+    def _unfit(self, chosen: str, rejected: str, said: str, asked_for: str) -> str:
+        return unfit(chosen, rejected, said, self.config, asked_for) if self.config.filter else ""
 
     def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
         """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""
@@ -287,9 +238,11 @@ class PairMaker:
         persona = self.personas.get(user)
         text, version = (persona.text, persona.version) if persona else ("", "")
         where = (talk.conversation_id, at, source)
+        sides: dict[Side, str] = {"chosen": chosen, "rejected": rejected}
+        cut = tuple(side for side, said in sides.items() if isinstance(said, Sampled) and said.cut)
         return PreferencePair(
-            content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), chosen, rejected,
-            user, *where[:2], source, text, version, high, low,
+            content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), str(chosen),
+            str(rejected), user, *where[:2], source, text, version, high, low, cut,
         )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from rlhi.config import SamplingConfig
 from rlhi.contracts import FreshPair, PreferencePair, content_key
 from rlhi.learn.launch import Trained
 from rlhi.learn.lessons import Row, lesson
-from rlhi.learn.pairs import Spread
 from rlhi.learn.rewrite import Asked
+from rlhi.learn.tallies import Spread
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from rlhi.contracts import Message, PreferencePair, to_record
 from rlhi.learn import lessons
 from rlhi.learn.guards import check_answers, check_judged, check_left_out
 from rlhi.learn.resolved import Resolved
+from rlhi.learn.unended import CUT
 from rlhi.learn.weights import WEIGHT, user_weights
 from rlhi.prompts import fit_context, plain
 
@@ -48,11 +49,15 @@ class Contents:
 
 
 def trl_row(row: lessons.Row) -> dict[str, object]:
-    """TRL's conversational row: ``prompt``, and ``chosen`` and ``rejected`` or ``completion``, as lists of messages."""
+    """TRL's conversational row: ``prompt``, and ``chosen`` and ``rejected`` or ``completion``, as lists of messages.
+
+    And ``cut``, which of these answers had not ended.
+    """
     prompt = [to_record(message) for message in row.prompt]
     if isinstance(row, PreferencePair):
-        return {"prompt": prompt, "chosen": _answer(row.chosen), "rejected": _answer(row.rejected)}
-    return {"prompt": prompt, "completion": _answer(row.response), LABEL: row.wanted}
+        answers = {"chosen": _answer(row.chosen), "rejected": _answer(row.rejected)}
+        return {"prompt": prompt, **answers, CUT: list(row.cut)}
+    return {"prompt": prompt, "completion": _answer(row.response), LABEL: row.wanted, CUT: []}
 
 
 def _answer(text: str) -> list[dict[str, str]]:
@@ -142,7 +147,8 @@ def _singles(rows: Sequence[Row]) -> list[TrlRow]:
 
 def _side(row: Row, side: str) -> TrlRow:
     rest = {name: value for name, value in row.items() if name not in ("chosen", "rejected")}
-    return rest | {"completion": row[side]}
+    cut = row.get(CUT, ())
+    return rest | {"completion": row[side], CUT: ["completion"] if isinstance(cut, list) and side in cut else []}
 
 
 def read_rows(file: str) -> list[dict[str, Any]]:

@@ -108,12 +108,12 @@ STAGES: dict[str, Stage] = {
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
-            version=6,
+            version=7,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
-            pool="gpu", fleeting=("models/challenger",), version=3,
+            pool="gpu", fleeting=("models/challenger",), version=4,
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
@@ -121,7 +121,7 @@ STAGES: dict[str, Stage] = {
             ("data/evaluation",), pool="gpu", version=5,
         ),
         Stage(
-            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=2,
+            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=3,
         ),
         Stage(
             "gate", "evaluate", ("evaluate", "gate", "seed"),

@@ -22,7 +22,10 @@ __all__ = ["feedback", "ingest", "personas"]
 
 
 def feedback(space: Workspace, params: Params) -> Outcome:
-    """Label the follow-ups that have no label yet; labels of turns that are gone go too."""
+    """Label the follow-ups that have no label yet; labels of turns that are gone go too.
+
+    The table notes which logs it has read: another may land as soon as this stage has begun.
+    """
     from rlhi.collect.feedback import follow_ups, label_conversations
 
     talks = conversations(space)
@@ -36,7 +39,8 @@ def feedback(space: Workspace, params: Params) -> Outcome:
             made.append(row)
             advance(1, "")
     rows = [*kept.values(), *made]
-    write_table(space.path("data/feedback"), FeedbackTurn, rows, user=lambda row: row.user_id)
+    note = {"batches": sorted({talk.batch for talk in talks})}
+    write_table(space.path("data/feedback"), FeedbackTurn, rows, user=lambda row: row.user_id, note=note)
     labels = Counter(row.label for row in rows)
     counts: dict[str, int | float | str] = dict(labels.most_common())
     counts["unsafe"] = sum(bool(row.unsafe) for row in rows)

@@ -65,7 +65,8 @@ def take_in(root: Path, logs: Sequence[str | Path]) -> IngestReport:
 
 def _take_in(space: Workspace, logs: Sequence[str | Path]) -> IngestReport:
     root = space.root
-    cycle, landing = ledger.upcoming(root), incoming.next_landing(space)
+    # A cycle that is under way has collected already: what lands now is news to the next.
+    cycle, landing = ledger.upcoming(root) + ledger.under_way(root), incoming.next_landing(space)
     known = batches_read(space, space.params)
     refused, repeated, again = [], 0, set[str]()
     for log in logs:

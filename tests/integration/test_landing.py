@@ -123,6 +123,15 @@ def test_what_landed_before_a_kill_is_counted_once(workspace: Workspace) -> None
     assert (report.read, report.new, report.duplicate) == (3, 3, 0)
 
 
+def test_what_lands_while_a_cycle_runs_is_news_to_the_next(workspace: Workspace) -> None:
+    take_in(workspace.root, [LOGS / "conversations.jsonl"])
+    ledger.begin(workspace.root)
+    take_in(workspace.root, [LOGS / "lmsys.jsonl"])
+    assert {batch.name: batch.cycle for batch in incoming.batches(workspace)} == {
+        "conversations.jsonl": 1, "lmsys.jsonl": 2,
+    }  # fmt: skip
+
+
 def test_a_second_command_waits_for_the_first_and_says_so(workspace: Workspace) -> None:
     commands = []
     with alone(workspace):

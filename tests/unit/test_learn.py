@@ -18,11 +18,12 @@ from rlhi.contracts import Candidate, Claim, Conversation, FeedbackTurn, Persona
 from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.learn.filters import CUT, speaks, unfit
+from rlhi.learn.filters import speaks, unfit
 from rlhi.learn.lessons import lesson, training_set
-from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, OVER_SHARE, UNTOLD, Dropped, PairMaker, Spread
+from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, OVER_SHARE, UNTOLD, PairMaker
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import Asked, complaints, observed_revisions
+from rlhi.learn.tallies import Dropped, Spread
 from rlhi.models.base import Scored, Scorer
 from rlhi.stages import STAGES
 from rlhi.stages.personas import told
@@ -261,22 +262,15 @@ def test_a_rewrite_that_must_not_be_learned_from_is_dropped_with_its_reason(text
     assert made.chosen == good, "another try may still be learned from"
 
 
-def test_what_was_cut_off_is_not_chosen_beside_what_had_ended() -> None:
-    """Training puts the end of a turn behind it: a text that stops anywhere would teach to stop anywhere."""
+def test_a_pair_tells_which_sides_were_cut_off() -> None:
     row, best = talk("How?", "Basil likes sun.", "tell me more"), "Basil wants sun and a little water on each of"
     making = maker(row)
-    whole = replace(rewritten("Basil likes sun.", "Basil wants sun and water and warm air.")[0], key="whole")
-    off = [replace(one, cut=True) for one in rewritten("Basil likes sun.", best)]
-    assert not list(making.pairs(off, [])) and making.dropped.reasons == {CUT: 1}
-    (made,) = making.pairs([*off, whole], [])
-    assert made.chosen == whole.text
+    (made,) = making.pairs([replace(one, cut=True) for one in rewritten("Basil likes sun.", best)], [])
+    assert (made.chosen, made.cut) == (best, ("chosen",)) and type(made.chosen) is str
     texts = sampled("Sun.  Water. Air.", "Basil wants sun and water and warm air.", best)
-    (made,) = making.pairs([], [*texts[:2], replace(texts[2], cut=True)])
-    assert made.chosen == texts[1].text
-    (made,) = making.pairs([], [replace(texts[0], cut=True), *texts[1:]])
-    assert (made.chosen, made.rejected) == (best, texts[0].text), "what is to be avoided may be half of an answer"
-    (made,) = making.pairs([], [replace(texts[0], cut=True), texts[1], replace(texts[2], cut=True)])
-    assert (made.chosen, made.rejected) == (best, texts[0].text), "where both are cut off their ends are alike"
+    for cut, places in (((), ()), (("chosen",), (2,)), (("rejected",), (0, 1)), (("chosen", "rejected"), (0, 2))):
+        (made,) = making.pairs([], [replace(one, cut=at in places) for at, one in enumerate(texts)])
+        assert (made.chosen, made.rejected, made.cut) == (best, texts[0].text, cut)
 
 
 def persona_resting_on(*claims: tuple[str, int]) -> dict[str, Persona]:

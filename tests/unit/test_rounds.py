@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, Persona, PreferencePair, Turn
 from rlhi.learn.launch import Trained
-from rlhi.learn.pairs import PairMaker, Spread
+from rlhi.learn.pairs import PairMaker
 from rlhi.learn.rounds import Fresh, Round, fresh_rows, history, lessons, room, told
+from rlhi.learn.tallies import Spread
 from tests.support.training import made_pairs
 from tests.unit.test_learn import Longer
 
