@@ -14,9 +14,10 @@ from flows.evaluate import evaluate
 from flows.learn import learn
 from flows.tasks import alone, escaped
 from rlhi import ledger, stages
-from rlhi.stages import StageReport
+from rlhi.stages import StageReport, incoming
 from rlhi.stages.conclude import CycleSummary
 from rlhi.stages.conclude import conclude as conclude_cycle
+from rlhi.store import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ImproveReport:
 @task(name="begin", task_run_name="begin", persist_result=True, cache_policy=NO_CACHE)
 def begin(workspace: str) -> int:
     """Pin a new cycle to the champion, or go on with the one that was not finished."""
-    return ledger.begin(Path(workspace)).cycle
+    return incoming.begin(Workspace(Path(workspace)))
 
 
 @task(name="conclude", task_run_name="conclude", persist_result=True, cache_policy=NO_CACHE)

@@ -25,23 +25,26 @@ Row = dict[str, list[int]]
 
 
 def ends(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The tokens that the chat template puts behind an answer; none where its turns end in plain text."""
+    """The tokens that the chat template puts behind an answer, from its first control token on.
+
+    None where its turns end in plain text: there nothing is taken off.
+    """
     said = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Therefore"}]
     text: str = tokenizer.apply_chat_template(said, tokenize=False)
     behind: list[int] = tokenizer.encode(text.rpartition("Therefore")[2], add_special_tokens=False)
-    return behind if set(behind) & set(tokenizer.all_special_ids) else []
+    control = {at for at, token in tokenizer.added_tokens_decoder.items() if token.special}
+    first = next((place for place, token in enumerate(behind) if token in control), len(behind))
+    return behind[first:]
 
 
-def without_end(ids: Sequence[int], behind: Sequence[int], special: Sequence[int]) -> list[int]:
-    """An answer's tokens without the end of its turn: up to the last control token of ``behind``, as far as it reaches.
+def without_end(ids: Sequence[int], end: Sequence[int]) -> list[int]:
+    """Tokens without ``end`` behind them; all of them where nothing else is there.
 
-    >>> without_end([5, 6, 2, 9], [2, 9], [1, 2])
-    [5, 6]
-    >>> without_end([5, 2, 6, 7], [2, 9], [1, 2])
-    [5, 2, 6, 7]
+    >>> without_end([5, 6, 2, 9], [2, 9]), without_end([5, 6], [2, 9]), without_end([2, 9], [2, 9])
+    ([5, 6], [5, 6], [2, 9])
     """
-    marks, reach = set(behind) & set(special), range(max(0, len(ids) - len(behind)), len(ids))
-    return list(ids[: max((at for at in reach if ids[at] in marks), default=len(ids))])
+    found, behind = list(ids), list(end)
+    return found[: -len(behind)] or found if found[-len(behind) :] == behind else found
 
 
 class UnendedRows:
@@ -51,8 +54,8 @@ class UnendedRows:
         self, dataset: Dataset, processing_class: PreTrainedTokenizerBase, *args: object, **kwargs: object
     ) -> Dataset:
         made = super()._prepare_dataset(dataset, processing_class, *args, **kwargs)  # type: ignore[misc]
-        behind, special = ends(processing_class), processing_class.all_special_ids
-        if CUT not in made.column_names or not behind:
+        end = ends(processing_class)
+        if CUT not in made.column_names or not end:
             return made
         # KTO's neighbours are told by their tokens: the column names a row's own answers.
         unended = {tuple(ids) for cut, ids in zip(made[CUT], _answers(made), strict=True) if cut}
@@ -61,12 +64,12 @@ class UnendedRows:
             found: Row = {}
             for column in (f"{side}_ids" for side in row[CUT]):
                 if column in row:
-                    found[column] = without_end(row[column], behind, special)
+                    found[column] = without_end(row[column], end)
                 else:
-                    size = len(without_end(row["input_ids"], behind, special))
+                    size = len(without_end(row["input_ids"], end))
                     found |= {name: row[name][:size] for name in SFT if name in row}
             if KL in row and tuple(row[KL]) in unended:
-                found[KL] = without_end(row[KL], behind, special)
+                found[KL] = without_end(row[KL], end)
             return found
 
         return made.map(shorter)

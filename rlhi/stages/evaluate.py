@@ -231,12 +231,11 @@ def _preference(space: Workspace, params: Params, replies: Mapping[Model, Sequen
 def drift(space: Workspace, params: Params) -> Outcome:
     """Compare what the champion has not learned from with what it has: the cycles up to its promotion, or the first.
 
-    So a batch that drifted is told of until a challenger that learned from it is promoted. A log whose follow-ups no
-    stage has labelled, for it landed since, waits for the next cycle: it would count as free of complaints.
+    So a batch that drifted is told of until a challenger that learned from it is promoted. A log that landed
+    during this cycle is news to the next: its follow-ups are not labelled, and it would count as free of complaints.
     """
     cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
     labels: dict[str, list[FeedbackTurn]] = {}
-    labelled = read_note(space.path("data/feedback")).get("batches")
     for row in read_table(space.path("data/feedback"), FeedbackTurn):
         labels.setdefault(row.conversation_id, []).append(row)
     pin = ledger.pinned(space.root)
@@ -245,10 +244,10 @@ def drift(space: Workspace, params: Params) -> Outcome:
     current: list[DriftRow] = []
     reference: list[DriftRow] = []
     for talk in conversations(space):
-        if isinstance(labelled, list) and talk.batch not in labelled:
-            continue
-        side = current if cycles.get(talk.batch, pin.cycle) > learned else reference
-        side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
+        news = cycles.get(talk.batch, pin.cycle)
+        if news <= pin.cycle:
+            side = current if news > learned else reference
+            side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
     report, files = measure_drift(current, reference, params.drift)
     folder = space.path("data/drift")
     write_json(folder / "drift.json", to_record(report))

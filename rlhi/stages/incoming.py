@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from rlhi import ledger
 from rlhi.stages.alone import alone
-from rlhi.store import StoreError, Workspace, read_json, write_json
+from rlhi.store import StoreError, Workspace, read_json, read_note, write_json
 
 MANIFEST = "batches.json"
 
@@ -63,6 +64,29 @@ def _land(space: Workspace, log: Path, cycle: int, landing: int | None, name: st
     entry = {"name": name or log.name, "cycle": cycle, "landing": number}
     write_json(folder / MANIFEST, {digest: entry, **listed})
     return digest
+
+
+def begin(space: Workspace) -> int:
+    """Begin a cycle, or go on with the one under way, after its collect; its number.
+
+    The logs that this collect has labelled are news to it; what landed since is news to the next cycle.
+    """
+    cycle = ledger.begin(space.root).cycle
+    labelled = read_note(space.path("data/feedback")).get("batches")
+    if isinstance(labelled, list):
+        with alone(space):
+            file = space.path("data/incoming") / MANIFEST
+            listed = read_json(file)
+            settled = {digest: _settled(entry, cycle, digest in labelled) for digest, entry in listed.items()}
+            if settled != listed:
+                write_json(file, settled)
+    return cycle
+
+
+def _settled(entry: object, cycle: int, labelled: bool) -> object:
+    if not isinstance(entry, dict) or int(str(entry["cycle"])) < cycle:
+        return entry
+    return {**entry, "cycle": cycle if labelled else cycle + 1}
 
 
 def batches(space: Workspace) -> list[Batch]:

@@ -24,7 +24,9 @@ from rlhi.learn.lessons import Row, size, training_set
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.rounds import Fresh, Round, fresh_requests, room
+from rlhi.learn.rows import trl_row
 from rlhi.learn.sampling import sample
+from rlhi.learn.unended import CUT
 from rlhi.progress import progress
 from rlhi.stages.backends import local_model
 from rlhi.stages.learned_from import Log, pair_maker, read_log, requests
@@ -73,7 +75,7 @@ def train(space: Workspace, params: Params, champion: Champion, first: Sequence[
         rows = fresh.pairs if fresh else tuple(first)
         start = before.weights if before else champion.weights
         config = params.dpo.model_dump(mode="json")
-        key = content_key([row.key for row in rows], champion.version, start, config, params.seed)
+        key = content_key([(row.key, trl_row(row)[CUT]) for row in rows], champion.version, start, config, params.seed)
         folders.append(space.path(f"{RUNS}/{key}"))
         trained = launch.finished(folders[-1])
         if trained is None:

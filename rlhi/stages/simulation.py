@@ -75,5 +75,5 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     asked = requests_of(config.task)
     right = {text: str(asked.checks[text]) for text in asked.evaluation if text in asked.checks}
     write_json(space.path(EVALUATION_REQUESTS), {"requests": list(asked.evaluation), "checks": right})
-    incoming.land(space, log, cycle)
+    incoming.land(space, log, cycle + ledger.under_way(space.root))
     return Talked(log, len(users), len(talks), sum(turn.role == "user" for one in talks for turn in one.turns))

@@ -124,12 +124,19 @@ def test_what_landed_before_a_kill_is_counted_once(workspace: Workspace) -> None
 
 
 def test_what_lands_while_a_cycle_runs_is_news_to_the_next(workspace: Workspace) -> None:
+    def news() -> dict[str, int]:
+        return {batch.name: batch.cycle for batch in incoming.batches(workspace)}
+
     take_in(workspace.root, [LOGS / "conversations.jsonl"])
-    ledger.begin(workspace.root)
+    stages.run("feedback", workspace.root)
     take_in(workspace.root, [LOGS / "lmsys.jsonl"])
-    assert {batch.name: batch.cycle for batch in incoming.batches(workspace)} == {
-        "conversations.jsonl": 1, "lmsys.jsonl": 2,
-    }  # fmt: skip
+    assert incoming.begin(workspace) == 1
+    assert news() == {"conversations.jsonl": 1, "lmsys.jsonl": 2}, "what came too late for its labels, too"
+    take_in(workspace.root, [LOGS / "sharegpt.json"])
+    assert news()["sharegpt.json"] == 2
+    stages.run("feedback", workspace.root)
+    assert incoming.begin(workspace) == 1
+    assert set(news().values()) == {1}, "a cycle that goes on after a kill has collected them first"
 
 
 def test_a_second_command_waits_for_the_first_and_says_so(workspace: Workspace) -> None:

@@ -74,5 +74,8 @@ def test_every_answer_by_itself_and_its_neighbour_s(prepared: Trainer, tiny_poli
 def test_the_end_is_what_the_template_puts_behind_an_answer(tiny_policy: Path) -> None:
     tokenizer = tokenizer_of(tiny_policy)
     assert tokenizer.decode(ends(tokenizer)) == END
-    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }} // {% endfor %}"
+    turn = "{% for message in messages %}{{ message['content'] }}"
+    tokenizer.chat_template = turn + " <|im_end|>\n<|im_start|>{% endfor %}"
+    assert tokenizer.decode(ends(tokenizer)) == "<|im_end|>\n<|im_start|>", "whatever a template puts behind it"
+    tokenizer.chat_template = turn + " // {% endfor %}"
     assert ends(tokenizer) == []

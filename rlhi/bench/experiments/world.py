@@ -84,7 +84,7 @@ def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, obje
         talk(space.root, SimulatorConfig(users=size.users, seed=seed, **settings), demo.TALK)  # type: ignore[arg-type]
     for name in ledger.COLLECT:
         stages.run(name, space.root)
-    ledger.begin(space.root)
+    incoming.begin(space)
 
 
 def fork(world: Workspace, learned: Path, root: Path, overrides: Overrides) -> Workspace:
