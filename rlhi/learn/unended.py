@@ -55,7 +55,7 @@ class UnendedRows:
     ) -> Dataset:
         made = super()._prepare_dataset(dataset, processing_class, *args, **kwargs)  # type: ignore[misc]
         end = ends(processing_class)
-        if CUT not in made.column_names or not end:
+        if not end or CUT not in made.column_names or not any(made[CUT]):
             return made
         # KTO's neighbours are told by their tokens: the column names a row's own answers.
         unended = {tuple(ids) for cut, ids in zip(made[CUT], _answers(made), strict=True) if cut}
