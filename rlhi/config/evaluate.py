@@ -47,7 +47,7 @@ class GuardConfig(Section):
     required: bool = False
 
 
-Suite = Literal["satisfaction", "preference", "instructions", "fluency", "choices"]
+Suite = Literal["satisfaction", "preference", "instructions", "fluency", "choices", "nearness"]
 """What is measured (rlhi/evaluate/suites.py). A misspelt guard would guard nothing."""
 
 
@@ -66,6 +66,7 @@ class GateConfig(Section):
         "instructions": GuardConfig(max_drop=0.1, required=True),
         "fluency": GuardConfig(max_drop=0.05, required=True),
         "choices": GuardConfig(max_drop=0.1),
+        "nearness": GuardConfig(max_drop=0.1, required=True),
     }
     drift: Literal["refuse", "report"] = "refuse"
     judge: float = Field(default=0.5, ge=0, lt=1)

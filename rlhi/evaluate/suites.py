@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from rlhi import relevance
 from rlhi.checks import Check, satisfies
 from rlhi.checks import fluency as fluency_of
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
+from rlhi.models.base import Embedder
 
 Model = Literal["champion", "challenger"]
 LogLikelihoods = Sequence[tuple[float, float]]
@@ -55,7 +57,7 @@ def satisfaction(
     """
     rows = []
     for reply in replies:
-        check = right.get(reply.prompt[-1].content) if reply.prompt else None
+        check = right.get(_request(reply))
         if asked := (check,) if check else wishes.get(reply.user_id):
             rows.append(EvalResult("satisfaction", reply.item, reply.user_id, model, _share(reply.text, asked)))
     return rows
@@ -119,6 +121,19 @@ def instruction_items() -> list[tuple[str, tuple[Message, ...]]]:
 def fluency(replies: Sequence[Reply], model: Model) -> list[EvalResult]:
     """Whether replies are still language (no loops, no broken characters), on the scale of ``checks.fluency``."""
     return [EvalResult("fluency", reply.item, reply.user_id, model, float(fluency_of(reply.text))) for reply in replies]
+
+
+def nearness(replies: Sequence[Reply], model: Model, embedder: Embedder) -> list[EvalResult]:
+    """Whether replies are near their requests (:mod:`rlhi.relevance`): 1 or 0. The guard against leaving the topic."""
+    cosines = relevance.nearness([_request(reply) for reply in replies], [reply.text for reply in replies], embedder)
+    return [
+        EvalResult("nearness", reply.item, reply.user_id, model, float(cosine >= relevance.NEAR))
+        for reply, cosine in zip(replies, cosines, strict=True)
+    ]
+
+
+def _request(reply: Reply) -> str:
+    return reply.prompt[-1].content if reply.prompt else ""
 
 
 def _share(text: str, checks: Sequence[Check]) -> float:

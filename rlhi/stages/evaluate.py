@@ -28,6 +28,7 @@ from rlhi.evaluate import suites
 from rlhi.evaluate.drift import DriftRow, drift_row
 from rlhi.evaluate.drift import drift as measure_drift
 from rlhi.evaluate.gate import decide
+from rlhi.evaluate.replies import EvaluatedReply, evaluated_replies
 from rlhi.evaluate.statistics import measure
 from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.learn.comparisons import preferred, prompt_before
@@ -36,7 +37,7 @@ from rlhi.models.local import LocalChatModel
 from rlhi.progress import progress
 from rlhi.prompts import with_persona
 from rlhi.simulate.users import WishRow
-from rlhi.stages import Outcome, incoming
+from rlhi.stages import Outcome, backends, incoming
 from rlhi.stages.backends import local_model
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import PersonaBefore, persona_before, told
@@ -48,6 +49,8 @@ from rlhi.turns import opening
 
 EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"
+REPLIES = "data/replies"
+"""What champion and challenger said to held-out users when they were last measured: ``EvaluatedReply``."""
 
 
 def evaluate(space: Workspace, params: Params) -> Outcome:
@@ -56,6 +59,7 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
     skipped = read_json(challenger / TRAINING).get("skipped")
     if skipped:
         write_table(folder, EvalResult, [], user=lambda row: row.user_id, note={"skipped": str(skipped)})
+        _write_replies(space, {})
         return Outcome(0, 0, {}, f"nothing to evaluate: {skipped}")
     version = ledger.pinned(space.root).champion
     champion = ledger.policy_path(space.root, version)
@@ -67,6 +71,7 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
     asked = _held_out_requests(space, params, known)
     items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
     logged = _choices(space, params, known, models["champion"])
+    reader = backends.embedder(params)
     results: list[EvalResult] = []
     replies: dict[Model, list[Reply]] = {}
     with progress("asking both models", 2 * (len(asked) + len(items)) + 2 * len(logged)) as advance:
@@ -80,6 +85,7 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
             results += suites.instructions(instructed, model)
             # Of what users see alone: instructions without a persona would hide that it is no language any more.
             results += suites.fluency(replies[model], model)
+            results += suites.nearness(replies[model], model, reader)
             likely[model] = _likelihoods(backend, logged)
             advance(len(logged), model)
     results += suites.choices([choice for choice, _ in logged], likely["champion"], likely["challenger"])
@@ -88,10 +94,15 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
         results += suites.satisfaction(replies[model], wishes, model, right)
     results += _preference(space, params, replies)
     write_table(folder, EvalResult, results, user=lambda row: row.user_id)
+    _write_replies(space, replies)
     users = {reply.user_id for reply in asked}
     suites_met = sorted({row.suite for row in results})
     note = f"{len(users)} held-out users, {len(asked)} requests, {params.evaluate.samples} samples by each model"
     return Outcome(len(results), 0, {"suites": ", ".join(suites_met), "logged choices": len(logged)}, note)
+
+
+def _write_replies(space: Workspace, replies: Mapping[Model, Sequence[Reply]]) -> None:
+    write_table(space.path(REPLIES), EvaluatedReply, evaluated_replies(replies), user=lambda row: row.user_id)
 
 
 def _held_out_requests(space: Workspace, params: Params, known: PersonaBefore) -> list[Reply]:

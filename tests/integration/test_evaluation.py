@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from rlhi import ledger, stages
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, Signal, Turn
+from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Signal, Turn
+from rlhi.evaluate import suites
 from rlhi.evaluate.suites import Reply
 from rlhi.models.local import LocalChatModel
+from rlhi.stages import backends
 from rlhi.stages.evaluate import _choices, _held_out_requests, drift
 from rlhi.stages.personas import persona_before
 from rlhi.store import Workspace, read_json, read_table, write_json, write_table
@@ -26,6 +28,20 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
 
 def held_out_requests(space: Workspace) -> list[Reply]:
     return _held_out_requests(space, space.params, persona_before(space, space.params))
+
+
+def test_a_reply_that_left_its_request_is_not_near_it(space: Workspace) -> None:
+    """Replies of the model that was promoted on 2026-11-29, and of the one before it."""
+    asked = [("How does soap clean?", "Soap lifts fat and dirt off the skin, and water rinses them away.", "Sour, no.")]
+    asked += [
+        ("How do I clean a burnt oven tray?", "Soak it in hot water with baking soda, then scrub it.", "No commas.")
+    ]
+    for place, near in ((1, 1.0), (2, 0.0)):
+        replies = [Reply(str(at), "u", "", (Message("user", one[0]),), one[place]) for at, one in enumerate(asked)]
+        rows = suites.nearness(replies, "challenger", backends.embedder(space.params))
+        assert [row.value for row in rows] == [near, near]
+    silent = Reply("x", "u", "", (Message("user", "How does soap clean?"),), "")
+    assert suites.nearness([silent], "champion", backends.embedder(space.params))[0].value == 0.0
 
 
 def said(at: int, *turns: Turn, batch: str = "") -> Conversation:

@@ -17,7 +17,7 @@ from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement, fro
 from rlhi.evaluate.gate import decide
 
 GAINS: tuple[Suite, ...] = ("satisfaction", "preference")
-GUARDS: tuple[Suite, ...] = ("instructions", "fluency", "choices")
+GUARDS: tuple[Suite, ...] = ("instructions", "fluency", "choices", "nearness")
 
 
 def measurement(suite: str, mean: float, low: float, high: float) -> Measurement:
@@ -125,6 +125,7 @@ def test_unlisted_and_optional_suites_do_not_refuse() -> None:
     ("change", "reason"),
     [
         (measurement("satisfaction", 0.04, 0.0, 0.08), "not shown to be above the margin of 0.0 points"),
+        (measurement("nearness", -0.36, -0.44, -0.3), "beyond the allowed drop of 10.0 points"),
         (measurement("fluency", -0.08, -0.1, -0.06), "beyond the allowed drop of 5.0 points"),
     ],
 )
@@ -135,7 +136,7 @@ def test_a_bound_at_the_margin_or_a_fallen_guard_refuses_with_figures(change: Me
     assert any(change.suite in text and reason in text for text in decision.reasons)
 
 
-@pytest.mark.parametrize("missing", ["preference", "instructions", "fluency"])
+@pytest.mark.parametrize("missing", ["preference", "instructions", "fluency", "nearness"])
 def test_a_required_measurement_that_is_missing_refuses(missing: str) -> None:
     decision = decide([each for each in good() if each.suite != missing], drift(), GateConfig())
     assert decision.verdict == "refuse"

@@ -55,7 +55,7 @@ OPPOSED = {
 # A gate that lets all pass: what forgetting there is must show.
 OPEN: Mapping[str, object] = {
     "gains": {"satisfaction": {"margin": -2.0}, "preference": {"margin": -2.0}},
-    "guards": {name: {"max_drop": 2.0} for name in ("instructions", "fluency", "choices")},
+    "guards": {name: {"max_drop": 2.0} for name in ("instructions", "fluency", "choices", "nearness")},
     "drift": "report", "judge": 0,
 }  # fmt: skip
 ALL_PROMOTED = Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "gate": OPEN})
