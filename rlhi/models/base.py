@@ -102,6 +102,10 @@ class LikelihoodModel(Protocol):
         """For each (prompt, answer): the sum of the answer's token log-probabilities (nats)."""
         ...
 
+    def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
+        """The same for several answers to one prompt, which is computed once."""
+        ...
+
 
 class Scorer(Protocol):
     """A reward model conditioned on a persona."""

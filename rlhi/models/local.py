@@ -204,12 +204,7 @@ class LocalChatModel:
         """The sum of each answer's token log-probabilities (nats), its end-of-turn token included."""
         import torch
 
-        rows = []
-        for messages, answer in batch:
-            prompt = self.encode(messages)
-            text = plain(answer, self.tokenizer)
-            reply = self.tokenizer.encode(text, add_special_tokens=False)[: self.context_tokens]
-            rows.append((prompt, [*reply, int(self.tokenizer.eos_token_id)]))
+        rows = [(self.encode(messages), self._answer(answer)) for messages, answer in batch]
         order = sorted(range(len(rows)), key=lambda at: sum(map(len, rows[at])))
         found = [0.0] * len(rows)
         with torch.inference_mode():
@@ -229,6 +224,18 @@ class LocalChatModel:
                 for row, at in enumerate(block):
                     found[at] = float(picked[row, -len(rows[at][1]) :].sum())
         return found
+
+
+    def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
+        """As :meth:`log_likelihood`, of several answers to one prompt, which is computed once."""
+        from rlhi.models.likelihood import shared_prompt
+
+        return shared_prompt(self.weights, self.encode(messages), [self._answer(text) for text in answers])
+
+    def _answer(self, text: str) -> list[int]:
+        """An answer's tokens, as long as the context at most, and the one that ends a turn."""
+        ids = self.tokenizer.encode(plain(text, self.tokenizer), add_special_tokens=False)[: self.context_tokens]
+        return [*ids, int(self.tokenizer.eos_token_id)]
 
 
 def _next_token(logits: torch.Tensor, sampling: Sampling, generator: torch.Generator) -> torch.Tensor:
