@@ -92,6 +92,10 @@ def _summary_first(text: str, _: str) -> bool:
     return short or _SUMMARY.match(text) is not None
 
 
+def _asks_last(text: str) -> bool:
+    return text.rstrip(" \t\r\n\"'*_)").endswith("?")
+
+
 def _last_number(text: str) -> str:
     """The last number of a text without its thousands' commas: what a calculation comes to."""
     found: list[str] = _VALUE.findall(text)
@@ -123,18 +127,31 @@ KINDS: dict[str, Kind] = {
         "no word over {argument} letters",
         "count",
     ),
+    "long_words": Kind(
+        lambda text, n: any(len(part) > int(n) for word in words(text) for part in word.split("-")),
+        "a word over {argument} letters",
+        "count",
+    ),
     "bullets": Kind(lambda text, _: len(_BULLET.findall(text)) >= 2, "a list of two or more bullet points"),
     "numbered": Kind(lambda text, _: len(_NUMBER.findall(text)) >= 2, "a numbered list of two or more steps"),
     "no_lists": Kind(lambda text, _: not _BULLET.search(text) and not _NUMBER.search(text), "no lists"),
     "one_paragraph": Kind(lambda text, _: "\n" not in text.strip(), "one paragraph without line breaks"),
+    "paragraphs": Kind(lambda text, _: "\n" in text.strip(), "two or more paragraphs or lines"),
     "no_commas": Kind(lambda text, _: not _COMMA.search(text), "no commas"),
+    "commas": Kind(lambda text, _: bool(_COMMA.search(text)), "commas"),
     "no_digits": Kind(lambda text, _: not any(map(str.isdigit, text)), "no digits"),
+    "digits": Kind(lambda text, _: any(map(str.isdigit, text)), "numbers as digits"),
     "no_exclamation": Kind(lambda text, _: "!" not in text, "no exclamation marks"),
     "lower_case": Kind(lambda text, _: text.islower(), "all in lower case"),
+    "capitals": Kind(lambda text, _: any(map(str.isupper, text)), "capital letters where they belong"),
     "summary_first": Kind(_summary_first, "a one-line summary before the rest"),
+    "no_summary": Kind(lambda text, _: not _summary_first(text, ""), "no summary before the rest"),
     "has_example": Kind(lambda text, _: bool(_EXAMPLE.search(text)), "an example that is called one"),
-    "ends_with_question": Kind(lambda text, _: text.rstrip(" \t\r\n\"'*_)").endswith("?"), "a question at the end"),
+    "no_example": Kind(lambda text, _: not _EXAMPLE.search(text), "no example that is called one"),
+    "ends_with_question": Kind(lambda text, _: _asks_last(text), "a question at the end"),
+    "no_question": Kind(lambda text, _: not _asks_last(text), "no question at the end"),
     "bold_keywords": Kind(lambda text, _: bool(_BOLD.search(text)), "key words in **bold**"),
+    "no_bold": Kind(lambda text, _: not _BOLD.search(text), "nothing in **bold**"),
     "number": Kind(lambda text, n: _last_number(text) == n, "the number {argument} as its result", "count"),
     "contains": Kind(lambda text, part: part.casefold() in text.casefold(), "the text {argument!r}", "text"),
     "language": Kind(lambda text, code: language_of(text) == code, "written in {argument}", "language"),

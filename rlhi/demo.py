@@ -37,12 +37,6 @@ SIZES: dict[str, dict[str, object]] = {
 }
 TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 320}
 USERS = 128
-# Wishes within a small model's reach come up more often than those it never meets; all sixteen kinds do come up.
-WEIGHTS = {
-    "at_most_words": 8, "at_most_sentences": 6, "one_paragraph": 4, "bullets": 3, "numbered": 3, "no_commas": 3,
-    "plain_words": 3, "summary_first": 2, "has_example": 2, "no_lists": 1, "no_digits": 1, "bold_keywords": 1,
-    "at_least_words": 1, "language": 1, "ends_with_question": 1, "lower_case": 1,
-}  # fmt: skip
 TALK = Sampling(n=1, temperature=0.9, top_k=50, max_new_tokens=80)
 
 
@@ -122,7 +116,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
 
 
 def _simulator(users: int, seed: int) -> SimulatorConfig:
-    return SimulatorConfig(users=users, seed=seed, weights=tuple(WEIGHTS.items()))
+    return SimulatorConfig(users=users, seed=seed)
 
 
 def _size(root: Path, seed: int) -> None:

@@ -35,6 +35,7 @@ SPELLINGS = (
     (r"\bur\b", "your"),
     (r"\btl;? ?dr\b", "tldr"),
     (r"(?<=\d),(?=\d{3}\b)", ""),
+    (r"(?<=\w)\*+|\*+(?=\w)", ""),  # **bold**
 )
 FILLERS = re.compile(
     r"\b(?:really|very|actually|quite|super|extremely|simply|kindly|absolutely|seriously|honestly|literally)\b"

@@ -109,13 +109,13 @@ Met = tuple[Callable[[str, str], bool], bool]
 Make = Callable[..., Met | None]
 
 
-def _check(kind: str, argument: str = "", negated: bool = False) -> Met:
+def _check(kind: str, argument: str = "") -> Met:
     check = Check(kind, argument)
-    return (lambda answer, _: bool(words(answer)) and satisfies(check, answer) != negated), False
+    return (lambda answer, _: satisfies(check, answer)), False
 
 
-def _kind(kind: str, negated: bool = False) -> Make:
-    return lambda *_: _check(kind, "", negated)
+def _kind(kind: str) -> Make:
+    return lambda *_: _check(kind)
 
 
 def _number(kind: str) -> Make:
@@ -157,12 +157,18 @@ def _compared(factor: float) -> Met:
 
 def _plainer(answer: str, original: str) -> bool:
     """Fewer of the words are long."""
+    return bool(words(answer)) and _long(answer) < _long(original)
 
-    def share(text: str) -> float:
-        said = words(text)
-        return sum(len(word) > 8 for word in said) / max(1, len(said))
 
-    return bool(words(answer)) and share(answer) < share(original)
+def _more_technical(answer: str, original: str) -> bool:
+    """More of the words are long."""
+    return _long(answer) > _long(original)
+
+
+def _long(text: str) -> float:
+    """The share of long words."""
+    said = words(text)
+    return sum(len(word) > 8 for word in said) / max(1, len(said))
 
 
 def _value(value: str, is_result: bool) -> Demand:
@@ -183,18 +189,23 @@ _TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
         (r"Answer in (\w+)\.", lambda name: _check("language", _CODES[name]) if name in _CODES else None),
         (r"Keep sentences to at most (\d+) words\.", _number("short_sentences")),
         (r"Spell numbers out in words\.", _kind("no_digits")),
+        (r"Write numbers as digits\.", _kind("digits")),
         (r"Use (?:at most \d+ )?bullet points\.", _kind("bullets")),
         (r"Use numbered steps\.", _kind("numbered")),
         (r"Write in prose, without lists\.", _kind("no_lists")),
         (r"Write a single paragraph\.", _kind("one_paragraph")),
+        (r"Use short paragraphs\.", _kind("paragraphs")),
         (r"Put the key points in bold\.", _kind("bold_keywords")),
-        (r"Do not use bold or Markdown\.", _kind("bold_keywords", negated=True)),
+        (r"Do not use bold or Markdown\.", _kind("no_bold")),
         (r"Write in lower case only\.", _kind("lower_case")),
+        (r"Use capital letters where they belong\.", _kind("capitals")),
+        (r"Use commas\.", _kind("commas")),
         (r"Begin with a one-sentence summary\.", _kind("summary_first")),
+        (r"Do not begin with a summary\.", _kind("no_summary")),
         (r"End with a question\.", _kind("ends_with_question")),
-        (r"Do not end with a question\.", _kind("ends_with_question", negated=True)),
+        (r"Do not end with a question\.", _kind("no_question")),
         (r"Include an example\.", _kind("has_example")),
-        (r"Do not give examples\.", _kind("has_example", negated=True)),
+        (r"Do not give examples\.", _kind("no_example")),
         (r"Do not use ([\w ]+)\.", _without),
         (r"Write at least (\d+) (\w+)\.", lambda n, unit: _sized(n, None, unit)),
         (r"Keep answers to at most (\d+) (\w+)\.", lambda n, unit: _sized(None, n, unit)),
@@ -202,5 +213,6 @@ _TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
         (r"Keep answers short\.", lambda: _compared(SHORTER)),
         (r"Give longer, more detailed answers\.", lambda: _compared(LONGER)),
         (r"Use plain, simple words\.", lambda: (_plainer, True)),
+        (r"Use precise technical terms\.", lambda: (_more_technical, True)),
     )
 )

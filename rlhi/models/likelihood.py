@@ -19,8 +19,8 @@ def shared_prompt(model: PreTrainedModel, prompt: Sequence[int], answers: Sequen
     device = model.device
     with torch.inference_mode():
         cache = roomy(model.config)
-        first = model(torch.tensor([list(prompt)], device=device), past_key_values=cache, logits_to_keep=1).logits[0, -1]
-        opening = first.float().log_softmax(-1)
+        asked = torch.tensor([list(prompt)], device=device)
+        first = model(asked, past_key_values=cache, logits_to_keep=1).logits[0, -1].float().log_softmax(-1)
         ids, mask = _right_padded(answers, device)
         cache.batch_repeat_interleave(len(answers))
         before = mask.new_ones(len(answers), len(prompt))
@@ -29,7 +29,7 @@ def shared_prompt(model: PreTrainedModel, prompt: Sequence[int], answers: Sequen
             ids, attention_mask=torch.cat([before, mask], 1), position_ids=position, past_key_values=cache
         ).logits
         told = logits[:, :-1].float().log_softmax(-1).gather(2, ids[:, 1:, None])[:, :, 0] * mask[:, 1:]
-        return [float(value) for value in (told.sum(1) + opening[ids[:, 0]]).tolist()]
+        return [float(value) for value in (told.sum(1) + first[ids[:, 0]]).tolist()]
 
 
 def _right_padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

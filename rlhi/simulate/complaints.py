@@ -1,5 +1,6 @@
 """What simulated users say of an answer that leaves a wish unmet: twelve ways a wish, four of them held out."""
 
+from rlhi.simulate.complaints_contrary import CONTRARY
 from rlhi.simulate.phrasings import Phrasings
 
 COMPLAINTS: dict[str, Phrasings] = {
@@ -291,4 +292,5 @@ COMPLAINTS: dict[str, Phrasings] = {
             "{language} would suit me better, could you redo it?",
         ),
     ),
+    **CONTRARY,
 }

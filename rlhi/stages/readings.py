@@ -19,11 +19,15 @@ TRUTH = "data/simulator/truth"
 # What a persona says when it speaks of a wish of this kind.
 SPEAKS = {
     "at_most_words": r"at most \d+ words|answers short", "at_least_words": r"at least \d+ words|more detail|longer",
-    "at_most_sentences": r"at most \d+ sentence|answers short", "bullets": r"bullet", "numbered": r"number(?:ed)? ",
-    "no_lists": r"without lists|prose", "no_commas": r"not use commas", "lower_case": r"lower case",
-    "no_digits": r"digits|numbers out", "one_paragraph": r"single paragraph", "summary_first": r"summary|main point",
-    "has_example": r"example", "ends_with_question": r"question", "plain_words": r"plain|simple",
-    "language": r"Answer in ", "bold_keywords": r"bold",
+    "at_most_sentences": r"at most \d+ sentence|answers short", "bullets": r"[Uu]se .*bullet",
+    "numbered": r"numbered steps", "no_lists": r"without lists|prose", "no_commas": r"not use commas",
+    "commas": r"[Uu]se commas", "lower_case": r"lower case", "capitals": r"capital letters where",
+    "no_digits": r"numbers out", "digits": r"as digits", "one_paragraph": r"single paragraph",
+    "paragraphs": r"short paragraphs", "summary_first": r"[Bb]egin with a one-sentence summary",
+    "no_summary": r"not begin with a summary", "has_example": r"[Ii]nclude an example",
+    "no_example": r"not give examples", "ends_with_question": r"(?<!not )\b[Ee]nd with a question",
+    "no_question": r"not end with a question", "plain_words": r"plain|simple", "long_words": r"technical",
+    "language": r"Answer in ", "bold_keywords": r"points in bold", "no_bold": r"not use bold",
 }  # fmt: skip
 
 

@@ -74,6 +74,7 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     write_table(space.path(TRUTH), TruthRow, truth.values(), user=lambda row: row.conversation_id)
     asked = requests_of(config.task)
     right = {text: str(asked.checks[text]) for text in asked.evaluation if text in asked.checks}
-    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(asked.evaluation), "checks": right})
+    keys = {text: str(asked.keys[text]) for text in asked.evaluation if text in asked.keys}
+    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(asked.evaluation), "checks": right, "keys": keys})
     incoming.land(space, log, cycle + ledger.under_way(space.root))
     return Talked(log, len(users), len(talks), sum(turn.role == "user" for one in talks for turn in one.turns))

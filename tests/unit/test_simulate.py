@@ -35,7 +35,7 @@ from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, Phrasings
 from rlhi.simulate.reactions import fill, react
 from rlhi.simulate.requests import requests_of
-from rlhi.simulate.wishes import WISHES
+from rlhi.simulate.wishes import WISHES, deck, opposite
 
 CONFIG = SimulatorConfig(users=80, seed=3)
 ANSWERS = (
@@ -136,13 +136,54 @@ def test_one_model_call_a_round_with_bounded_context_and_persona() -> None:
 def test_wishes_cover_every_kind_and_stay() -> None:
     users = make_users(CONFIG, held_out)
     counts = Counter(wish.kind for user in users for wish in user.wishes)
-    assert set(counts) == set(WISHES)
-    assert min(counts.values()) >= 3
+    dealt = {name for name, kind in WISHES.items() if kind.weight}
+    assert set(counts) == dealt and len(dealt) >= 24
     training = Counter(user.wishes[0].kind for user in users if not user.held_out)
-    assert set(training) == {user.wishes[0].kind for user in users if user.held_out} == set(WISHES)
+    assert set(training) == dealt
     assert make_users(replace(CONFIG, new_users=8), held_out, cycle=2)[:80] == users
     assert len(make_users(replace(CONFIG, new_users=8), held_out, cycle=2)) == 96
     assert 0.1 < sum(len(user.wishes) == 2 for user in users) / len(users) < 0.3
+
+
+def test_as_many_wish_for_one_side_of_each_matter_as_for_the_other() -> None:
+    sides: dict[str, Counter[str]] = {}
+    for kind in WISHES.values():
+        sides.setdefault(kind.matter, Counter())[kind.side] += kind.weight
+    dealt = {matter: count for matter, count in sides.items() if any(count.values())}
+    assert len(dealt) >= 8
+    for matter, count in dealt.items():
+        assert len(count) == 2 and len(set(count.values())) == 1, matter
+    for seed in range(3):
+        users = make_users(SimulatorConfig(users=128, seed=seed), held_out)
+        for part in (True, False):
+            first = [user.wishes[0].kind for user in users if user.held_out == part]
+            for matter, count in dealt.items():
+                one, other = (
+                    sum((WISHES[k].matter, WISHES[k].side) == (matter, side) for k in first) for side in count
+                )
+                assert abs(one - other) <= 2, (matter, one, other)
+
+
+def test_opposite_wishes_are_never_both_met() -> None:
+    for name, kind in WISHES.items():
+        for argument in kind.arguments:
+            wish = Check(name, argument)
+            contrary = opposite(wish)
+            if contrary is None:
+                assert kind.weight == 0, "everybody who is dealt a wish has somebody who wishes the contrary"
+                continue
+            there, back = WISHES[contrary.kind], opposite(contrary)
+            assert there.matter == kind.matter and there.side != kind.side
+            assert back and (WISHES[back.kind].matter, WISHES[back.kind].side) == (kind.matter, kind.side)
+            for answer in (*ANSWERS, "Some words are said. " * 15, "one, two. " * 30):
+                assert not (satisfies(wish, answer) and satisfies(contrary, answer)), (wish, contrary, answer)
+
+
+def test_no_one_style_pleases_everybody() -> None:
+    styles = [*ANSWERS, "- sun\n- water", "Short.", "word " * 60, "what else, then? " * 20]
+    wishes = [wish for number in range(12) for wish in deck({}, 0, number)]
+    pleased = [sum(satisfies(wish, style) for wish in wishes) / len(wishes) for style in styles]
+    assert max(pleased) < 0.6, pleased
 
 
 def test_weights_are_configurable() -> None:

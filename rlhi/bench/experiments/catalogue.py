@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rlhi.bench.experiments.world import Overrides
-from rlhi.simulate.wishes import WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,6 @@ BY_REWARD = {"wishes": "ignore"}
 AT_FEW = {"max_pairs": 16, "min_new_pairs": 8, "epochs": 4}
 # Half of them come from a world's requests (56 at full size), answered anew: both arms can fill it.
 ONLINE_PAIRS = 48
-
-# Where most users wish alike, as in the demo, a model that learns what all like needs no persona. Here half of the
-# users want the contrary of what the other half wants.
-OPPOSED = {
-    "weights": tuple(
-        {
-            **dict.fromkeys(WISHES, 0), "at_most_words": 5, "at_least_words": 5, "one_paragraph": 4, "bullets": 2,
-            "numbered": 2,
-        }.items()
-    )
-}  # fmt: skip
 
 # A gate that lets all pass: what forgetting there is must show.
 OPEN: Mapping[str, object] = {
@@ -91,9 +79,9 @@ CATALOGUE: dict[str, Experiment] = {
     "persona-reward": Experiment(
         "Does a reward model that is told the persona choose better pairs than one told another's, or none?",
         (
-            Arm("no persona", {"pairs": {"persona": "none", **BY_REWARD}}, OPPOSED),
-            Arm("another user's persona", {"pairs": {"persona": "shuffled", **BY_REWARD}}, OPPOSED),
-            Arm("the user's persona", {"pairs": BY_REWARD}, OPPOSED),
+            Arm("no persona", {"pairs": {"persona": "none", **BY_REWARD}}),
+            Arm("another user's persona", {"pairs": {"persona": "shuffled", **BY_REWARD}}),
+            Arm("the user's persona", {"pairs": BY_REWARD}),
         ),
     ),
     "candidates": Experiment(
@@ -141,16 +129,16 @@ CATALOGUE: dict[str, Experiment] = {
     "mirror": Experiment(
         "Do pairs of the same two answers for a user who wishes the contrary teach to heed the persona?",
         (
-            Arm("no such pairs", {"pairs": {"mirror": False}}, OPPOSED),
-            Arm("mirrored pairs", {"pairs": {"mirror": True}}, OPPOSED),
+            Arm("no such pairs", {"pairs": {"mirror": False}}),
+            Arm("mirrored pairs", {"pairs": {"mirror": True}}),
         ),
     ),
     "persona-inference": Experiment(
         "How much of what was learned needs the persona at inference?",
         (
-            Arm("no persona", {"evaluate": {"persona": "none"}}, OPPOSED),
-            Arm("another user's persona", {"evaluate": {"persona": "shuffled"}}, OPPOSED),
-            Arm("the user's persona", {}, OPPOSED),
+            Arm("no persona", {"evaluate": {"persona": "none"}}),
+            Arm("another user's persona", {"evaluate": {"persona": "shuffled"}}),
+            Arm("the user's persona"),
         ),
     ),
     "noise": Experiment(

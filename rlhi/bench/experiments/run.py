@@ -29,6 +29,7 @@ from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.ledger import COLLECT, champion
 from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy
+from rlhi.simulate.wishes import WISHES
 from rlhi.stages import STAGES, StageError
 from rlhi.stages.conclude import conclude
 from rlhi.stages.runs import take_place
@@ -118,7 +119,7 @@ class Bench:
         """What an arm came to in one seed, from disk where it was run before."""
         defaults = Params().model_dump(mode="json")
         versions = {stage.name: stage.version for stage in STAGES.values()}
-        made_by = {name: versions[name] for name in COLLECT}, dict(demo.WEIGHTS), asdict(demo.TALK), demo.TEXT
+        made_by = {name: versions[name] for name in COLLECT}, _dealt(), asdict(demo.TALK), demo.TEXT
         settings = asdict(self.size), dict(arm.simulator), seed, weights_hash(self.policy), defaults
         world = content_key(made_by, settings)[:12]
         asked = versions, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles
@@ -215,3 +216,8 @@ def _gain(before_and_after: tuple[float, float]) -> float:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _dealt() -> list[tuple[str, int, tuple[str, ...]]]:
+    """The decks that simulated users draw their wishes from: a world of other decks is another world."""
+    return [(name, kind.weight, kind.arguments) for name, kind in WISHES.items()]

@@ -80,8 +80,7 @@ def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, obje
     """One cycle begins: everybody talks to the champion, and what they said is collected."""
     cycle = ledger.upcoming(space.root)
     if not any(batch.cycle == cycle for batch in incoming.batches(space)):
-        settings = {"weights": tuple(demo.WEIGHTS.items()), **simulator}
-        talk(space.root, SimulatorConfig(users=size.users, seed=seed, **settings), demo.TALK)  # type: ignore[arg-type]
+        talk(space.root, SimulatorConfig(users=size.users, seed=seed, **simulator), demo.TALK)  # type: ignore[arg-type]
     for name in ledger.COLLECT:
         stages.run(name, space.root)
     incoming.begin(space)

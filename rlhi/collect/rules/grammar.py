@@ -42,7 +42,8 @@ TERMS = {
     "BAD": r"""
         (?: \w+){0,2} (?:annoying|distracting|confusing|terrible|awful|useless|ugly|messy|a mess|overkill|unreadable|
             childish|silly|weird|unnecessary|not needed|not necessary|not help\w*|hard to read|too much|have to go|
-            must go|bother me|annoy me|drive me \w+|distract me|hurt my eyes|again)\b
+            must go|bother me|annoy me|drive me \w+|distract me|confuse me|hurt my eyes|
+            get in the way|(?:are |is )?banned|again)\b
     """,
     "LACK": r"""
         \b(?:(?:there|you|it|this|your answer|that) (?:is|are|was|were|has|have|had|gave|gives|
@@ -51,7 +52,8 @@ TERMS = {
             make|begin|start)|not (?:give|include|add|show|see|provide|have) (?:me )?(?:any|a single|1)|
             never (?:even )?(?:gave|used|put|showed|added|
             included|wrote|ended)|forgot|
-            failed to|missing|lacks?|lacking|where (?:is|are)|see no|cannot see|not enough|needs?|needed|could use|
+            failed to|missing|lacks?|lacking|where (?:is|are)|see no|cannot see|not enough|
+            (?<!not )(?<!no )(?<!without )needs?|needed|could use|
             should have|should (?:include|contain|come with)|with no|
             cannot (?:follow|understand|get) (?:it |this |that )?without)(?: <V>| <D>)*?[ ]
     """,

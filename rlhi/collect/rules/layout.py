@@ -15,7 +15,7 @@ _ = Grammar(
             1,? 2,? 3(?! \d)(?: style)?(?: steps)?)
     """,
     PROSE=r"""
-        (?:prose|(?:plain |normal |full |proper |regular |flowing |whole |complete |ordinary |
+        (?:prose|(?!plain text)(?:plain |normal |full |proper |regular |flowing |whole |complete |ordinary |
             actual )+(?:paragraphs?|sentences|text|prose)|paragraph (?:form(?:at)?|style)|essay (?:form(?:at)?|
             style)|paragraphs instead)
     """,
@@ -65,12 +65,17 @@ LIST_RULES = (
         \bnumber (?:them|these|those|it|things|everything)\b
         \b(?:number|numbering) (?:the |your |each |all )?(?:\w+ )?(?:steps|points|items|list)\b
         \bsteps?(?: \w+){0,3} numbered\b
+        \benumerate (?:them|these|those|it|your|the (?:steps|points|items))\b
+        \b(?:as|in) steps\b
+        \bnumbers? per (?:step|point|item)\b
         \bnumbers? (?:in front of|before|next to|for|on) (?:each|every|the) (?:step|point|item)
     """),
     _.rule("lists", "bullets", "format", "Use bullet points.", r"""
         <WANT><BULLETS>\b
         \b<BULLETS><GOOD>
         ^(?:\w+ )?<BULLETS>(?: \w+)?$
+        \blist with dashes\b
+        \bbulleted \w+
         \bbullet (?:it|this|that|them|the)\b
         \b(?:put|give|make|write|show|format|present|get|turn|do|answer|want|like|need|how about|it|just)\b(?: \w+){0,4}
             (?: )(?:as|in|into) (?:a |the form of a )?(?:simple |short |quick |clear )?list(?: form(?:at)?)?(?:$|
@@ -82,20 +87,26 @@ LIST_RULES = (
 )  # fmt: skip
 
 LAYOUT_RULES = (
+    _.rule("paragraphs", "short", "format", "Use short paragraphs.", r"""
+        <LACK><BREAKS>
+    """),
     _.rule("paragraphs", "one", "format", "Write a single paragraph.", r"""
-        \b(?:1|single) (?:short |compact )?paragraph\b(?! about| on)
+        \b(?:1|single) (?:short |compact )?paragraph\b(?! about\b| on\b)
+        <NOT>(?:line ?breaks|paragraph breaks|new ?lines|blank lines|empty lines)\b
         \bwithout (?:paragraph|line) breaks\b
         \b(?:into|as) (?:just )?(?:1|a single) (?:\w+ )?(?:paragraph|block)\b
     """),
     _.rule("paragraphs", "short", "format", "Use short paragraphs.", r"""
         \b(?:short|shorter|small|smaller|brief|more) paragraphs\b
-        \bblocks? of text\b
-        <LACK><BREAKS>
+        \b(?:several|multiple|separate|different|a few) paragraphs\b
+        \b(?:blocks?|bricks?|lumps?|slabs?) of text\b
+        \bnew (?:line|paragraph) (?:for|with|after|at|between)(?: \w+){0,2} (?:each|every|new)\b
+        \bhit (?:return|enter)\b
         <WANT><BREAKS>
         ^<BREAKS>
         \b(?:break|split|divide|separate|chunk|space)(?: <D>)*? (?:up |out )?(?:into |in |
             with )?(?:\w+ )?paragraphs\b
-        \b(?:space it out|break (?:it|this|that|things) up)(?: a bit| more| please)*$
+        \b(?:space it out|break (?:it|this|that|things) up)(?: a bit| more| please)*(?:$|,)
         \bparagraphs (?:are|were)(?: \w+)? (?:too|so) long\b
         \b(?:1|a) (?:big|giant|huge|massive|solid|long|single) (?:block|chunk|blob|paragraph|brick)\b
     """),
@@ -110,11 +121,22 @@ LAYOUT_RULES = (
     _.rule("bold", "without", "constraint", "Do not use bold or Markdown.", r"""
         \bplain text\b
         \bmarkdown (?:does|shows|is not|will not)\b
+        <NOT>(?:anything|words?|text|things?|parts?)(?: that \w+)? (?:in )?bold(?:ed)?\b
+        <NOT>(?:emphasis|highlighting|highlights|emphasi[sz]ing)(?:$|,| please| on words)
+        \bnothing(?: \w+){0,3} (?:highlighted|bold(?:ed)?|emphasi[sz]ed)\b
+        \bunbold\b
+        \bbold(?: \w+)?<BAD>
+        \b(?:stars|asterisks) (?:around|everywhere|all over)\b(?! (?:each|every|important|key))(?=.*\b(?:junk|drop|
+            remove|ugly|annoy\w*|clutter|distract\w*|stop|weird)\b)
+        \b(?:in|use) (?:normal|regular|plain) (?:type|font|weight)\b
     """),
     _.rule("bold", "with", "format", "Put the key points in bold.", r"""
         \b(?:bold|highlight|embolden|underline)(?: \w+){0,3} (?:key|main|important|crucial|essential|keywords?|
             words|terms|points|parts|things|bits)\b
         \b(?:in|use|with|add|some) bold\b
+        \bmake(?: \w+){1,5} bold\b
+        \b(?:put|add|use)(?: \w+)? asterisks (?:around|on)\b
+        \b(?:in|use|with) (?:heavy|strong|thick) (?:type|print|letters)\b
         \b(?:key|main|important) \w+ (?:in bold|bolded|highlighted|should stand out)\b
         \buse markdown\b
     """),

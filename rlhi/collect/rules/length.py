@@ -18,7 +18,7 @@ _ = Grammar(
     """,
     MORE=r"""
         (?:at least|min(?:imum)?(?: of)?|no less than|not less than|no fewer than|not (?:be )?(?:under|below|
-            shorter than))
+            shorter than)|upwards? of)
     """,
     NOT_SHORT=r"""
         (?! (?:stor|sentence|paragraph|film|movie|name|term|sleeve|hair|video|code|circuit|position|cut|trip))
@@ -52,6 +52,8 @@ LENGTHS = (
     _.rule("length", "long", "constraint", "Write at least {0} {1}.", r"""
         \b(?:more than|over|longer than|above) (\d{1,4}) <UNITS>
         \b(\d{1,4}) <UNITS>,? (?:or (?:more|longer|above)|and (?:more|up)|plus|min|minimum|at least)
+        \b(\d{1,4}) ?\+ <UNITS>
+        \b(\d{1,4}) <UNITS>(?: or so)?,? not (?:less|fewer)
     """),
     _.rule("length", "short", "constraint", "Write about {0} {1}.", r"""
         \b(?:exactly|make|write|give|use|want|need|about|around|roughly)(?: <D>)*? (\d{1,4}) <UNITS>

@@ -18,9 +18,14 @@ _ = Grammar(
     QUESTION=r"(?:\w+ )?(?:follow ?up |closing |final )?questions?",
     PLAIN=r"(?:simple|simpler|simplest|plain|plainer|easy|easier|basic|everyday|common|ordinary|normal)",
     WORDS=r"(?:words?|language|english|terms?|vocabulary|wording|speech)",
+    EXPERT=r"""
+        (?:proper|correct|right|exact|precise|technical|scientific|specialist|speciali[sz]ed|professional|expert|academic)
+    """,
+    TERMS=r"(?:terms?|terminology|vocabulary|jargon|words|language)",
     EXAMPLES=r"""
         (?:(?:\w+ (?:life|world) |concrete |specific |practical |worked |quick |small |tiny )*(?:(?<!for )examples?|
-            illustrations?)(?! (?:of|from|in (?!there|it|your)|where|you|above|code|output|input|is|are|gives|fails)\b))
+            illustrations?|(?:sample|real life) cases?)
+            (?! (?:of|from|in (?!there|it|your)|where|you|above|code|output|input|is|are|gives|fails)\b))
     """,
 )
 
@@ -30,6 +35,27 @@ BOUNDS = (
             summari[sz]ing|conclusion|takeaways?|tldr)\b
         \b(?:summary|recap|tldr|takeaways?|conclusion)(?: \w+){0,3} at the (?:very )?(?:end|bottom)\b
         <LACK>(?:closing |final |concluding )(?:summary|recap)\b
+    """, anywhere=True),
+    _.rule("opening", "summary", "format", "Begin with a one-sentence summary.", r"""
+        <LACK>(?:\w+ ){0,2}?(?:summary|tldr|takeaway|gist)(?: \w+){0,3}? <FIRST>
+    """, anywhere=True),
+    _.rule("opening", "none", "constraint", "Do not begin with a summary.", r"""
+        <NOT>(?:\w+ ){0,2}?(?:summary|summari[sz]ing|tldr|recap|gist|conclusion|takeaways?|bottom line)
+            (?: \w+){0,2}? <FIRST>
+        \b(?:not|never|stop|without|avoid|quit|no need to) (?:start|begin|lead|open|starting|beginning|leading|
+            opening)(?: <D>)*? (?:off )?(?:with|by|from)(?: \w+){0,4}? <HEAD>\b
+        <NOT>(?:opening|initial|introductory|leading|1 line|upfront) (?:\w+ )?(?:summary|recap|tldr|gist|1 liner)\b
+        \b(?:not|never|stop|without) (?:giv(?:e|ing)|reveal(?:ing)?|spoil(?:ing)?)(?: away)? (?:the |your )?
+            (?:conclusion|ending|verdict|result|punchline)\b
+        \b(?:keep|leave|save|put|hold)(?: back)? (?:the |your |any )?(?:conclusion|summary|verdict|takeaway|main point)
+            (?: back)? (?:for|until|till|to|at) the (?:very )?(?:end|last)\b
+        \blet the (?:conclusion|summary|verdict|point) come (?:last|at the end)\b
+        \b(?:conclusion|summary|verdict|takeaway) (?:can|should|must|may|has to) (?:wait|come last|go last|
+            come at the end)\b
+        \b(?:build|work) up to (?:it|the (?:point|conclusion|answer))\b
+        \b(?:start|begin|open) with the (?:details|background|basics|particulars)\b
+        \b1 liner (?:at the (?:top|start|beginning)|up ?front)(?=.*\b(?:drop|skip|remove|spoils?|annoy\w*|lose|
+            no need|stop)\b)
     """, anywhere=True),
     _.rule("opening", "summary", "format", "Begin with a one-sentence summary.", r"""
         \b<HEAD>(?: \w+){0,6}? <FIRST>
@@ -52,10 +78,13 @@ BOUNDS = (
         (?<!\bi )\bnever (?:asked|ended|finished|closed|left)(?: \w+){0,5}? (?:questions?|anything|something|back)\b
     """, anywhere=True),
     _.rule("closing_question", "without", "constraint", "Do not end with a question.", r"""
-        <NOT>(?:follow ?up |closing )?questions?(?: back| at the (?:end|
+        <NOT>(?:follow ?up |closing |final |last |ending )?questions?(?: back| at the (?:end|
             bottom)| in return| every time| all the time)?(?:$|,| please)
-        \b(?:stop|quit|not|no need to|never) (?:asking|ask|end|ending|finish|finishing)(?: \w+){0,5} (?:question|
-            questions|anything|back)\b
+        \b(?:stop|quit|not|no need to|never|without|instead of|rather than) (?:asking|ask|end|ending|finish|
+            finishing)(?: \w+){0,5} (?:question|questions|anything|something|back)\b
+        \b(?:stop|quit|not|no need to|never|without|instead of) (?:quiz|quizzing|interrogate|interrogating) me\b
+        \b(?:ended|ending|end|finished|closed)(?: \w+){0,2} (?:with|on) a question again\b
+        \b(?:end|finish|close|stop) (?:with|on) (?:a|your) (?:statement|full stop|period)\b
     """),
     _.rule("closing_question", "with", "format", "End with a question.", r"""
         \b(?:end|finish|close|conclude|wrap(?: up)?|sign off|round off|leave|ending|finishing|ends|
@@ -73,9 +102,26 @@ BOUNDS = (
 )  # fmt: skip
 
 EXPLANATION = (
+    _.rule("plain_words", "plain", "style", "Use plain, simple words.", r"""
+        <NOT>(?:<EXPERT>|big|fancy|complicated|complex|difficult|long|hard|obscure) <TERMS>\b
+        \b(?:not|cannot|never|hardly|barely)(?: \w+){0,2} (?:understand|follow|know|get)(?: \w+){0,3} <TERMS>\b
+    """),
     _.rule("plain_words", "technical", "expertise", "Use precise technical terms.", r"""
         \b(?:more|be) technical\b
-        \btoo (?:basic|simplistic|dumbed down|elementary|simplified)\b
+        \btechnical (?:version|explanation|answer|language)\b
+        \btoo (?:basic|simple|simplistic|dumbed down|elementary|simplified)\b
+        \b(?:talk|talking|speak|speaking) down to (?:me|us)\b
+        \b<EXPERT> <TERMS>\b
+        <LACK>(?:\w+ )?(?:jargon|terminology)\b
+        \bi (?:want|need|prefer|can (?:take|handle|follow))(?: the| more| some| real| proper| actual){0,2}
+            (?: )(?:jargon|terminology)\b
+        \b(?:like|the way|as) (?:an? |your |my )?(?:expert|specialist|professional|colleague|peer)s?(?: would| do|
+            $|,| and)
+        \bi (?:have )?(?:studied|teach|taught|majored in|work in|know) (?:this|the|that|my) (?:field|subject|topic|
+            area|stuff|material)\b
+        \bi (?:have )?studied this\b
+        <TERMS> of the (?:field|trade|profession|discipline)\b
+        \blike (?:a |something from a )?(?:childrens?|kids?|picture) book\b
         \b(?:not|stop|no need to|without) (?:dumb|dumbing|simplify|simplifying|talking down)\b
         \b(?:proper|correct|right|exact|precise|technical|scientific) (?:terms?|terminology|vocabulary)\b
         \bi am (?:an? )?(?:\w+ )?(?:expert|specialist|professional)\b(?! in)
@@ -94,6 +140,9 @@ EXPLANATION = (
             terms|terminology|vocabulary|language)\b
         \b(?:words?|terms?|vocabulary|language|wording|terminology)(?: \w+){0,2} too (?:hard|difficult|big|long|
             complicated|complex|fancy|advanced)\b
+        \b(?:short|shorter|small|smaller) words\b
+        \b(?:words|vocabulary|language|wording) (?:\w+ )?(?:easier|simpler|plainer)\b
+        \bdollar words\b
         \bwhat do(?: \w+){0,3} (?:words|terms) mean\b
         \bi am (?:just |only )?(?:not (?:an? )?(?:expert|scientist|technical|native|engineer|doctor|specialist)|
             a (?:total |complete |absolute )?(?:beginner|newbie|novice|layman|layperson))
@@ -114,10 +163,12 @@ EXPLANATION = (
     """),
     _.rule("examples", "without", "constraint", "Do not give examples.", r"""
         <NOT><EXAMPLES>\b
-        \b<EXAMPLES><BAD>
+        \b<EXAMPLES>(?: only)?<BAD>
+        <NOT>'for (?:example|instance)'
     """),
     _.rule("examples", "with", "format", "Include an example.", r"""
         <WANT><EXAMPLES>
+        <WANT>'for (?:example|instance)'
         \b<EXAMPLES><GOOD>
         \bshow me what you mean\b
         \b(?:illustrate|analogy|analogies)\b

@@ -28,20 +28,47 @@ MARKS = {
 }
 
 PUNCTUATION_RULES = (
+    _.rule("mark:commas", "without", "constraint", "Do not use commas.", r"""
+        \bwith no commas?\b
+        \bthere (?:are|is)(?: still)? commas?\b
+        \b(?:leave|take|cut|keep)(?: \w+){0,2} commas? out\b
+        \bevery comma\b
+    """),
+    _.rule("mark:commas", "with", "constraint", "Use commas.", r"""
+        <LACK>commas?\b
+        \bcommas? (?:is|are|were) missing\b
+        \bwhere did(?: \w+){0,3} commas? go\b
+        \b(?:hard|harder|difficult|impossible|tough|confusing|cannot)(?: \w+){0,6} without(?: <D>)*? commas?\b
+    """),
     *(_.without(f"mark:{name}", "without", f"Do not use {name}.", thing) for name, thing in MARKS.items()),
     _.rule("mark:commas", "without", "constraint", "Do not use commas.", r"""
         \bcommas?[ -]?(?:free|less)\b
         \b(?:still|see|saw|found|spotted|count(?:ed)?|full of|another|contains?)(?: <D>)*? commas?\b
     """),
+    _.with_("mark:commas", "with", "Use commas.", r"commas?(?: (?:here and there|where they belong))?", "constraint"),
     _.without("punctuation", "without", "Do not use punctuation.", r"punctuation(?: marks)?"),
 )  # fmt: skip
 
 CASE_RULES = (
     _.without("case", "not_upper", "Do not write in all capitals.", "<SHOUTING>"),
+    _.rule("case", "lower", "constraint", "Write in lower case only.", "<LACK><LOWER>"),
+    _.rule("case", "normal", "constraint", "Use capital letters where they belong.", r"""
+        <LACK>(?:\w+ )?<CAPITALS>
+        <NOT><LOWER>\b
+        \bwhy(?: \w+){0,4} <LOWER>\b
+        \b<LOWER><BAD>
+        \b(?:normal|proper|regular|standard|correct|usual) (?:use of )?<CAPITALS>
+        \bcapitali[sz]e (?:properly|correctly|normally|names|sentences|the (?:1st|first|start|beginning)|
+            your sentences)\b
+        \b(?:start|begin|starts|begins)(?: \w+){0,4} with an? (?:capital|upper ?case)\b
+        \b<CAPITALS> (?:where|when) (?:they|it|you) (?:belongs?|should|are|is|must|need)\b
+    """),
     _.without("case", "lower", "Write in lower case only.", "<CAPITALS>"),
     _.with_("case", "lower", "Write in lower case only.", "<LOWER>", "constraint"),
     _.rule("case", "lower", "constraint", "Write in lower case only.", r"""
         \ball <LOWER>\b
+        \bthere (?:are|is) (?:still )?<CAPITALS>\b
+        \blower ?case (?:it|them|this|that|everything)\b
         \b<LOWER> (?:only|everything|throughout)\b
     """),
     _.with_("case", "upper", "Write in capital letters only.", "<UPPER>", "constraint"),
@@ -52,8 +79,17 @@ CASE_RULES = (
 )  # fmt: skip
 
 DIGIT_RULES = (
+    _.rule("digits", "numerals", "constraint", "Write numbers as digits.", r"""
+        \b(?:digits|numerals|figures) (?:are|is)(?: \w+)? (?:better|quicker|easier|clearer|faster|nicer)\b
+        \b(?:there is|it has|you gave|you gave me|there are|i see) (?:no|not a single|not 1|0) (?:numbers?|figures?|
+            digits?|numerals?)\b(?: in| at| anywhere|$)
+    """),
     _.rule("digits", "words", "constraint", "Spell numbers out in words.", r"""
-        <NOT>(?:digits|numerals|figures)\b
+        <NOT>(?:digits?|numerals?|figures)\b
+        <NOT>numbers like \d
+        \bthere (?:are|is)(?: still)? (?:digits?|numerals?)\b
+        \b(?:digits|numerals|figures)<BAD>
+        \b(?:leave|take|cut)(?: \w+){0,2} (?:digits|numerals|figures) out\b
         \bspell(?: \w+){0,2}? numbers(?: out)?\b
         \bspell (?:them|it) out\b
         \bnumbers?(?: \w+){0,4} (?:as|in|with|into) (?:words|letters)\b
@@ -62,6 +98,10 @@ DIGIT_RULES = (
     _.rule("digits", "numerals", "constraint", "Write numbers as digits.", r"""
         \b(?:as|use|in|with|want|prefer)(?: \w+)? (?:digits|numerals|figures)\b
         \bdigits (?:instead|not|please|rather)\b
+        \b(?:give|add|include|use|want|need|put|see|show)(?: \w+){0,2} (?:actual|exact|hard|concrete|real|specific|
+            precise) (?:numbers|figures)\b
+        \b(?:add|include|insert|scan for|look for) (?:some |a few |the )?(?:figures|numerals|digits)\b
+        ^(?:please )?(?:give|add|include|use)(?: me| some)* (?:numbers|figures)(?: please)?$
     """),
     _.rule("sentences", "short", "style", "Use short sentences.", r"""
         \b(?:short(?:er)?|simpler|choppy|choppier|punchy|punchier|crisp) sentences\b

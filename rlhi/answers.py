@@ -1,0 +1,210 @@
+"""Whether a reply answers its request, by a key that says what an answer names: a program decides, no model is asked.
+
+A key is one line of text::
+
+    water; drain, saucer; + window, sun, bright light ! fridge, freezer
+
+Ideas stand apart by ``;``, the words for one idea by ``,``. Two different ideas make an answer (``3: ...`` asks for
+three, ``1: ...`` for one), or any one term after ``+``. What follows ``!`` is plainly wrong: each takes back as much as
+makes an answer, so that a long right one survives a slip.
+
+A term is a row of stems: ``simmer`` is found in "simmering"; ``ice$`` is that word alone; ``hot/warm water`` is found
+in "hot soapy water"; ``".sort("`` is found as it stands; ``<name>`` is any name that the reply makes up.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rlhi.checks import fluency, is_refusal, sentences
+
+GAP = 3  # other words that may stand between two stems of one term
+FLUENT = 0.35  # below it a text repeats itself or is hardly made of letters
+NAME = "<name>"
+
+_TOKEN = re.compile(r"[^\W_]+")
+_STEM = re.compile(r"[^\W_]+\$?(?:/[^\W_]+\$?)*")
+_COUNT = re.compile(r"([1-9]):\s*(.*)", re.DOTALL)
+_MARKS = re.compile(r"[*_#`]+")
+# "How about ...?" proposes something, every other question asks for it.
+_PROPOSES = re.compile(r"\W*(?:how about|what about|why not|have you (?:tried|thought|considered)|could you)\b", re.I)
+# Sentences that speak of the form an answer is to have are no part of it.
+_FORM = re.compile(
+    r"\b(?:commas?|exclamation marks?|bullet(?:ed)? (?:points?|list)|numbered (?:steps?|list)|lower ?case"
+    r"|(?:one|single)[- ]sentence summary|(?:single|one) paragraph|at most \d+|\d+ (?:words?|sentences?) (?:or|at)"
+    r"|in (?:french|spanish|german)|spell(?:ing)? (?:numbers|words)|include an example|end with a question"
+    r"|(?:keep|write|make|give) (?:it|my|your|this|the|an?|answers?|replies)\W+(?:\w+\W+){0,3}"
+    r"(?:short|brief|concise|simple|words|sentences?|prose|answers?)\b)",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"[\"“”]([^\"“”\n]{3,60})[\"“”]|\*\*([^*\n]{3,60})\*\*")
+_TITLE = re.compile(r"[A-Z][\w'’]+(?:[ -](?:(?:of|the|and|by|for|in|on|at|to|&|a|de|la) ){0,2}[A-Z][\w'’]+){0,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """One thing that an answer may name, in any of its ``terms``; ``enough`` where it makes an answer by itself.
+
+    Raises:
+        ValueError: it has no terms, or one that cannot be read.
+    """
+
+    terms: tuple[str, ...]
+    enough: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.terms:
+            raise ValueError("an idea needs a term")
+        for term in self.terms:
+            _readable(term)
+
+    def __str__(self) -> str:
+        return ("+ " if self.enough else "") + ", ".join(self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKey:
+    """What an answer names: ``least`` different ideas, or one that is enough; and what is plainly ``wrong``.
+
+    >>> key = AnswerKey.parse("heat; flat; + steam ! dye")
+    >>> answers(key, "How do I iron a shirt?", "Lay it flat and heat the iron.")
+    True
+    >>> str(key)
+    'heat; flat; + steam ! dye'
+
+    Raises:
+        ValueError: there are no ideas, fewer than ``least``, or a term cannot be read.
+    """
+
+    ideas: tuple[Idea, ...]
+    least: int = 2
+    wrong: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.ideas:
+            raise ValueError("an answer key needs an idea")
+        if not 1 <= self.least <= 9:
+            raise ValueError(f"an answer names 1 to 9 ideas, not {self.least}")
+        if len(self.ideas) < self.least and not all(idea.enough for idea in self.ideas):
+            raise ValueError(f"the key asks for {self.least} ideas and has {len(self.ideas)}")
+        for term in self.wrong:
+            _readable(term)
+
+    def __str__(self) -> str:
+        count = "" if self.least == 2 else f"{self.least}: "
+        wrong = f" ! {', '.join(self.wrong)}" if self.wrong else ""
+        return count + "; ".join(map(str, self.ideas)) + wrong
+
+    @classmethod
+    def parse(cls, text: str) -> AnswerKey:
+        """The inverse of ``str``."""
+        counted = _COUNT.fullmatch(text.strip())
+        named, marked, wrong = (counted[2] if counted else text).partition("!")
+        if marked and not wrong.strip():
+            raise ValueError("nothing stands after '!'")
+        ideas = [part.strip() for part in named.split(";")]
+        return cls(
+            tuple(Idea(_terms(part.removeprefix("+")), part.startswith("+")) for part in ideas),
+            int(counted[1]) if counted else 2,
+            _terms(wrong) if marked else (),
+        )
+
+
+def answers(key: AnswerKey, request: str, reply: str) -> bool:
+    """Whether ``reply`` names what an answer to ``request`` has to. Never raises.
+
+    What stands in the request itself counts for nothing, and neither do questions nor talk of the answer's form.
+    A refusal and a text that repeats itself are no answers.
+    """
+    text = _said(reply)
+    if not text or fluency(text) < FLUENT or is_refusal(text):
+        return False
+    right = sum(_weight(idea, key.least, request, text) for idea in key.ideas)
+    return right - key.least * len(_hits(key.wrong, request, text)) >= key.least
+
+
+def _weight(idea: Idea, least: int, request: str, text: str) -> int:
+    """How many ideas of an answer's ``least`` a text has in this one."""
+    hits = _hits(idea.terms, request, text)
+    return least * len(hits) if idea.enough else min(1, len(hits))
+
+
+def _hits(terms: Sequence[str], request: str, text: str) -> list[str]:
+    """The terms that a text names and that the request did not."""
+    asked, said = _tokens(request), _tokens(text)
+    return [
+        term
+        for term in terms
+        if (_made_up(text, asked) if term == NAME else _found(term, text, said) and not _found(term, request, asked))
+    ]
+
+
+def _said(reply: str) -> str:
+    """A reply without its marks, its questions and its talk of form."""
+    lines = [sentence for line in reply.splitlines() for sentence in sentences(line)]
+    kept = [one for one in lines if not _FORM.search(one) and not (one.endswith("?") and not _PROPOSES.match(one))]
+    return "\n".join(kept)
+
+
+def _found(term: str, text: str, said: Sequence[str]) -> bool:
+    if term.startswith('"'):
+        return term.strip('"').casefold() in text.casefold()
+    stems = [tuple(part.split("/")) for part in _folded(term).split()]
+    return any(_follows(stems, said, start) for start in range(len(said)))
+
+
+def _follows(stems: Sequence[Sequence[str]], said: Sequence[str], start: int) -> bool:
+    """Whether the first stem is found at ``start`` and each other at most ``GAP`` words after the one before."""
+    if not any(_is(stem, said[start]) for stem in stems[0]):
+        return False
+    if len(stems) == 1:
+        return True
+    return any(_follows(stems[1:], said, after) for after in range(start + 1, min(start + 2 + GAP, len(said))))
+
+
+def _is(stem: str, word: str) -> bool:
+    return word == stem[:-1] if stem.endswith("$") else word.startswith(stem)
+
+
+def _made_up(text: str, asked: Sequence[str]) -> bool:
+    """Whether a text proposes a name: one in quotes or bold, or a title that is all of it or ends a sentence."""
+    quoted = [part for found in _QUOTED.findall(text) for part in found if part]
+    titles = [found[0] for line in text.splitlines() if (found := _ending_title(line))]
+    return any(_own(name, asked) for name in quoted + titles)
+
+
+def _ending_title(line: str) -> re.Match[str] | None:
+    plain = _MARKS.sub("", line).strip(" .!:\"'“”")
+    return re.search(rf"(?:^|(?:is|be|as|name|called|named|:|about)\W+)(?:(?:the|a) )?({_TITLE.pattern})$", plain)
+
+
+def _own(name: str, asked: Sequence[str]) -> bool:
+    """Whether a name says more than the request did, and more than that it is a name."""
+    empty = {"a", "an", "the", "name", "of", "for", "by", "and", "in", "on", "sure", "yes", "no", "here", "it"}
+    return any(word not in empty and word not in asked for word in _tokens(name))
+
+
+def _terms(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _readable(term: str) -> None:
+    """Raise where a term is neither a row of stems, nor quoted, nor ``NAME``."""
+    quoted = len(term) > 2 and term.startswith('"') and term.endswith('"') and not set(term[1:-1]) & set('",;!')
+    stems = term.split(" ")
+    if not (quoted or term == NAME or all(_STEM.fullmatch(stem) for stem in stems)):
+        raise ValueError(f"cannot read the term {term!r}: stems, a quoted text or {NAME}")
+
+
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(_TOKEN.findall(_folded(text)))
+
+
+def _folded(text: str) -> str:
+    """Without case and accents, so that "Röntgen" and "rontgen" are one."""
+    return "".join(one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
