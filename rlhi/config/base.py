@@ -65,6 +65,7 @@ class ModelsConfig(Section):
     policy: Chat = "champion"
     rewriter: Chat = "champion"
     embedder: Annotated[str, one_of("embedded", "local:PATH")] = "embedded"
+    yardstick: Annotated[str, one_of("first", "local:PATH")] = "first"
     precision: Precision = "auto"
 
 

@@ -20,6 +20,9 @@ class EvaluateConfig(Section):
     requests: int = Field(default=2, ge=1)
     samples: int = Field(default=2, ge=1)
     instruction_samples: int = Field(default=8, ge=1)
+    recognised: int = Field(default=1, ge=1, description="replies to each request that the yardstick reads")
+    others: int = Field(default=19, ge=1, description="requests that the yardstick tells the true one from")
+    lift_samples: int = Field(default=1, ge=0, description="replies to each request with another user's persona")
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
     resamples: int = Field(default=2000, ge=100)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
@@ -41,13 +44,16 @@ class GainConfig(Section):
 
 
 class GuardConfig(Section):
-    """A loss that must not happen: the challenger's mean at most ``max_drop`` below the champion's."""
+    """A loss that must not happen: the interval's lower bound is above minus ``max_drop`` (non-inferiority)."""
 
     max_drop: float = Field(default=0.05, ge=0)
     required: bool = False
 
 
-Suite = Literal["satisfaction", "preference", "instructions", "fluency", "choices", "nearness"]
+Suite = Literal[
+    "satisfaction", "wishes", "answered", "kept", "beyond_two_sentences", "beyond_best_style", "persona_lift",
+    "preference", "instructions", "fluency", "choices", "nearness", "answers",
+]  # fmt: skip
 """What is measured (rlhi/evaluate/suites.py). A misspelt guard would guard nothing."""
 
 
@@ -63,10 +69,12 @@ class GateConfig(Section):
         "preference": GainConfig(required=True),
     }
     guards: dict[Suite, GuardConfig] = {
-        "instructions": GuardConfig(max_drop=0.1, required=True),
+        "instructions": GuardConfig(max_drop=0.15, required=True),
         "fluency": GuardConfig(max_drop=0.05, required=True),
-        "choices": GuardConfig(max_drop=0.1),
+        "choices": GuardConfig(max_drop=0.2),
         "nearness": GuardConfig(max_drop=0.1, required=True),
+        "answers": GuardConfig(max_drop=0.15),
+        "kept": GuardConfig(max_drop=0.2),
     }
     drift: Literal["refuse", "report"] = "refuse"
     judge: float = Field(default=0.5, ge=0, lt=1)

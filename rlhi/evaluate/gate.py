@@ -1,8 +1,8 @@
 """The gate: from measurements and drift to a verdict with its reasons. A pure function.
 
-A challenger is promoted only when at least one gain is shown, no measured gain or guard fails, nothing required is
-missing, drift does not refuse, and every figure is a number. A refusal is a valid ending: its reasons say what
-evidence was lacking.
+A challenger is promoted only when at least one gain is shown, no measured gain fails, every measured guard is shown not
+to fall by more than it may, nothing required is missing, drift does not refuse, and every figure is a number. A refusal
+is a valid ending: its reasons say what evidence was lacking.
 """
 
 from __future__ import annotations
@@ -115,9 +115,12 @@ def _guard(name: str, config: GuardConfig, measured: Measurement | None, found: 
     if measured is None:
         found.not_measured(name, config.required)
         return
-    passed = measured.gain.mean >= -config.max_drop
-    limit = f"{'within' if passed else 'beyond'} the allowed drop of {_points(config.max_drop)}"
-    found.add(passed, f"{name} changes by {_figures(measured.gain)}, {limit}.")
+    gain = measured.gain
+    if gain.low > -config.max_drop:
+        found.add(True, f"{name} changes by {_figures(gain)}, within the allowed drop of {_points(config.max_drop)}.")
+        return
+    shown = "beyond" if gain.mean < -config.max_drop else "not shown to be within"
+    found.add(False, f"{name} changes by {_figures(gain)}, {shown} the allowed drop of {_points(config.max_drop)}.")
 
 
 def _drift(drift: DriftReport, config: GateConfig, found: _Findings) -> None:

@@ -7,17 +7,19 @@ and ``user_id`` pair it with the other model's row; the user is also the cluster
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from rlhi import relevance
+from rlhi.answers import AnswerKey, answers
 from rlhi.checks import Check, satisfies
 from rlhi.checks import fluency as fluency_of
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.models.base import Embedder
+from rlhi.relevance import Yardstick
 
 Model = Literal["champion", "challenger"]
 LogLikelihoods = Sequence[tuple[float, float]]
@@ -49,18 +51,72 @@ def satisfaction(
     replies: Sequence[Reply],
     wishes: Mapping[str, Sequence[Check]],
     model: Model,
+    keys: Mapping[str, AnswerKey],
     right: Mapping[str, Check] = MappingProxyType({}),
 ) -> list[EvalResult]:
-    """The share of the simulated user's hidden wishes that the reply meets; users without wishes give no row.
+    """What simulated users want: an answer, in the form that they wish for. Three suites, of which the last counts.
 
-    ``right`` are requests that have one right answer, which is then all that is wished for.
+    ``wishes`` is the share of the user's hidden wishes that a reply meets, ``answered`` whether it answers by the
+    request's key, ``satisfaction`` their product. Users without wishes give no row; a request without a key gives
+    ``wishes`` alone, for a form without an answer is no satisfaction.
+
+    Args:
+        keys: answer keys by request.
+        right: requests that have one right result, which is then all that is wished for.
     """
     rows = []
     for reply in replies:
-        check = right.get(_request(reply))
-        if asked := (check,) if check else wishes.get(reply.user_id):
-            rows.append(EvalResult("satisfaction", reply.item, reply.user_id, model, _share(reply.text, asked)))
+        request = request_of(reply)
+        check, key = right.get(request), keys.get(request)
+        asked = (check,) if check else wishes.get(reply.user_id)
+        if not asked:
+            continue
+        met = _share(reply.text, asked)
+        values = {"wishes": met}
+        if check or key:
+            values["answered"] = float(answers(key, request, reply.text)) if key else met
+            values["satisfaction"] = met * values["answered"]
+        rows += [EvalResult(suite, reply.item, reply.user_id, model, value) for suite, value in values.items()]
     return rows
+
+
+def answered_by(keys: Mapping[str, AnswerKey]) -> Callable[[Reply], bool]:
+    """Whether a reply answers, by its request's key; one without a key does not."""
+
+    def answered(reply: Reply) -> bool:
+        key = keys.get(request_of(reply))
+        return key is not None and answers(key, request_of(reply), reply.text)
+
+    return answered
+
+
+LOST = 0.5
+"""A user whose own satisfaction falls by so much has lost half of what can be had."""
+
+
+def kept(satisfied: Sequence[EvalResult]) -> list[EvalResult]:
+    """By user, from rows of ``satisfaction``: 0 for a challenger under which the user lost half, else 1.
+
+    A mean that rises does not tell of those who lose. With few replies a user, some lose half by chance alone.
+    """
+    means: dict[str, dict[str, list[float]]] = {}
+    for row in satisfied:
+        means.setdefault(row.user_id, {}).setdefault(row.model, []).append(row.value)
+    rows = []
+    for user, sides in sorted(means.items()):
+        before, after = (math.fsum(sides[model]) / len(sides[model]) for model in ("champion", "challenger"))
+        # A NaN is told on and refused by the gate.
+        value = math.nan if math.isnan(before - after) else float(round(before - after, 9) < LOST)
+        rows += [EvalResult("kept", user, user, "champion", 1.0), EvalResult("kept", user, user, "challenger", value)]
+    return rows
+
+
+def beyond(suite: str, control: Sequence[EvalResult], satisfied: Sequence[EvalResult]) -> list[EvalResult]:
+    """A control's rows in the champion's place beside the challenger's: the suite's gain is what only learning has."""
+    return [
+        *(replace(row, suite=suite, model="champion") for row in control),
+        *(replace(row, suite=suite) for row in satisfied),
+    ]
 
 
 def preference(
@@ -125,14 +181,42 @@ def fluency(replies: Sequence[Reply], model: Model) -> list[EvalResult]:
 
 def nearness(replies: Sequence[Reply], model: Model, embedder: Embedder) -> list[EvalResult]:
     """Whether replies are near their requests (:mod:`rlhi.relevance`): 1 or 0. The guard against leaving the topic."""
-    cosines = relevance.nearness([_request(reply) for reply in replies], [reply.text for reply in replies], embedder)
+    cosines = relevance.nearness([request_of(reply) for reply in replies], [reply.text for reply in replies], embedder)
     return [
         EvalResult("nearness", reply.item, reply.user_id, model, float(cosine >= relevance.NEAR))
         for reply, cosine in zip(replies, cosines, strict=True)
     ]
 
 
-def _request(reply: Reply) -> str:
+def recognised(
+    replies: Sequence[Reply],
+    model: Model,
+    yardstick: Yardstick,
+    others: Callable[[str], Sequence[str]],
+    told: Callable[[], None] = lambda: None,
+) -> list[EvalResult]:
+    """The suite ``answers``: can the request be told from the reply, among ``others``? No rows where there is none.
+
+    ``told`` is called after each reply, for a progress bar.
+    """
+    rows = []
+    for reply in replies:
+        request = request_of(reply)
+        rest = others(request)
+        if rest:
+            value = yardstick.recognises(reply.text, request, rest)
+            rows.append(EvalResult("answers", reply.item, reply.user_id, model, value))
+        told()
+    return rows
+
+
+def first_samples(replies: Sequence[Reply], count: int) -> list[Reply]:
+    """The first ``count`` replies to each request."""
+    return [reply for reply in replies if int(reply.item.rpartition("/")[2] or 0) < count]
+
+
+def request_of(reply: Reply) -> str:
+    """What a reply answers; empty for no prompt."""
     return reply.prompt[-1].content if reply.prompt else ""
 
 

@@ -225,7 +225,6 @@ class LocalChatModel:
                     found[at] = float(picked[row, -len(rows[at][1]) :].sum())
         return found
 
-
     def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
         """As :meth:`log_likelihood`, of several answers to one prompt, which is computed once."""
         from rlhi.models.likelihood import shared_prompt

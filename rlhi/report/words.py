@@ -134,7 +134,7 @@ def _suite_row(measured: Measurement, cycle: CycleEvidence) -> SuiteRow:
     rule, limit, state = "recorded only", None, State.INFO
     if guard is not None:
         role, rule, limit = "guard", f"guard: falls at most {points(guard.max_drop).removeprefix('+')}", -guard.max_drop
-        state = State.of(gain.mean >= -guard.max_drop)
+        state = State.of(gain.low > -guard.max_drop)
     if margin is not None:
         role, rule, limit = "gain", f"gain above {points(margin.margin).removeprefix('+')}", margin.margin
         state = State.of(gain.low > margin.margin)

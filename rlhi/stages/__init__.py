@@ -118,7 +118,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
-            ("data/evaluation", "data/replies"), pool="gpu", version=6,
+            ("data/evaluation", "data/replies"), pool="gpu", version=7,
         ),
         Stage(
             "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=3,

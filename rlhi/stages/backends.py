@@ -60,6 +60,15 @@ def local_model(path: Path, name: str, sampling: SamplingConfig, params: Params)
     return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, params.models.precision)
 
 
+def yardstick(space: Workspace, params: Params) -> LocalChatModel:
+    """The frozen model that tells a request from a reply: the workspace's first champion, or ``local:PATH``."""
+    name = params.models.yardstick
+    if name.startswith("local:"):
+        return local_model(Path(name.removeprefix("local:")).expanduser(), name, params.evaluate.sampling, params)
+    version = ledger.FIRST_VERSION
+    return local_model(ledger.policy_path(space.root, version), f"policy@{version}", params.evaluate.sampling, params)
+
+
 def embedder(params: Params) -> Embedder:
     """The sentence embedder: the embedded one, or ``local:PATH``."""
     from rlhi.models.local import quiet

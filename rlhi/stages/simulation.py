@@ -23,9 +23,9 @@ from rlhi.simulate import (
 from rlhi.simulate.log import user_key
 from rlhi.simulate.requests import requests_of
 from rlhi.stages import incoming
-from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
 from rlhi.stages.readings import TRUTH
 from rlhi.stages.salt import salt_of
+from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
 from rlhi.store import Workspace, read_table, write_json, write_table
 
 

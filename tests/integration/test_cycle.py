@@ -18,7 +18,7 @@ import pytest
 
 from rlhi import ledger, stages
 from rlhi.simulate.users import WishRow
-from rlhi.stages.evaluate import WISHES
+from rlhi.stages.truth import WISHES
 from rlhi.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
 from tests.support.spaces import configure, land_talk, make_space

@@ -14,7 +14,8 @@ from rlhi.evaluate import suites
 from rlhi.evaluate.suites import Reply
 from rlhi.models.local import LocalChatModel
 from rlhi.stages import backends
-from rlhi.stages.evaluate import _choices, _held_out_requests, drift
+from rlhi.stages.asked import choices, held_out_requests
+from rlhi.stages.deciding import drift
 from rlhi.stages.personas import persona_before
 from rlhi.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.spaces import configure, make_space
@@ -26,8 +27,8 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
     return make_space(tmp_path / "w", tiny_policy)
 
 
-def held_out_requests(space: Workspace) -> list[Reply]:
-    return _held_out_requests(space, space.params, persona_before(space, space.params))
+def requests_of(space: Workspace) -> list[Reply]:
+    return held_out_requests(space, space.params, persona_before(space, space.params))
 
 
 def test_a_reply_that_left_its_request_is_not_near_it(space: Workspace) -> None:
@@ -55,7 +56,7 @@ def test_a_request_behind_a_system_turn_is_asked_and_users_without_one_take_no_p
     write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
     params = space.params
     held_out = [row.user_id for row in talks[:60] if params.split.holds_out(row.user_id)]
-    asked = held_out_requests(space)
+    asked = requests_of(space)
     assert len(asked) == params.evaluate.users <= len(held_out) and {one.user_id for one in asked} <= {*held_out}
     assert {one.prompt[-1].content for one in asked} == {ask.content}
 
@@ -78,10 +79,10 @@ def test_a_request_of_the_log_comes_with_what_was_known_before_it(space: Workspa
     held_out = {row.user_id for row in talks if space.params.split.holds_out(row.user_id)}
     texts = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
     assert held_out and all(texts[user] for user in held_out), "the complaint makes a persona"
-    asked = {(one.user_id, one.prompt[-1].content): one.persona for one in held_out_requests(space)}
+    asked = {(one.user_id, one.prompt[-1].content): one.persona for one in requests_of(space)}
     assert asked == {(user, text): known for user in held_out for text, known in ((ask, ""), (again, texts[user]))}
     write_json(space.path("data/simulator/requests.json"), {"requests": ["What is rain?", "What is snow?"]})
-    later = held_out_requests(space)
+    later = requests_of(space)
     assert {one.persona for one in later} == set(texts.values()), "what is asked afresh comes after all that was said"
 
 
@@ -96,7 +97,7 @@ def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_p
     write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
     known = persona_before(space, space.params)
     for context, wanted in ((64, {"A palm."}), (4096, {"A palm.", "A fern."})):
-        found = _choices(space, space.params, known, LocalChatModel(tiny_policy, context_tokens=context))
+        found = choices(space, space.params, known, LocalChatModel(tiny_policy, context_tokens=context))
         assert {choice.chosen for choice, _ in found} == wanted
 
 

@@ -12,7 +12,7 @@ from rlhi.contracts import Message
 from rlhi.evaluate.suites import Reply
 from rlhi.models.base import Sampled, Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.stages.evaluate import _answers
+from rlhi.stages.asked import answers
 from rlhi.store import Workspace
 from tests.support.spaces import make_space
 
@@ -31,7 +31,7 @@ class Dying(LocalChatModel):
 
 def texts(space: Workspace, model: LocalChatModel, identity: str) -> list[str]:
     asked = [Reply(f"q{at}", f"u{at}", "", (Message("user", f"Tell me of plant {at}."),), "") for at in range(40)]
-    return [reply.text for reply in _answers(space, space.params, model, asked, 1, identity)]
+    return [reply.text for reply in answers(space, space.params, model, asked, 1, identity)]
 
 
 def test_a_killed_evaluation_ends_with_the_replies_of_an_undisturbed_one(tmp_path: Path, tiny_policy: Path) -> None:

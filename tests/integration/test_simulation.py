@@ -16,10 +16,10 @@ from rlhi.contracts import Conversation, EvalResult, FeedbackTurn, Interval, Mea
 from rlhi.demo import SIZES, DemoCycle, _size, _table
 from rlhi.models.base import Sampling
 from rlhi.simulate import SimulatorConfig, TruthRow, WishRow
-from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
 from rlhi.stages.readings import TRUTH, readings
 from rlhi.stages.salt import SALT
 from rlhi.stages.simulation import talk
+from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
 from rlhi.store import read_table
 from tests.support.cycles import COLLECT
 from tests.support.spaces import make_space
@@ -56,7 +56,11 @@ def test_arithmetic_is_measured_by_right_answers(tmp_path: Path, tiny_policy: Pa
     space = make_space(tmp_path / "w", tiny_policy, pairs={"filter": False}, candidates={"persona_only": False})
     talk(space.root, SimulatorConfig(users=24, task="arithmetic"), Sampling(max_new_tokens=8))
     kept = json.loads(space.path(EVALUATION_REQUESTS).read_text())
-    assert set(kept["checks"]) == set(kept["requests"]) and not kept["keys"] and not read_table(space.path(WISHES), WishRow)
+    assert (
+        set(kept["checks"]) == set(kept["requests"])
+        and not kept["keys"]
+        and not read_table(space.path(WISHES), WishRow)
+    )
     for name in COLLECT:
         stages.run(name, space.root)
     labels = {(row.conversation_id, row.turn_index): row.label

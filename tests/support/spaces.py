@@ -13,11 +13,12 @@ from rlhi.config import SplitConfig
 from rlhi.contracts import Conversation, Signal, Turn, to_record
 from rlhi.models.base import Sampling
 from rlhi.models.scripted import ScriptedChatModel
-from rlhi.simulate import SimulatorConfig, evaluation_requests, make_users, simulate, wish_rows, write_log
+from rlhi.simulate import SimulatorConfig, make_users, simulate, wish_rows, write_log
 from rlhi.simulate.log import user_key
+from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import WishRow
 from rlhi.stages import incoming
-from rlhi.stages.evaluate import EVALUATION_REQUESTS, WISHES
+from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
 from rlhi.store import Workspace, write_json, write_table
 
 REPLIES = [
@@ -75,7 +76,9 @@ def land_talk(
     write_log(log, talks)
     wishes = [WishRow(user_key(row.user_id), row.kind, row.argument) for row in wish_rows(people)]
     write_table(space.path(WISHES), WishRow, wishes, user=lambda row: row.user_id)
-    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(evaluation_requests())})
+    asked = requests_of("style")
+    keys = {text: str(asked.keys[text]) for text in asked.evaluation}
+    write_json(space.path(EVALUATION_REQUESTS), {"requests": list(asked.evaluation), "keys": keys})
     incoming.land(space, log, cycle)
     return log
 

@@ -17,7 +17,7 @@ from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement, fro
 from rlhi.evaluate.gate import decide
 
 GAINS: tuple[Suite, ...] = ("satisfaction", "preference")
-GUARDS: tuple[Suite, ...] = ("instructions", "fluency", "choices", "nearness")
+GUARDS: tuple[Suite, ...] = tuple(GateConfig().guards)
 
 
 def measurement(suite: str, mean: float, low: float, high: float) -> Measurement:
@@ -53,7 +53,7 @@ def allowed(measured: list[Measurement], report: DriftReport, config: GateConfig
     """The rules once more, written as one condition."""
     by_suite = {each.suite: each.gain for each in measured}
     gains = [by_suite[name].low > config.gains[name].margin for name in GAINS if name in by_suite]
-    guards = [by_suite[name].mean >= -config.guards[name].max_drop for name in GUARDS if name in by_suite]
+    guards = [by_suite[name].low > -config.guards[name].max_drop for name in GUARDS if name in by_suite]
     required = [name for name in GAINS if config.gains[name].required]
     required += [name for name in GUARDS if config.guards[name].required]
     complete = all(name in by_suite for name in required)
@@ -168,11 +168,14 @@ def test_a_decision_survives_json() -> None:
     assert from_record(GateDecision, json.loads(json.dumps(to_record(decision)))) == decision
 
 
-@pytest.mark.parametrize(("mean", "verdict"), [(-0.25, "promote"), (math.nextafter(-0.25, -1), "refuse")])
-def test_a_guard_may_fall_to_its_limit_and_no_further(mean: float, verdict: str) -> None:
+@pytest.mark.parametrize(("low", "verdict"), [(math.nextafter(-0.25, 1), "promote"), (-0.25, "refuse")])
+def test_a_guard_is_shown_not_to_fall_to_its_limit(low: float, verdict: str) -> None:
+    """By its interval: a mean above the line may hide a fall below it."""
     config = GateConfig(guards={"fluency": GuardConfig(max_drop=0.25)})
-    evidence = [*(each for each in good() if each.suite in GAINS), measurement("fluency", mean, -0.5, 0.1)]
-    assert decide(evidence, drift(), config).verdict == verdict
+    evidence = [*(each for each in good() if each.suite in GAINS), measurement("fluency", -0.01, low, 0.1)]
+    decision = decide(evidence, drift(), config)
+    assert decision.verdict == verdict
+    assert any("not shown to be within" in reason for reason in decision.reasons) == (verdict == "refuse")
 
 
 @given(measurements(), configs(), st.floats(0, 1), st.floats(0, 1), st.integers(0, 40))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlhi.answers import AnswerKey
 from rlhi.checks import Check
 from rlhi.contracts import EvalResult, Message
-from rlhi.evaluate import suites
+from rlhi.evaluate import personas, suites
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.evaluate.statistics import measure
 from rlhi.evaluate.suites import Choice, Reply
+from rlhi.relevance import Yardstick
 
 ASK = (Message("user", "How do tides work?"),)
 
@@ -22,29 +25,105 @@ def reply(text: str, user: str = "u1", item: str = "i1") -> Reply:
     return Reply(item, user, "", ASK, text)
 
 
+KEYS = {"How do tides work?": AnswerKey.parse("moon; sun; gravity, pull")}
+
+
+def values(rows: Sequence[EvalResult], suite: str) -> list[float]:
+    return [row.value for row in rows if row.suite == suite]
+
+
 def test_a_request_with_a_right_answer_asks_for_nothing_else() -> None:
     asked = (Message("system", "You help."), Message("user", "What is 7 x 8?"))
     right, wishes = {"What is 7 x 8?": Check("number", "56")}, {"u1": (Check("no_digits"),)}
     replies = [Reply("i1", "u1", "", asked, "It is 56."), Reply("i2", "u2", "", asked, "It is 54.")]
-    assert [row.value for row in suites.satisfaction(replies, wishes, "champion", right)] == [1.0, 0.0]
-    assert [row.value for row in suites.satisfaction(replies, wishes, "champion")] == [0.0], "u2 wishes for nothing"
+    found = suites.satisfaction(replies, wishes, "champion", {}, right)
+    assert values(found, "satisfaction") == values(found, "answered") == [1.0, 0.0]
+    assert values(suites.satisfaction(replies, wishes, "champion", {}), "wishes") == [0.0], "u2 wishes for nothing"
 
 
-def test_satisfaction_is_the_share_of_the_users_own_wishes() -> None:
-    wishes = {
-        "u1": (Check("at_most_words", "3"), Check("no_commas")),
-        "u2": (Check("bullets"),),
-        "u3": (),
-    }
-    replies = [reply("The moon, mostly, pulls."), reply("The moon.", item="i2"), reply("No", "u2"), reply("No", "u3")]
-    rows = suites.satisfaction([*replies, reply("No", "stranger")], wishes, "champion")
-    assert [(row.item, row.user_id, row.value) for row in rows] == [
-        ("i1", "u1", 0.0),
-        ("i2", "u1", 1.0),
-        ("i1", "u2", 0.0),
+def test_satisfaction_is_the_share_of_the_users_own_wishes_that_an_answer_meets() -> None:
+    wishes = {"u1": (Check("at_most_words", "6"), Check("no_commas")), "u2": (Check("bullets"),), "u3": ()}
+    replies = [
+        reply("The moon, mostly, pulls on the wide sea."),
+        reply("The moon pulls the sea.", item="i2"),
+        reply("Sour, no.", item="i3"),
+        reply("The moon pulls.", "u2"),
+        reply("The moon pulls.", "u3"),
     ]
-    half = suites.satisfaction([reply("The moon pulls the sea.")], wishes, "challenger")
-    assert half == [EvalResult("satisfaction", "i1", "u1", "challenger", 0.5)]
+    rows = suites.satisfaction([*replies, reply("No", "stranger")], wishes, "champion", KEYS)
+    assert values(rows, "wishes") == [0.0, 1.0, 0.5, 0.0]
+    assert values(rows, "answered") == [1.0, 1.0, 0.0, 1.0]
+    assert values(rows, "satisfaction") == [0.0, 1.0, 0.0, 0.0]
+    assert {row.user_id for row in rows} == {"u1", "u2"}
+
+
+def test_a_form_without_a_key_is_no_satisfaction() -> None:
+    rows = suites.satisfaction([reply("The moon.")], {"u1": (Check("no_commas"),)}, "champion", {})
+    assert {row.suite for row in rows} == {"wishes"}
+
+
+def test_who_lost_half_is_told_by_user() -> None:
+    def satisfied(user: str, model: suites.Model, *found: float) -> list[EvalResult]:
+        return [EvalResult("satisfaction", str(at), user, model, value) for at, value in enumerate(found)]
+
+    rows = [*satisfied("loses", "champion", 1, 1), *satisfied("loses", "challenger", 0, 1)]
+    rows += [*satisfied("keeps", "champion", 1, 0.9), *satisfied("keeps", "challenger", 0.5, 0.5)]
+    found_by = {(row.user_id, row.model): row.value for row in suites.kept(rows)}
+    assert found_by == {(user, model): 1.0 for user in ("loses", "keeps") for model in ("champion", "challenger")} | {
+        ("loses", "challenger"): 0.0
+    }
+    (found,) = measure(suites.kept(rows))
+    assert found.gain.mean == -0.5
+    assert math.isnan(
+        suites.kept([*rows, *satisfied("odd", "champion", math.nan), *satisfied("odd", "challenger", 1)])[-1].value
+    )
+
+
+def test_what_is_beyond_a_control_is_its_gain() -> None:
+    def row(model: suites.Model, value: float) -> EvalResult:
+        return EvalResult("satisfaction", "i1/0", "u1", model, value)
+
+    rows = suites.beyond("beyond_best_style", [row("champion", 0.5)], [row("challenger", 0.75)])
+    (found,) = measure(rows)
+    assert (found.suite, found.gain.mean) == ("beyond_best_style", 0.25)
+
+
+def test_persona_lift_is_own_less_anothers() -> None:
+    wishes = {"u1": (Check("at_most_words", "3"),)}
+    own = [reply("The moon.", item="i1/0"), reply("It is all the moon.", item="i1/1")]
+    shuffled = [reply("It is the moon, and the sun.", item="i1/0"), reply("The moon.", item="i2/0")]
+    (row,) = personas.lift_by_wishes(own, shuffled, wishes, "champion")
+    assert (row.suite, row.item, row.value) == ("persona_lift", "i1", 0.75)
+    choice = Choice("c", "u1", "abcd", "efgh")
+    told = [
+        personas.lift_by_choice(choice, pair, (-4.0, -4.0), "champion").value for pair in ((-2, -4), (-4, -4), (-8, -4))
+    ]
+    assert told == [1.0, 0.5, 0.0]
+    assert math.isnan(personas.lift_by_choice(choice, (math.nan, -1.0), (-4.0, -4.0), "champion").value)
+
+
+class Words:
+    """Finds a request the likelier, the more of its words stand in the prompt: what a real yardstick does, in small."""
+
+    def log_likelihood(self, batch: Sequence[tuple[Sequence[Message], str]]) -> list[float]:
+        return [self.log_likelihood_of(messages, [answer])[0] for messages, answer in batch]
+
+    def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
+        read = set(messages[-1].content.lower().replace(".", " ").split())
+        return [float(len(read & set(answer.lower().split())) - 2 * len(answer.split())) for answer in answers]
+
+
+def test_the_yardstick_tells_the_request_from_the_reply() -> None:
+    others = ["How do I clean an oven", "Who wrote the play", "How do bees fly south in winter"]
+    asked = (Message("user", "How do sea tides work"),)
+    replies = [
+        Reply(f"i/{at}", "u1", "", asked, text)
+        for at, text in enumerate(("Tides of the sea follow the moon.", "Bees fly south.", "Keep it short.", ""))
+    ]
+    rows = suites.recognised(replies, "champion", Yardstick(Words()), lambda _: others)
+    assert values(rows, "answers") == [1.0, 0.0, 0.25, 0.0]
+    assert not suites.recognised(replies, "champion", Yardstick(Words()), lambda _: [])
+    assert [one.item for one in suites.first_samples(replies, 2)] == ["i/0", "i/1"]
 
 
 @settings(deadline=None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rlhi.bench.experiments.world import Overrides
+from rlhi.config import GateConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ ONLINE_PAIRS = 48
 # A gate that lets all pass: what forgetting there is must show.
 OPEN: Mapping[str, object] = {
     "gains": {"satisfaction": {"margin": -2.0}, "preference": {"margin": -2.0}},
-    "guards": {name: {"max_drop": 2.0} for name in ("instructions", "fluency", "choices", "nearness")},
+    "guards": {name: {"max_drop": 2.0} for name in GateConfig().guards},
     "drift": "report", "judge": 0,
 }  # fmt: skip
 ALL_PROMOTED = Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "gate": OPEN})

@@ -21,8 +21,8 @@ from rlhi.contracts import EvalResult, Rewrite, content_key
 from rlhi.simulate import SimulatorConfig
 from rlhi.simulate.users import WishRow
 from rlhi.stages import incoming
-from rlhi.stages.evaluate import WISHES
 from rlhi.stages.simulation import talk
+from rlhi.stages.truth import WISHES
 from rlhi.store import Workspace, read_table, write_atomic
 
 Overrides = Mapping[str, Mapping[str, object]]

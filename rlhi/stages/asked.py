@@ -1,0 +1,150 @@
+"""What an evaluation asks of a model: held-out users' requests, and the answers that they chose in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from random import Random
+
+from rlhi import ledger
+from rlhi.config import Params, Told
+from rlhi.contracts import Conversation, Message, Persona, Rewrite, Sample, content_key, to_record
+from rlhi.evaluate.suites import Choice, Model, Reply
+from rlhi.learn.comparisons import preferred, prompt_before
+from rlhi.models.base import Sampling
+from rlhi.models.local import LocalChatModel
+from rlhi.prompts import with_persona
+from rlhi.stages.ingest import conversations
+from rlhi.stages.personas import PersonaBefore, told
+from rlhi.stages.samples import SampleStore
+from rlhi.stages.training import TRAINING
+from rlhi.stages.truth import EVALUATION_REQUESTS
+from rlhi.store import Workspace, read_json, read_table
+from rlhi.turns import opening
+
+
+def held_out_requests(space: Workspace, params: Params, known: PersonaBefore, which: Told | None = None) -> list[Reply]:
+    """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests.
+
+    A request of the log's comes with the persona that was known before it, or with the prior: what its user complained
+    of afterwards would tell both models how to answer. Where a log tells no times, all of the user's other
+    conversations count as before, and an edited persona is told as it is, for edits have no date.
+
+    ``which`` persona is told, if not the one that ``evaluate.persona`` names; another user's has no date here.
+    """
+    which = which or params.evaluate.persona
+    personas = told(read_table(space.path("data/personas"), Persona), which, params.split.holds_out)
+    prior = next((row.text for row in personas.values() if row.origin == "prior"), "")
+    kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
+    fixed = [str(text) for text in kept] if isinstance(kept, list) else []
+    by_user: dict[str, dict[str, Conversation]] = {}
+    for talk in conversations(space):
+        if _held_out(talk, params) and (first := opening(talk.turns)).strip():
+            by_user.setdefault(talk.user_id, {}).setdefault(first, talk)
+    chosen = sorted(by_user, key=lambda user: content_key(params.seed, "evaluate", user))[: params.evaluate.users]
+    asked = []
+    for user in sorted(chosen):
+        random = Random(content_key(params.seed, "requests", user))
+        pool = sorted(set(fixed) or by_user[user])
+        row = personas.get(user)
+        dated = not fixed and row is not None and row.user_id == user and row.origin == "inferred"
+        for text in random.sample(pool, min(params.evaluate.requests, len(pool))):
+            persona = (known(by_user[user][text], 0) or prior) if dated else row.text if row else ""
+            prompt = with_persona([Message("user", text)], persona)
+            asked.append(Reply(content_key(user, text), user, persona, prompt, ""))
+    return asked
+
+
+def _held_out(talk: Conversation, params: Params) -> bool:
+    return params.split.holds_out(talk.user_id)
+
+
+def answers(
+    space: Workspace, params: Params, model: LocalChatModel, asked: Sequence[Reply], n: int, identity: str
+) -> list[Reply]:
+    """``n`` replies for each item, from the store of samples where this very model was asked before."""
+    config = params.evaluate
+    store = SampleStore(space, "evaluate")
+    settings = config.sampling.model_dump() | {"n": n}
+    keys = [content_key(identity, [to_record(said) for said in one.prompt], settings, one.item) for one in asked]
+    size = max(1, config.sampling.batch // n)
+    cycle = ledger.pinned(space.root).cycle
+    for start in range(0, len(asked), size):
+        # Blocks are cut from all that is asked and sampled whole, so that a run which finds some of it answered gives
+        # the others the replies of an undisturbed one, and both models have the same seeds.
+        block = list(zip(keys, asked, strict=True))[start : start + size]
+        fresh = {key for key, _ in block if key not in store.samples}
+        if not fresh:
+            continue
+        seed = params.seed * 1000 + start
+        sampling = Sampling(n, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, seed)
+        texts = model.chat([one.prompt for _, one in block], sampling)
+        store.keep([
+            Sample(key, tuple(got), model.name, seed, cycle)
+            for (key, _), got in zip(block, texts, strict=True)
+            if key in fresh
+        ])  # fmt: skip
+    return [
+        Reply(f"{one.item}/{at}", one.user_id, one.persona, one.prompt, text)
+        for key, one in zip(keys, asked, strict=True)
+        for at, text in enumerate(store.samples[key].texts)
+    ]
+
+
+def samples_key(space: Workspace, model: Model, version: str) -> str:
+    if model == "champion":
+        return version
+    return content_key(read_json(space.path("models/challenger") / TRAINING))
+
+
+def choices(
+    space: Workspace, params: Params, known: PersonaBefore, reader: LocalChatModel
+) -> list[tuple[Choice, tuple[Message, ...]]]:
+    """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
+
+    Each is told the persona that was known before the answer. An answer that ``reader`` does not read whole is left
+    out: of a part nobody can tell how likely the whole is.
+    """
+    talks = {row.conversation_id: row for row in conversations(space) if _held_out(row, params)}
+    found = [
+        (talk, at, better, worse)
+        for talk in talks.values()
+        for at, turn in enumerate(talk.turns)
+        for _, better, worse in preferred(turn)
+    ]
+    for row in read_table(space.path("data/rewrites"), Rewrite):
+        if row.source == "observed_revision" and row.conversation_id in talks:
+            found.append((talks[row.conversation_id], row.turn_index, row.text, row.original))
+    keyed = {content_key(one[0].conversation_id, *one[1:]): one for one in found}
+    fit = (
+        (key, one)
+        for key, one in sorted(keyed.items(), key=lambda one: content_key(params.seed, one[0]))
+        if all(reader.fits((Message("user", side),)) for side in one[2:])
+    )
+    drawn = islice(fit, params.evaluate.pairs)
+    return [
+        (Choice(key, talk.user_id, better, worse), with_persona(prompt_before(talk, at), known(talk, at)))
+        for key, (talk, at, better, worse) in drawn
+    ]
+
+
+def likelihoods(
+    model: LocalChatModel, logged: Sequence[tuple[Choice, tuple[Message, ...]]]
+) -> list[tuple[float, float]]:
+    chosen = model.log_likelihood([(prompt, choice.chosen) for choice, prompt in logged])
+    rejected = model.log_likelihood([(prompt, choice.rejected) for choice, prompt in logged])
+    return list(zip(chosen, rejected, strict=True))
+
+
+def other_persona(
+    space: Workspace, params: Params, logged: Sequence[tuple[Choice, tuple[Message, ...]]]
+) -> list[tuple[Choice, tuple[Message, ...]]]:
+    """The same choices with another held-out user's persona in the prompt, where there is one that differs."""
+    rows = read_table(space.path("data/personas"), Persona)
+    own = {row.user_id: row.text for row in rows}
+    others = told(rows, "shuffled", params.split.holds_out)
+    return [
+        (choice, with_persona(prompt, others[choice.user_id].text))
+        for choice, prompt in logged
+        if own.get(choice.user_id) and others[choice.user_id].text != own[choice.user_id]
+    ]

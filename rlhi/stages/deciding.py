@@ -1,0 +1,76 @@
+"""The stages ``drift`` and ``gate``: what changed in the log, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rlhi import ledger
+from rlhi.config import Params
+from rlhi.contracts import DriftReport, EvalResult, FeedbackTurn, Interval, from_record, to_record
+from rlhi.evaluate.drift import DriftRow, drift_row
+from rlhi.evaluate.drift import drift as measure_drift
+from rlhi.evaluate.gate import decide
+from rlhi.evaluate.statistics import measure
+from rlhi.stages import Outcome, incoming
+from rlhi.stages.ingest import conversations
+from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json
+
+
+def drift(space: Workspace, params: Params) -> Outcome:
+    """Compare what the champion has not learned from with what it has: the cycles up to its promotion, or the first.
+
+    So a batch that drifted is told of until a challenger that learned from it is promoted. A log that landed
+    during this cycle is news to the next: its follow-ups are not labelled, and it would count as free of complaints.
+    """
+    cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
+    labels: dict[str, list[FeedbackTurn]] = {}
+    for row in read_table(space.path("data/feedback"), FeedbackTurn):
+        labels.setdefault(row.conversation_id, []).append(row)
+    pin = ledger.pinned(space.root)
+    promoted = (one.cycle for one in ledger.history(space.root) if one.promoted == pin.champion)
+    learned = min(max(promoted, default=1), pin.cycle - 1)
+    current: list[DriftRow] = []
+    reference: list[DriftRow] = []
+    for talk in conversations(space):
+        news = cycles.get(talk.batch, pin.cycle)
+        if news <= pin.cycle:
+            side = current if news > learned else reference
+            side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
+    report, files = measure_drift(current, reference, params.drift)
+    folder = space.path("data/drift")
+    write_json(folder / "drift.json", to_record(report))
+    for name, text in (("evidently.html", files.html), ("evidently.json", files.json)) if files else ():
+        write_atomic(folder / name, text.encode())
+    note = {
+        "no_reference": f"no reference: {report.reference} former conversations",
+        "stable": f"stable: {len(report.failed)} of {len(report.columns)} columns drifted",
+        "drifted": f"drifted: {', '.join(report.failed)}",
+    }[report.status]
+    return Outcome(1, 0, {"current": report.current, "reference": report.reference, "status": report.status}, note)
+
+
+def _judge(space: Workspace) -> Interval:
+    """How much of what held-out users preferred the reward model ranks right; anything, where none was compared."""
+    held = read_json(space.path("models/reward/metrics.json")).get("judge")
+    return from_record(Interval, held) if isinstance(held, dict) else Interval(0.5, 0.0, 1.0, 0, 0)
+
+
+def gate(space: Workspace, params: Params) -> Outcome:
+    """The verdict, as JSON for people and programs, and as metrics for ``dvc metrics diff``."""
+    results = read_table(space.path("data/evaluation"), EvalResult)
+    config = params.evaluate
+    measured = measure(results, confidence=config.confidence, resamples=config.resamples, seed=params.seed)
+    drifted = from_record(DriftReport, read_json(space.path("data/drift/drift.json")))
+    decision = decide(measured, drifted, params.gate, _judge(space))
+    skipped = read_note(space.path("data/evaluation")).get("skipped")
+    if skipped:
+        decision = replace(decision, reasons=(str(skipped), *decision.reasons))
+    pin = ledger.pinned(space.root)
+    record = {"cycle": pin.cycle, "champion": pin.champion, **to_record(decision)}
+    write_json(space.path("metrics/decision.json"), record)
+    figures = {
+        one.suite: {"champion": one.champion.mean, "challenger": one.challenger.mean, "gain": one.gain.mean}
+        for one in measured
+    }
+    write_json(space.path("metrics/metrics.json"), {"promote": int(decision.verdict == "promote"), **figures})
+    return Outcome(1, 0, {"verdict": decision.verdict}, "; ".join(decision.reasons))
