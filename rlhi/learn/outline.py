@@ -15,9 +15,10 @@ _MARK = re.compile(r"([ \t]*)(?:([-*•])|\(?(\d{1,3})[.)])(?:[ \t]+|$)")
 _INLINE = re.compile(r"(?:^|(?<=[:.!?\-;,]\s)|(?<=[:.!?\-;,]\s\s))(\d{1,2})[.)]\s+(?=\S)")
 _BOUNDARY = re.compile(r"[.!?…][\"'”’)\]*]*(\s+)(?=\S)")
 _NO_BOUNDARY = re.compile(
-    r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|no|fig|approx|inc|jr|e\.g|i\.e|etc|u\.s|a\.m|p\.m)|(?:^|\s)[A-Z])\.$", re.IGNORECASE
+    r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|no|fig|approx|inc|jr|e\.g|i\.e|etc|u\.s|a\.m|p\.m)|(?:^|\s)[A-Z])\.$",
+    re.IGNORECASE,
 )
-_ENDED = re.compile(r"(?:[.!?…][\"'”’)\]*_]*|\w[.!?…]?\*\*)$")
+_ENDED = re.compile(r"(?:[.!?…][\"'”’)\]*_]*(?:\s+[^\w\s]+)?|\w[.!?…]?\*\*)$")
 _LEADS = re.compile(r":\**$")
 
 
@@ -50,7 +51,7 @@ def split_sentences(text: str) -> tuple[str, ...]:
     >>> split_sentences("Mr. Smith met J. Cash. They sang!")
     ('Mr. Smith met J. Cash.', 'They sang!')
     """
-    found, begin, lower = [], 0, text == text.lower()
+    found, begin, lower = list[str](), 0, text == text.lower()
     for boundary in _BOUNDARY.finditer(text):
         before = text[begin : boundary.start(1)]
         # "vs. others": what goes on in lower case is the same sentence, unless the whole text is so.
@@ -58,7 +59,13 @@ def split_sentences(text: str) -> tuple[str, ...]:
             continue
         found.append(before)
         begin = boundary.end()
-    return tuple(part.strip() for part in (*found, text[begin:]) if part.strip())
+    rest = text[begin:].strip()
+    # What has no letter ("Good luck! 😊") belongs to the sentence before it.
+    if found and rest and not any(map(str.isalnum, rest)):
+        found[-1] += f" {rest}"
+    elif rest:
+        found.append(rest)
+    return tuple(found)
 
 
 def outline(text: str) -> list[Part] | None:
@@ -106,7 +113,7 @@ def whole(parts: Sequence[Part], cut: bool = False) -> list[Part]:
     if kept and not kept[-1].ended:
         last, like = kept[-1], [part for part in kept[:-1] if part.mark == kept[-1].mark and not part.leads]
         closed = sum(part.ended for part in like) * 2 > len(like)
-        if cut or last.leads or len(last.sentences) > 1 or closed or (not last.mark and len(kept) > 1):
+        if cut or last.leads or len(last.sentences) > 1 or closed or (not like and len(kept) > 1):
             kept[-1:] = [replace(last, sentences=last.sentences[:-1])] if len(last.sentences) > 1 else []
     while kept and kept[-1].leads:
         kept.pop()

@@ -10,8 +10,8 @@ MOST_COMMAS = 4
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     " eighteen nineteen"
-).split()
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety"
 _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
              "twelve": "twelfth"}  # fmt: skip
 _VERB = (
@@ -22,13 +22,13 @@ _VERB = (
 _INTRO = (
     r"(?:to|in|on|at|by|for|from|with|without|within|during|before|after|when|whenever|while|if|once|as|since|because"
     r"|although|though|unlike|despite|due|until|unless|whether|through|throughout|over|under|among|between|depending"
-    r"|using|based|first|second|third|next|then|finally|lastly|now|today|also|instead|overall|ultimately|usually|often"
-    r"|sometimes|so|thus|therefore|afterwards|later|here|there|similarly|again|generally|typically|\w+ing)"
+    r"|using|based|\w+ing)"
 )
 _BEFORE = (
     r"(?:and|or|but|so|yet|nor|because|since|as|while|although|though|if|unless|until|when|where|who|whose|with|without"
     r"|in|on|by|at|to|for|from|like|such|including|especially|particularly|even|not|rather|then|before|after|both"
-    r"|using|based|according|thanks|due|up|depending|either|plus|just|also|too|please|\w+ing|through|of|during|about)"
+    r"|using|based|according|thanks|due|up|depending|either|plus|just|also|too|please"
+    r"|\w+ing (?!and|or)\w+ \w+|through|of|during|about)"
 )
 _QUALITY = (
     r"(?:\w{2,}(?:ful|ous|ive|less|ish|able|ible|ic|ical|ual|ary|ique|ant|ent|y)|strong|small|big|large|long|short|cool"
@@ -42,13 +42,12 @@ _SWAPS = {"however": "But", "nevertheless": "Still", "additionally": "Also", "mo
 _SWAP = re.compile(rf"(?:{'|'.join(_SWAPS)}), ", re.IGNORECASE)
 _ADVERB = r"(?:for (?:example|instance)|however|too|though|of course|in fact|therefore|instead|in general|\w{3,}ly)"
 # What was taken for a chunk of an enumeration has no verb, no pronoun and few words.
-_CHUNK = r"(?:(?!(?:you|it|they|we|he|she|i|this|that|which|who|where|to|and|or|but)\b)[\w'’%&*()/-]+ ?){1,4}"
+_CHUNK = r"(?:(?!(?:you|it|they|we|he|she|i|this|that|which|who|where|to|and|or|but|\w+ing)\b)[\w'’%&*()/-]+ ?){1,4}"
 _SERIES = re.compile(rf"((?:, ?{_CHUNK})*)(?:,? |(?<= ))(and|or) (?=[\w*\"'])", re.IGNORECASE)
 _LISTS = re.compile(rf"{_CHUNK},? ?(?:and|or)\b", re.IGNORECASE)
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), to)
     for pattern, to in (
-        (r"(?<=\d),(?=\d{3}\b)", ""),
         (rf", ({_ADVERB}),", r" \1"),
         (rf", which (?:also )?({_VERB}\b[^,]*)$", r". This \1"),
         (r", (who|where|whose)\b", r" \1"),
@@ -59,9 +58,16 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r",(?=[\"'”’]?$)", ""),
     )
 )
-_AT_FIRST = re.compile(rf"(\W*{_INTRO}\b[^,]{{2,90}}), ", re.IGNORECASE)
-_ALONE = re.compile(r"(\W*(?:\w+ly|finally|next|then|first|second|third|overall|instead|also|now)), ", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.,:/$€£#-])(\d{1,3})(st|nd|rd|th|%| ?[-–] ?(\d{1,3}))?(?![\w:/°]|[.,]\d|-\d)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_LEAD = re.compile(r"^(to [^,:]+), (?:you can )?(?:follow|here)\b[^,:]*:$", re.IGNORECASE)
+# "Watering it is good, ..." is a sentence; "Watering it daily, ..." is not.
+_AT_FIRST = re.compile(rf"(\W*(?!\w+ing\b[^,]*\b{_VERB}\b){_INTRO}\b[^,]{{2,90}}), ", re.IGNORECASE)
+_ALONE = re.compile(
+    r"(\W*(?:\w+ly"
+    r"|next|then|first|second|third|overall|instead|also|now|today|so|thus|later|again|here|sometimes|often)), ",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![\w.,:/$€£#-])(\d{1,3})(st|nd|rd|th|%| ?[-–] ?(\d{1,3}))?(?![\w:/°]|[.,]\d|-[\dA-Z])")
 
 
 def without_commas(sentence: str) -> str | None:
@@ -73,7 +79,7 @@ def without_commas(sentence: str) -> str | None:
     """
     if sentence.count(",") > MOST_COMMAS:
         return None
-    made = _swapped(sentence)
+    made = _LEAD.sub(r"\1:", _THOUSANDS.sub("", _swapped(sentence)))
     first = _ALONE.match(made) or _AT_FIRST.match(made)
     if first:
         # "With water, soap and a brush, it ..." begins with a series and not with a phrase.
@@ -127,10 +133,10 @@ def _in_words(found: re.Match[str]) -> str:
 def spelled(number: int) -> str:
     """A whole number from 0 to 100 in words."""
     if number < 20:
-        return _ONES[number]
+        return _ONES.split()[number]
     if number == 100:
         return "one hundred"
-    return _TENS[number // 10] + (f"-{_ONES[number % 10]}" if number % 10 else "")
+    return _TENS.split()[number // 10] + (f"-{_ONES.split()[number % 10]}" if number % 10 else "")
 
 
 def _ordinal(word: str) -> str:
