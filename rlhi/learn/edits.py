@@ -92,7 +92,8 @@ def edit_to_meet(texts: Sequence[str], checks: Sequence[Check]) -> tuple[int, st
 
 
 def _is_worth(found: str, text: str) -> bool:
-    if not _closes_quotes(found) and _closes_quotes(text):
+    # The beginning of an answer may be the refusal that its rest took back.
+    if is_refusal(found) or (_closes_quotes(text) and not _closes_quotes(found)):
         return False
     size = len(words(found))
     return min(FEWEST_WORDS, len(words(text))) <= size <= MOST_LONGER * len(words(text))
@@ -128,7 +129,7 @@ def _beginnings(parts: Parts) -> Iterator[Parts]:
         for sentence in range(len(last.sentences), 0, -1):
             made = [*head, replace(last, sentences=last.sentences[:sentence])]
             alone = items == 1 and sum(bool(part.mark) for part in parts) > 1
-            if not made[-1].leads and not alone and not _says_nothing(made):
+            if not alone and whole(made) == made and not _says_nothing(made):
                 yield made
 
 

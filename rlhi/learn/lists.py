@@ -60,6 +60,8 @@ def listed(mark: str) -> Edit:
     def edit(parts: Parts) -> Iterator[Parts]:
         if any(part.mark for part in parts):
             yield [replace(part, mark=mark) if part.mark else part for part in parts]
+        if sum(bool(part.mark) for part in parts) > 1 or not all(part.ended or part.leads for part in parts):
+            return
         flat = [sentence for part in without_filler(parts) for sentence in part.sentences]
         if any(sentence.endswith(":") for sentence in flat[1:]):
             return
@@ -120,7 +122,7 @@ def _run(lead: Part | None, items: Parts) -> Part | None:
 
 def _steps(names: list[str]) -> Part | None:
     """Short items that are orders ("Use a strong password") as sentences; other names are no sentences."""
-    orders = all(name.split()[0].lower() in ORDERS.split() and len(words(name)) > 1 for name in names)
+    orders = all(len(words(name)) > 1 and name.split()[0].lower() in ORDERS.split() for name in names)
     return Part("", tuple(f"{name}." for name in names)) if orders else None
 
 

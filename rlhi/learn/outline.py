@@ -110,14 +110,18 @@ def whole(parts: Sequence[Part], cut: bool = False) -> list[Part]:
     Where it is not known, an open end is one only where the others of its like are closed: titles have no full stop.
     """
     kept = list(parts)
-    if kept and not kept[-1].ended:
-        last, like = kept[-1], [part for part in kept[:-1] if part.mark == kept[-1].mark and not part.leads]
-        closed = sum(part.ended for part in like) * 2 > len(like)
-        if cut or last.leads or len(last.sentences) > 1 or closed or (not like and len(kept) > 1):
-            kept[-1:] = [replace(last, sentences=last.sentences[:-1])] if len(last.sentences) > 1 else []
-    while kept and kept[-1].leads:
-        kept.pop()
+    while kept and (kept[-1].leads or _breaks_off(kept, cut)):
+        last, cut = kept.pop(), False
+        if len(last.sentences) > 1 and not last.leads:
+            kept.append(replace(last, sentences=last.sentences[:-1]))
     return kept
+
+
+def _breaks_off(parts: Sequence[Part], cut: bool) -> bool:
+    last = parts[-1]
+    like = [part for part in parts[:-1] if bool(part.mark) == bool(last.mark) and not part.leads]
+    closed = sum(part.ended for part in like) * 2 > len(like) or (not like and len(parts) > 1)
+    return not last.ended and (cut or len(last.sentences) > 1 or closed)
 
 
 def render(parts: Sequence[Part]) -> str:

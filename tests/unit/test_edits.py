@@ -141,7 +141,8 @@ def test_edits_are_of_known_kinds() -> None:
 PIECES = [
     "Basil likes sun.", "It, too, wants water!", "Use 3 big, old pots, and wait 10 days.", "Here are some:", "Why?",
     "1. Dig a hole", "2. Water it.", "- a leaf", "However, for example, mint grows", "**Sun** is good.",
-    '"Yes," he said.', "To grow it, follow these steps:", "Mr. Green etc. agree", "In 1550, it came, saw, and won.", "!", "🙂", ",", "3.",
+    '"Yes," he said.', "To grow it, follow these steps:", "Mr. Green etc. agree", "In 1550, it came, saw, and won.",
+    "!", "🙂", ",", "3.",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=8).flatmap(
     lambda pieces: st.sampled_from([" ", "\n", "\n\n"]).map(lambda joint: joint.join(pieces))
