@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from rlhi.checks import Check, is_refusal, language_of, satisfies, words
-from rlhi.learn.lists import FILLER, ORDERS, Edit, Parts, listed, one_paragraph, unlisted, without_filler
+from rlhi.learn.lists import FILLER, GOES_ON, ORDERS, Edit, Parts, listed, one_paragraph, unlisted, without_filler
 from rlhi.learn.outline import Part, outline, render, whole
 from rlhi.learn.respelled import without_commas, without_digits
 from rlhi.models.base import Sampled
@@ -151,7 +151,7 @@ def _mended(mend: Callable[[str], str | None]) -> Edit:
             for sentence in part.sentences:
                 if (after := mend(sentence)) is None:
                     break
-                kept.append(after)
+                kept += [after.strip()] if words(after) else []
             if kept:
                 made.append(Part((marks or part.mark) if part.mark else "", tuple(kept)))
             if len(kept) < len(part.sentences) and not part.mark:
@@ -196,6 +196,24 @@ def _question_last(parts: Parts) -> Iterator[Parts]:
             yield made
 
 
+def _paragraphs(parts: Parts) -> Iterator[Parts]:
+    """Two paragraphs of one, at the sentence nearest to its middle that begins something."""
+    if len(parts) > 1 or parts[0].mark:
+        return
+    said = parts[0].sentences
+    for at in sorted(range(1, len(said)), key=lambda place: abs(2 * place - len(said))):
+        if not GOES_ON.match(said[at]):
+            yield [replace(parts[0], sentences=said[:at]), replace(parts[0], sentences=said[at:])]
+
+
+def _capitals(parts: Parts) -> Iterator[Parts]:
+    yield [replace(part, sentences=tuple(one[:1].upper() + one[1:] for one in part.sentences)) for part in parts]
+
+
+def _plain(parts: Parts) -> Iterator[Parts]:
+    yield [replace(part, sentences=tuple(one.replace("**", "") for one in part.sentences)) for part in parts]
+
+
 def _bold(parts: Parts) -> Iterator[Parts]:
     """The one or two words that the answer is about: said most often, and long."""
     text = render(parts)
@@ -225,11 +243,15 @@ EDITS: dict[str, Edit] = {
     "numbered": listed("1."),
     "no_lists": unlisted,
     "one_paragraph": one_paragraph,
+    "paragraphs": _paragraphs,
     "no_commas": _mended(without_commas),
     "no_digits": _mended(without_digits),
     "no_exclamation": _without_exclamation,
     "ends_with_question": _question_last,
+    "no_question": _beginnings,
     "lower_case": _lower,
+    "capitals": _capitals,
+    "no_bold": _plain,
     "bold_keywords": _bold,
 }
 """The kinds of checks that an edit is known for, in the order in which several are applied."""

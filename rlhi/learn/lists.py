@@ -26,7 +26,7 @@ FILLER = re.compile(
     r"|that['’]?s a (?:great|good) question|i(?:['’]d| would) be happy to",
     re.IGNORECASE,
 )
-_GOES_ON = re.compile(
+GOES_ON = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|his|she|her|however|but|so|also|additionally|moreover|furthermore"
     r"|for (?:example|instance)|in addition|therefore|thus|such|otherwise|instead)\b",
     re.IGNORECASE,
@@ -68,7 +68,7 @@ def listed(mark: str) -> Edit:
         lead = [Part("", (flat[0],))] if flat[0].endswith(":") else []
         points = list[tuple[str, ...]]()
         for sentence in flat[len(lead) :]:
-            if points and _GOES_ON.match(sentence):
+            if points and GOES_ON.match(sentence):
                 points[-1] += (sentence,)
             else:
                 points.append((sentence,))

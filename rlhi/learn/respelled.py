@@ -77,7 +77,7 @@ def without_commas(sentence: str) -> str | None:
     'Use strong and unique passwords and change them when you can.'
     >>> without_commas("It is early, you should rest.")
     """
-    if sentence.count(",") > MOST_COMMAS:
+    if sentence.count(",") > MOST_COMMAS or sentence.startswith(","):
         return None
     made = _LEAD.sub(r"\1:", _THOUSANDS.sub("", _swapped(sentence)))
     first = _ALONE.match(made) or _AT_FIRST.match(made)

@@ -68,11 +68,18 @@ def test_an_answer_becomes_what_is_wished(check: str, text: str, wanted: str | N
     assert edited(text, Check.parse(check)) == wanted
 
 
-def test_examples_are_dropped_where_that_can_be_asked() -> None:
-    found = [render(made) for made in EDITS["no_example"](outline(
-        "Basil goes with vegetables, such as tomatoes and peppers. For example, try a salad. It is green."
-    ) or [])]  # fmt: skip
-    assert found[0] == "Basil goes with vegetables. It is green."
+@pytest.mark.parametrize(
+    ("kind", "text", "wanted"),
+    [
+        ("no_example", "Basil goes with vegetables, such as tomatoes and peppers. For example, try a salad. It is green.",
+         "Basil goes with vegetables. It is green."),
+        ("paragraphs", "Basil is green. It is good. Water it daily.", "Basil is green. It is good.\n\nWater it daily."),
+        ("capitals", "basil is green. it is good.", "Basil is green. It is good."),
+        ("no_bold", "**Basil** is green.", "Basil is green."),
+    ],
+)  # fmt: skip
+def test_the_first_thing_that_an_edit_proposes(kind: str, text: str, wanted: str) -> None:
+    assert render(next(EDITS[kind](outline(text) or []))) == wanted
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ def test_the_first_text_that_can_meet_all_checks_is_taken() -> None:
 
 
 def test_edits_are_of_known_kinds() -> None:
-    assert set(EDITS) <= {*KINDS, "no_example"}
+    assert set(EDITS) <= {*KINDS, "no_example", "paragraphs", "no_question", "capitals", "no_bold"}
 
 
 PIECES = [
