@@ -92,6 +92,9 @@ def edit_to_meet(texts: Sequence[str], checks: Sequence[Check]) -> tuple[int, st
 
 
 def _is_worth(found: str, text: str) -> bool:
+    read = outline(found)
+    if read is None or whole(read) != read:
+        return False
     # The beginning of an answer may be the refusal that its rest took back.
     if is_refusal(found) or (_closes_quotes(text) and not _closes_quotes(found)):
         return False
@@ -183,9 +186,13 @@ def _lower(parts: Parts) -> Iterator[Parts]:
 def _without_examples(parts: Parts) -> Iterator[Parts]:
     made = Parts()
     for part in parts:
-        trimmed = [_EXAMPLE_TAIL.sub("", sentence) for sentence in part.sentences]
-        kept = tuple(sentence for sentence in trimmed if not _EXAMPLE.search(sentence))
-        made += [replace(part, sentences=kept)] if kept else []
+        kept, dropped = list[str](), False
+        for sentence in part.sentences:
+            trimmed = _EXAMPLE_TAIL.sub("", sentence)
+            # What goes on from an example goes with it.
+            dropped = bool(_EXAMPLE.search(trimmed)) or (dropped and bool(GOES_ON.match(sentence)))
+            kept += [] if dropped else [trimmed]
+        made += [replace(part, sentences=tuple(kept))] if kept else []
     yield from _beginnings(made)
 
 

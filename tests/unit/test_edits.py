@@ -71,8 +71,8 @@ def test_an_answer_becomes_what_is_wished(check: str, text: str, wanted: str | N
 @pytest.mark.parametrize(
     ("kind", "text", "wanted"),
     [
-        ("no_example", "Basil goes with vegetables, such as tomatoes and peppers. For example, try a salad. It is green.",
-         "Basil goes with vegetables. It is green."),
+        ("no_example", "Basil goes with vegetables, such as peppers. For example, try a salad. It is good. Water it.",
+         "Basil goes with vegetables. Water it."),
         ("paragraphs", "Basil is green. It is good. Water it daily.", "Basil is green. It is good.\n\nWater it daily."),
         ("capitals", "basil is green. it is good.", "Basil is green. It is good."),
         ("no_bold", "**Basil** is green.", "Basil is green."),
@@ -129,6 +129,11 @@ def test_small_numbers_are_spelled(sentence: str, wanted: str | None) -> None:
 def test_every_number_to_a_hundred_has_words_of_its_own() -> None:
     assert len({spelled(number) for number in range(101)}) == 101
     assert (spelled(0), spelled(40), spelled(99)) == ("zero", "forty", "ninety-nine")
+
+
+def test_a_beginning_that_refuses_is_no_answer() -> None:
+    text = "I cannot give advice. However, here is what basil wants: sun. It also wants water."
+    assert edited(text, Check("at_most_sentences", "1")) is None
 
 
 def test_the_first_text_that_can_meet_all_checks_is_taken() -> None:
