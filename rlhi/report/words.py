@@ -38,6 +38,7 @@ _NAMES: Mapping[str, str] = {
     "explicit_choice": "the user's own choice",
     "on_policy": "sampled in training and rewarded",
     "mirrored": "for a user who wishes the contrary",
+    "edited": "sampled and edited by program",
 }
 
 
