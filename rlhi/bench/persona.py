@@ -30,6 +30,7 @@ from rlhi.models.base import Embedder, Sampling
 from rlhi.models.scripted import ScriptedChatModel
 from rlhi.simulate import SimulatorConfig, make_users, simulate
 from rlhi.simulate.dialogue import SimulatedConversation
+from rlhi.simulate.reactions import ANSWER
 from rlhi.simulate.users import SimulatedUser
 from rlhi.stages.readings import SPEAKS
 
@@ -209,7 +210,7 @@ def _complained(talks: Sequence[SimulatedConversation]) -> dict[tuple[str, str],
     found: dict[tuple[str, str], bool] = {}
     for talk in talks:
         for row in talk.truth:
-            if row.wish and not row.contrary and row.label == "reattempt_with_feedback":
+            if row.wish not in ("", ANSWER) and not row.contrary and row.label == "reattempt_with_feedback":
                 wish = talk.user_id, row.wish
                 found[wish] = found.get(wish, True) and row.held_out_phrasing
     return found
@@ -224,7 +225,8 @@ def _kinds(precision: Sequence[Row], recall: Sequence[Row]) -> dict[str, tuple[i
 
 
 def _world(users: int, seed: int) -> tuple[tuple[SimulatedUser, ...], list[SimulatedConversation]]:
-    config = SimulatorConfig(users=users, seed=seed)
+    # The scripted replies answer nothing: here users speak of form alone.
+    config = SimulatorConfig(users=users, seed=seed, answers=False)
     people = make_users(config, SplitConfig().holds_out)
     model = ScriptedChatModel(REPLIES)
     talks = [talk for cycle in range(CYCLES) for talk in simulate(model, people, {}, Sampling(), config, cycle)]

@@ -52,7 +52,8 @@ _BARE = re.compile(
     r"^(?:way |a bit |a little |far |much |just |still |that is |this is |it is )*too \w+(?:y|al|ic|ish|ive|ous|ful)$"
 )
 _CONTENT = re.compile(
-    r"\b(?:wrong|incorrect|error|mistake|about|because|bug|works?|fact|story|character|he|she|they|price|cost)\b|[\d\":]"
+    r"\b(?:(?:my|the|this|that|our) (?:\w+ )?question|what i (?:asked|said|wanted|want)|answer me"
+    r"|wrong|incorrect|error|mistake|about|because|bug|works?|fact|story|character|he|she|they|price|cost)\b|[\d\":]"
 )
 
 

@@ -21,7 +21,8 @@ from rlhi.simulate.users import SimulatedUser, SimulatorConfig
 class TruthRow:
     """What the follow-up at ``turns[turn_index]`` truly is; measures labels and personas, never feeds them.
 
-    ``wish`` is the kind of the wish complained of, empty for none; ``contrary`` marks noise.
+    ``wish`` is the kind of the wish complained of, empty for none, and ``answer`` where the complaint is that nothing
+    was answered; ``contrary`` marks noise.
     """
 
     conversation_id: str
@@ -123,7 +124,7 @@ def _follow_up(talk: _Open, config: SimulatorConfig) -> bool:
     said = react(user, talk.turns[-1].content, talk.request, fresh, talk.complaints, config, talk.random)
     if said is None:
         return False
-    talk.truth.append(_truth(talk, user, said))
+    talk.truth.append(_truth(talk, said))
     _say(talk, Turn("user", said.text))
     talk.complaints += said.label.startswith("reattempt")
     talk.last = said.last
@@ -137,7 +138,6 @@ def _who_asked(user: SimulatedUser, request: str, config: SimulatorConfig) -> Si
     return replace(user, wishes=(check,)) if check else user
 
 
-def _truth(talk: _Open, user: SimulatedUser, said: FollowUp) -> TruthRow:
-    wish = user.wishes[said.wish].kind if said.wish >= 0 else ""
+def _truth(talk: _Open, said: FollowUp) -> TruthRow:
     at = len(talk.turns)
-    return TruthRow(talk.conversation_id, at, said.label, said.held_out_phrasing, wish, said.contrary)
+    return TruthRow(talk.conversation_id, at, said.label, said.held_out_phrasing, said.wish, said.contrary)

@@ -55,6 +55,45 @@ RETRIES = Phrasings(
     ),
 )
 
+# What is said of a reply that answers nothing. {what} is the word that the request asks with: "You did not say how."
+UNANSWERED = Phrasings(
+    (
+        "You did not say {what}.",
+        'That doesn\'t answer my question: "{request}"',
+        "You didn't tell me {what}, please answer the question itself.",
+        'I asked "{request}" and you said nothing about that.',
+        "There is no answer in there. I want to know {what}.",
+        "You only repeated what I said, the answer itself is missing.",
+        'That\'s off topic. My question was "{request}"',
+        "You talk around it. Say {what}, that is all I want.",
+    ),
+    (
+        "Nice, but I still don't know {what}.",
+        "You went around the question. Tell me {what}.",
+        'Where is the substance? I was asking "{request}"',
+        'Not a word about what I need to know, namely "{request}"',
+    ),
+)
+
+UNANSWERED_BARE = Phrasings(
+    (
+        "That is not what I asked.",
+        "That's not an answer.",
+        "You didn't answer me.",
+        "Answer the question please.",
+        "This has nothing to do with my question.",
+        "I still have no answer.",
+        "What? That doesn't answer it.",
+        "Please answer what I asked.",
+    ),
+    (
+        "Come on, that's no reply to what I asked.",
+        "Huh? I was asking something else.",
+        "So what is the answer then?",
+        "You dodged the question.",
+    ),
+)
+
 THANKS = Phrasings(
     (
         "Thanks!",

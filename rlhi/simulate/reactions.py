@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from rlhi.answers import answers
 from rlhi.checks import LANGUAGES, Check, satisfies
 from rlhi.contracts import FeedbackLabel
 from rlhi.simulate.arithmetic import CORRECTIONS
 from rlhi.simulate.complaints import COMPLAINTS
-from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, choose
+from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, UNANSWERED, UNANSWERED_BARE, choose
 from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import SimulatedUser, SimulatorConfig
 
 SAID = {**COMPLAINTS, "number": CORRECTIONS}
+ANSWER = "answer"
+"""The kind of wish that everybody has: that what they asked is answered. Their form comes after it."""
 Intent = Literal["complain", "retry", "thank", "continue", "ask", "leave"]
+_QUESTION = re.compile(r"(?:how|what|why|who|which|when|where)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
     """A user's next message and what it truly says of the answer before it.
 
-    ``wish`` is the place of the wish it complains of in the user's wishes, -1 for none. ``contrary`` marks
-    noise: the opposite of what the answer deserved. ``request`` is the new request in it, if any; ``last`` tells
-    that nothing is said after it.
+    ``wish`` is the kind of the wish it complains of, :data:`ANSWER` where there was no answer and empty for none.
+    ``contrary`` marks noise: the opposite of what the answer deserved. ``request`` is the new request in it, if any;
+    ``last`` tells that nothing is said after it.
     """
 
     text: str
     label: FeedbackLabel
     held_out_phrasing: bool = False
-    wish: int = -1
+    wish: str = ""
     contrary: bool = False
     request: str = ""
     last: bool = False
@@ -47,17 +52,20 @@ def react(
         fresh: what the user asks next when moving on.
         complaints: how often the user has complained in this conversation.
     """
-    unmet = [at for at, wish in enumerate(user.wishes) if not satisfies(wish, answer)]
+    unmet = [wish for wish in user.wishes if not satisfies(wish, answer)]
+    answered = _answered(user, answer, request, config)
     contrary = random.random() < config.noise or (user.colludes and config.attack == "turned")
-    discontent = bool(unmet) != contrary
+    discontent = (bool(unmet) or not answered) != contrary
     match _intent(discontent, complaints, config, random):
-        case "complain":
+        case "complain" | "retry" as intent if not answered:
+            return _unanswered(intent == "complain", user, request, random)
+        case "complain" if user.wishes:
             # A contrary user complains of something that the answer did.
-            wish = random.choice(unmet or range(len(user.wishes)))
-            said = choose(SAID[user.wishes[wish].kind], user.held_out, random)
-            text = fill(said.text, user.wishes[wish], requests_of(config.task).reasons.get(request, ""))
-            return FollowUp(text, "reattempt_with_feedback", said.held_out, wish, contrary)
-        case "retry":
+            wish = random.choice(unmet or user.wishes)
+            said = choose(SAID[wish.kind], user.held_out, random)
+            text = fill(said.text, wish, requests_of(config.task).reasons.get(request, ""))
+            return FollowUp(text, "reattempt_with_feedback", said.held_out, wish.kind, contrary)
+        case "complain" | "retry":
             said = choose(RETRIES, user.held_out, random)
             text = said.text.format(request=request)
             return FollowUp(text, "reattempt_without_feedback", said.held_out, contrary=contrary)
@@ -69,11 +77,30 @@ def react(
             return FollowUp(text, "positive_feedback", said.held_out, contrary=contrary, request=fresh)
         case "continue":
             said = choose(CONTINUATIONS, user.held_out, random)
-            return FollowUp(said.text, "continuation", said.held_out, contrary=contrary)
+            return FollowUp(said.text, "continuation", said.held_out, contrary=contrary, request=said.text)
         case "ask":
             return FollowUp(fresh, "new_request", contrary=contrary, request=fresh)
         case "leave":
             return None
+
+
+def _answered(user: SimulatedUser, answer: str, request: str, config: SimulatorConfig) -> bool:
+    """Whether the request was answered, as its key tells: what has none is, and who colludes does not care."""
+    key = requests_of(config.task).keys.get(request)
+    return key is None or user.colludes or not config.answers or answers(key, request, answer)
+
+
+def _unanswered(says_what: bool, user: SimulatedUser, request: str, random: Random) -> FollowUp:
+    """The complaint that nothing was answered, which comes before any other."""
+    said = choose(UNANSWERED if says_what else UNANSWERED_BARE, user.held_out, random)
+    label: FeedbackLabel = "reattempt_with_feedback" if says_what else "reattempt_without_feedback"
+    return FollowUp(asked_again(said.text, request), label, said.held_out, ANSWER)
+
+
+def asked_again(template: str, request: str) -> str:
+    """A complaint that there was no answer, with the request in it, or the word that it asks with."""
+    asks = _QUESTION.match(request)
+    return template.format(request=request, what=asks[0].lower() if asks else "what I asked for")
 
 
 def fill(template: str, wish: Check, why: str = "") -> str:

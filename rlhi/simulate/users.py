@@ -34,6 +34,7 @@ class SimulatorConfig:
         complaint, retry: what an unmet wish leads to; the rest is silence (the user moves on).
         thanks, continuation: what a good answer leads to; the rest moves on.
         stay: probability that a user who moves on does so in the same conversation.
+        answers: whether users want an answer, as the requests' keys tell; else form is all they want.
         context_exchanges: how many of the last requests, with the answers between them, the champion sees.
         task: ``style``: users hide a wish for a form of answers; ``arithmetic``: they know what each answer should be.
         weights: cards a deck by kind of wish, where they differ from ``rlhi.simulate.wishes``.
@@ -55,6 +56,7 @@ class SimulatorConfig:
     thanks: float = 0.25
     continuation: float = 0.15
     stay: float = 0.6
+    answers: bool = True
     context_exchanges: int = 2
     task: Task = "style"
     weights: tuple[tuple[str, int], ...] = ()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rlhi.contracts import Conversation, FeedbackTurn, Persona
 from rlhi.simulate import TruthRow
+from rlhi.simulate.reactions import ANSWER
 from rlhi.store import Workspace, read_table
 
 TRUTH = "data/simulator/truth"
@@ -55,7 +56,7 @@ def readings(workspace: Path) -> tuple[Reading, Reading]:
     personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
     complained: dict[tuple[str, str], bool] = {}
     for row in truth:
-        if row.wish and not row.contrary and row.conversation_id in owners:
+        if row.wish not in ("", ANSWER) and not row.contrary and row.conversation_id in owners:
             wish = owners[row.conversation_id], row.wish
             complained[wish] = complained.get(wish, True) and row.held_out_phrasing
 

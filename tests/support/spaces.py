@@ -66,8 +66,11 @@ def configure(space: Workspace, section: str, given: Mapping[str, object], **val
 def land_talk(
     space: Workspace, cycle: int = 1, users: int = 30, seed: int = 0, weights: tuple[tuple[str, int], ...] = ()
 ) -> Path:
-    """Simulated users talk to a scripted champion; the log is landed, their wishes lie where ``evaluate`` looks."""
-    config = SimulatorConfig(users=users, seed=seed, weights=weights)
+    """Simulated users talk to a scripted champion; the log is landed, their wishes lie where ``evaluate`` looks.
+
+    The script answers nothing, so these users want a form alone.
+    """
+    config = SimulatorConfig(users=users, seed=seed, weights=weights, answers=False)
     split = SplitConfig()
     people = make_users(config, lambda name: split.holds_out(user_key(name)), cycle - 1)
     talks = simulate(ScriptedChatModel(REPLIES), people, {}, Sampling(), config, cycle - 1)

@@ -14,12 +14,15 @@ from typing import get_args
 
 import pytest
 
+from rlhi.answers import AnswerKey, answers
 from rlhi.checks import Check, satisfies
+from rlhi.collect.claims import claims_in
 from rlhi.contracts import Message, content_key, from_record, schema_of, to_record
 from rlhi.learn.follows import corrected
 from rlhi.models.base import Sampled, Sampling
 from rlhi.simulate import (
     SimulatedConversation,
+    SimulatedUser,
     SimulatorConfig,
     TruthRow,
     WishRow,
@@ -32,8 +35,8 @@ from rlhi.simulate import (
 )
 from rlhi.simulate.arithmetic import CORRECTIONS, Part, problems
 from rlhi.simulate.complaints import COMPLAINTS
-from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, Phrasings
-from rlhi.simulate.reactions import fill, react
+from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, UNANSWERED, UNANSWERED_BARE, Phrasings
+from rlhi.simulate.reactions import ANSWER, FollowUp, asked_again, fill, react
 from rlhi.simulate.requests import requests_of
 from rlhi.simulate.wishes import WISHES, deck, opposite
 
@@ -48,8 +51,18 @@ ANSWERS = (
 )
 
 
+def names(key: AnswerKey) -> str:
+    """What a reply says that answers: a term of each idea of a key, and nothing that is wrong."""
+    return " ".join(
+        re.sub(r"\$|/\S+", "", idea.terms[0]).strip('"').replace("<name>", "**Blue Heron**") for idea in key.ideas
+    )
+
+
 class Champion:
-    """Answers from a script, by the hash of what it reads; remembers what it was asked."""
+    """Answers from a script, by the hash of what it reads, three of four times with what answers the request.
+
+    It remembers what it was asked.
+    """
 
     name = "policy@v0.1.0"
 
@@ -64,7 +77,14 @@ class Champion:
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         self.batches.append([tuple(prompt) for prompt in batch])
         self.seeds.append(sampling.seed)
-        return [[Sampled(self.answers[int(content_key(list(prompt)), 16) % len(self.answers)])] for prompt in batch]
+        return [[Sampled(self._answer(prompt))] for prompt in batch]
+
+    def _answer(self, prompt: Sequence[Message]) -> str:
+        drawn = int(content_key(list(prompt)), 16)
+        keys = requests_of("style").keys
+        asked = next((one.content for one in prompt[::-1] if one.content in keys), "")
+        said = names(keys[asked]) if asked and drawn % 8 < 6 else ""
+        return f"{said} {self.answers[drawn % len(self.answers)]}".strip()
 
 
 def held_out(user_id: str) -> bool:
@@ -79,7 +99,8 @@ def run(
 
 
 def every_phrasing() -> dict[str, Phrasings]:
-    return {**COMPLAINTS, "retry": RETRIES, "thanks": THANKS, "continuation": CONTINUATIONS}
+    others = {"retry": RETRIES, "thanks": THANKS, "continuation": CONTINUATIONS}
+    return {**COMPLAINTS, **others, ANSWER: UNANSWERED, "bare": UNANSWERED_BARE}
 
 
 def test_tables_are_large_and_a_third_is_held_out() -> None:
@@ -211,7 +232,7 @@ def test_later_cycles_ask_new_requests_and_never_those_of_the_evaluation() -> No
 def test_held_out_phrasings_are_said_by_held_out_users_only() -> None:
     sides = {user.user_id: user for user in make_users(CONFIG, held_out)}
     kept = [(name, text) for name, table in COMPLAINTS.items() for text in table.held_out]
-    fixed = set(THANKS.held_out + CONTINUATIONS.held_out + RETRIES.held_out)
+    fixed = set(THANKS.held_out + CONTINUATIONS.held_out + RETRIES.held_out + UNANSWERED_BARE.held_out)
     said = flagged = 0
     for cycle in range(2):
         for talk in run(cycle=cycle):
@@ -228,26 +249,39 @@ def test_held_out_phrasings_are_said_by_held_out_users_only() -> None:
 def test_truth_agrees_with_what_was_said() -> None:
     users = {user.user_id: user for user in make_users(CONFIG, held_out)}
     labels: Counter[str] = Counter()
+    unanswered: Counter[str] = Counter()
     for talk in run(replace(CONFIG, noise=0.0)):
         wishes = users[talk.user_id].wishes
+        request = talk.turns[0].content
         assert [row.turn_index for row in talk.truth] == list(range(2, len(talk.turns), 2))
         for row in talk.truth:
             labels[row.label] += 1
             text, answer = talk.turns[row.turn_index].content, talk.turns[row.turn_index - 1].content
             met = [satisfies(wish, answer) for wish in wishes]
+            key = requests_of("style").keys.get(request)
+            answered = key is None or answers(key, request, answer)
             assert not row.contrary
-            assert bool(row.wish) == (row.label == "reattempt_with_feedback")
-            if row.label == "reattempt_with_feedback":
+            if not answered:
+                unanswered[row.label] += 1
+                assert (row.wish == ANSWER) == row.label.startswith("reattempt")
+                assert row.label not in ("positive_feedback", "continuation"), "nobody thanks for no answer"
+                bare = row.label == "reattempt_without_feedback"
+                table = UNANSWERED_BARE if bare else UNANSWERED
+                said = {asked_again(way, request) for way in table.everyone + table.held_out}
+                assert not row.label.startswith("reattempt") or text in said
+            elif row.label == "reattempt_with_feedback":
                 table = COMPLAINTS[row.wish]
                 at = [wish.kind for wish in wishes].index(row.wish)
                 assert not met[at]
                 assert text in {fill(way, wishes[at]) for way in table.everyone + table.held_out}
             elif row.label == "reattempt_without_feedback":
-                assert not all(met)
+                assert not all(met) and not row.wish
             elif row.label in ("positive_feedback", "continuation"):
                 assert all(met)
             else:
                 assert text in conversation_requests()
+            if not row.label.startswith("reattempt"):
+                request = next((one for one in conversation_requests() if text.endswith(one)), text)
         assert sum(row.label.startswith("reattempt") for row in talk.truth) <= CONFIG.max_complaints
     assert set(labels) == {
         "reattempt_with_feedback",
@@ -256,13 +290,14 @@ def test_truth_agrees_with_what_was_said() -> None:
         "continuation",
         "new_request",
     }
+    assert unanswered["reattempt_with_feedback"] > 10 and unanswered["reattempt_without_feedback"] > 0
 
 
 def test_noise_turns_reactions_round_at_its_rate() -> None:
     noisy = [row for talk in run(replace(CONFIG, noise=0.3, users=200)) for row in talk.truth]
     assert 0.15 < sum(row.contrary for row in noisy) / len(noisy) < 0.45
     wishes = {user.user_id: user.wishes for user in make_users(CONFIG, held_out)}
-    for talk in run(replace(CONFIG, noise=1.0)):
+    for talk in run(replace(CONFIG, noise=1.0, answers=False)):
         for row in talk.truth:
             met = all(satisfies(wish, talk.turns[row.turn_index - 1].content) for wish in wishes[talk.user_id])
             assert row.contrary
@@ -299,7 +334,7 @@ def test_log_has_wildchats_keys(tmp_path: Path) -> None:
             assert set(turn) == {"role", "content", "timestamp", "turn_identifier", "language", "toxic", "redacted"}
         identifiers = [turn["turn_identifier"] for turn in row["conversation"]]
         assert identifiers[::2] == identifiers[1::2]
-        assert "wish" not in line.replace("wishes", "")
+        assert not any(f'"{name}"' in line for name in ("wish", "truth", "key", "held_out"))
     assert "French" in path.read_text(encoding="utf-8")
 
 
@@ -399,3 +434,72 @@ SIGNS = {
     "-": (" - ", " minus ", "gave away", "get off"),
     "x": (" x ", " times ", "in each"),
 }
+
+
+REQUEST = "How do I keep basil alive indoors?"
+ANSWERED, UNASKED = "Give it sun, and water it well.", "Do not use commas."
+
+
+def reactions(answer: str, *wishes: str, request: str = REQUEST, **settings: float) -> list[FollowUp | None]:
+    """What a user with these wishes says to one answer, over many draws."""
+    user = SimulatedUser("ann", tuple(map(Check.parse, wishes)), held_out=False)
+    config = replace(SimulatorConfig(noise=0.0), **settings)  # type: ignore[arg-type]
+    return [react(user, answer, request, "And now?", 0, config, Random(at)) for at in range(200)]
+
+
+def test_who_gets_no_answer_complains_of_that_even_where_the_form_is_right() -> None:
+    for wish in ("at_most_words:40", "at_least_words:50"):  # met and unmet
+        said = reactions(UNASKED, wish)
+        labels = Counter(one.label for one in said if one)
+        assert labels["reattempt_with_feedback"] > 100 and labels["reattempt_without_feedback"] > 5
+        assert not labels["positive_feedback"] and not labels["continuation"]
+        assert {one.wish for one in said if one and one.label.startswith("reattempt")} == {ANSWER}
+        assert any(one and REQUEST in one.text for one in said), "some say again what they asked"
+        assert any(one and "say how" in one.text for one in said)
+        assert len({one.text for one in said if one}) > 10
+
+
+def test_an_answer_in_the_right_form_is_thanked_for_and_in_the_wrong_form_is_told_of_the_form() -> None:
+    labels = Counter(one.label for one in reactions(ANSWERED, "at_most_words:40") if one)
+    assert labels["positive_feedback"] and labels["continuation"]
+    assert not labels["reattempt_with_feedback"] and not labels["reattempt_without_feedback"]
+    said = reactions(ANSWERED, "at_least_words:50")
+    assert {one.wish for one in said if one and one.label == "reattempt_with_feedback"} == {"at_least_words"}
+
+
+def test_where_answers_do_not_count_form_is_all() -> None:
+    user = SimulatedUser("ann", (Check("no_commas"),), held_out=False)
+    said = [
+        react(user, UNASKED, REQUEST, "?", 0, replace(CONFIG, noise=0.0, answers=False), Random(at)) for at in range(60)
+    ]
+    assert any(one and one.label == "positive_feedback" for one in said)
+
+
+def test_noise_turns_round_what_an_answer_deserves_too() -> None:
+    for answer, thanked in ((UNASKED, True), (ANSWERED, False)):
+        said = [one for one in reactions(answer, "at_most_words:40", noise=1.0) if one]
+        assert all(one.contrary for one in said)
+        assert any(one.label == "positive_feedback" for one in said) == thanked
+        assert not any(one.wish == ANSWER for one in said)
+
+
+def test_what_has_no_key_is_answered_by_anything_and_a_user_without_wishes_never_fails() -> None:
+    assert any(
+        one and one.label == "positive_feedback" for one in reactions(UNASKED, "no_commas", request="Why is that?")
+    )
+    said = [one for one in reactions(ANSWERED, noise=1.0) if one]
+    assert {one.label for one in said} == {"reattempt_without_feedback", "new_request"}
+
+
+def test_what_follows_a_further_question_is_not_held_to_the_request_before_it() -> None:
+    asked_on = [one for one in reactions(ANSWERED, "no_digits") if one and one.label == "continuation"]
+    assert asked_on and all(one.request == one.text for one in asked_on)
+
+
+def test_no_style_is_read_into_a_complaint_that_there_was_no_answer() -> None:
+    plain = [one for one in conversation_requests() if not claims_in(one)]
+    ways = [way for table in (UNANSWERED, UNANSWERED_BARE) for way in table.everyone + table.held_out]
+    read = {text: claims_in(text) for way in ways for request in plain if claims_in(text := asked_again(way, request))}
+    assert read == {}
+    for request in ("Suggest a name for a boat.", "Why is the sky blue?"):
+        assert all("{" not in asked_again(way, request) for way in ways)

@@ -78,7 +78,8 @@ BOUNDS = (
         (?<!\bi )\bnever (?:asked|ended|finished|closed|left)(?: \w+){0,5}? (?:questions?|anything|something|back)\b
     """, anywhere=True),
     _.rule("closing_question", "without", "constraint", "Do not end with a question.", r"""
-        <NOT>(?:follow ?up |closing |final |last |ending )?questions?(?: back| at the (?:end|
+        (?!<NEG>(?: \w+){0,4}? (?:answer\w*|address\w*|to)(?: \w+){0,2} questions?\b(?! with))<NOT>
+            (?:follow ?up |closing |final |last |ending )?questions?(?: back| at the (?:end|
             bottom)| in return| every time| all the time)?(?:$|,| please)
         \b(?:stop|quit|not|no need to|never|without|instead of|rather than) (?:asking|ask|end|ending|finish|
             finishing)(?: \w+){0,5} (?:question|questions|anything|something|back)\b
