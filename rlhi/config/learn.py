@@ -99,7 +99,9 @@ class PairsConfig(Section):
 
     ``wishes`` that a program can check: ``first`` they rank candidates and the reward model those that meet as many;
     ``only``: and candidates that they do not tell apart give no pair; ``ignore``: the reward model alone ranks.
-    ``mirror``: where a program tells two answers apart, a user who wishes the contrary gives a pair of them too.
+    ``mirror``: where a program tells a rewrite and its original apart, a user who wishes the contrary gives a pair of
+    them too. ``served``: candidates of one request are ranked for so many users more who wish otherwise. ``edit``:
+    where no candidate meets a wish, one is edited until it does.
     """
 
     filter: bool = True
@@ -108,6 +110,10 @@ class PairsConfig(Section):
     min_margin: float = Field(default=0.5, ge=0)
     max_doubt: float = Field(default=0.5, ge=0, description="log-odds against a side that a program finds the better")
     mirror: bool = False
+    served: int = Field(default=3, ge=0, description="other users for whom a request's candidates are ranked as well")
+    edit: bool = True
+    least_near: float = Field(default=0.45, ge=-1, le=1, description="cosine of the chosen side and its request")
+    max_less_near: float = Field(default=0.1, ge=0, le=2, description="by which it may be below the rejected side's")
     max_per_user: int = Field(default=8, ge=1)
     max_users: int = Field(default=0, ge=0, description="0 for all")
     max_longer: float = Field(default=5.0, gt=0)

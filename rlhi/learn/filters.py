@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rlhi.checks import fluency, is_refusal, length, words
+import re
+
+from rlhi.checks import fluency, is_refusal, length, sentences, words
 from rlhi.config import PairsConfig
 from rlhi.learn.asides import speaks_of_feedback
 
@@ -14,6 +16,19 @@ REFUSAL = "chosen is a refusal"
 SPEAKS_OF_FEEDBACK = "chosen speaks of the feedback"
 REPEATS = "chosen repeats the request"
 TOO_LONG = "chosen is far longer"
+SPEAKS_OF_FORM = "chosen speaks of its form"
+
+_FORM = r"(?:words?|sentences?|commas?|bullet(?: point)?s?|steps?|paragraphs?|digits|lists?|lower ?case|summary|bold)"
+_OF_FORM = re.compile(
+    r"^\W*(?:(?:your|my|the|this|each|an?) (?:answers?|repl(?:y|ies)|responses?|text)"
+    rf" (?:should|must|can|is|will|has|contains?)\b[^.!?]*\b{_FORM}\b"
+    r"|(?:keep|limit|use|write|do not use|don['’]t use|avoid|begin with|put|spell|make|include|end with)\b"
+    rf"[^.!?]{{0,60}}\b{_FORM}\b"
+    rf"|here(?:['’]s| is| are) (?:a|an|the|my|your|some)\b[^.!?:]{{0,50}}\b(?:{_FORM}|version)\b)",
+    re.IGNORECASE,
+)
+MOST_FORM = 0.34
+"""The share of an answer's words that may speak of its form: a lead-in of one sentence is none of its matter."""
 
 
 def speaks(text: str) -> bool:
@@ -31,6 +46,31 @@ def repeats(text: str, request: str) -> bool:
     """
     asked, found = (f" {' '.join(words(part.lower()))} " for part in (request, text))
     return text.rstrip().endswith("?") and bool(found.strip()) and asked.startswith(found)
+
+
+def speaks_of_form(text: str, wanted: str, request: str = "") -> bool:
+    """Whether an answer tells how answers are to be, or repeats what its user wants of them, in place of answering.
+
+    Args:
+        wanted: the user's persona, and the complaint that a rewrite answers.
+        request: where it asks of the same form itself ("How do I use commas?"), answers may speak of it.
+
+    >>> speaks_of_form("Your answer should contain exactly 40 words.", "Keep answers to at most 40 words.")
+    True
+    >>> speaks_of_form("Keep basil in the sun and water it.", "Keep answers to at most 40 words.")
+    False
+    """
+    if re.search(rf"\b{_FORM}\b", request, re.IGNORECASE):
+        return False
+    told = set(words(wanted.lower()))
+    parts = sentences(text)
+    about = [part for part in parts if _OF_FORM.match(part) or _repeats_words(part, told)]
+    return sum(map(length, about)) > MOST_FORM * max(1, length(text))
+
+
+def _repeats_words(part: str, told: set[str]) -> bool:
+    said = words(part.lower())
+    return len(said) >= FEWEST_WORDS and sum(word in told for word in said) >= 0.8 * len(said)
 
 
 def unfit(chosen: str, rejected: str, said: str, config: PairsConfig, request: str = "") -> str:

@@ -39,11 +39,15 @@ _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One thing that was asked for; ``met(answer, original)`` compares with the answer complained of where it must."""
+    """One thing that was asked for; ``met(answer, original)`` compares with the answer complained of where it must.
+
+    ``check`` is the same as a check by program, where one says all of it: an answer can be edited to satisfy it.
+    """
 
     text: str
     met: Callable[[str, str], bool]
     relative: bool = False
+    check: Check | None = None
 
 
 def demands(claims: Iterable[str], said: str = "", request: str = "") -> tuple[Demand, ...]:
@@ -105,13 +109,13 @@ def _demand(claim: str) -> Demand | None:
     return None
 
 
-Met = tuple[Callable[[str, str], bool], bool]
+Met = tuple[Callable[[str, str], bool], bool] | tuple[Callable[[str, str], bool], bool, Check]
 Make = Callable[..., Met | None]
 
 
 def _check(kind: str, argument: str = "") -> Met:
     check = Check(kind, argument)
-    return (lambda answer, _: satisfies(check, answer)), False
+    return (lambda answer, _: satisfies(check, answer)), False, check
 
 
 def _kind(kind: str) -> Make:
@@ -131,6 +135,8 @@ def _sized(least: str | None, most: str | None, unit: str) -> Met | None:
     name = unit.rstrip("s")
     if name == "sentence":
         return _check("at_most_sentences", most) if most and not least and most != "0" else None
+    if name == "word" and not (least and most) and (least or most) != "0":
+        return _check("at_least_words", least) if least else _check("at_most_words", most or "")
     measure = count.get(name)
     if measure is None:
         return None

@@ -13,6 +13,7 @@ from rlhi.learn.judged import JudgedMaker
 from rlhi.learn.pairs import PairMaker
 from rlhi.learn.rewrite import Asked
 from rlhi.models.base import Scorer
+from rlhi.stages import backends
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import told
 from rlhi.store import Workspace, read_table
@@ -57,7 +58,9 @@ def pair_maker(log: Log, params: Params, scorer: Scorer, learned: frozenset[str]
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
     judged_by = told(log.personas.values(), params.pairs.persona, params.split.holds_out)
     talks = _learned_from(log, params)
-    return PairMaker(talks, log.personas, judged_by, scorer, params.pairs, learned, params.seed)
+    return PairMaker(
+        talks, log.personas, judged_by, scorer, params.pairs, learned, params.seed, backends.embedder(params)
+    )
 
 
 def judged_maker(log: Log, params: Params, learned: frozenset[str]) -> JudgedMaker:

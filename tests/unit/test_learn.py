@@ -19,8 +19,10 @@ from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import Comparison, comparisons
 from rlhi.learn.features import NAMES, answer_features, claims_of
 from rlhi.learn.filters import speaks, unfit
+from rlhi.learn.groups import ALIKE, UNTOLD
 from rlhi.learn.lessons import lesson, training_set
-from rlhi.learn.pairs import ALIKE, FITS_NOT, IGNORES, MARGIN, OVER_SHARE, UNTOLD, PairMaker
+from rlhi.learn.pairing import MARGIN
+from rlhi.learn.pairs import FITS_NOT, IGNORES, OVER_SHARE, PairMaker
 from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.learn.rewrite import Asked, complaints, observed_revisions
 from rlhi.learn.tallies import Dropped, Spread
@@ -197,7 +199,8 @@ def test_a_pair_is_mirrored_for_a_user_who_wishes_the_contrary() -> None:
 
 
 def test_wishes_tell_candidates_apart_that_the_reward_model_does_not() -> None:
-    making = replace(maker(talk("How?", PROSE), BULLETS), scorer=RewardHead.neutral().attach(WordEmbedder()))
+    as_sampled = PairsConfig(edit=False)
+    making = maker(talk("How?", PROSE), BULLETS, RewardHead.neutral().attach(WordEmbedder()), as_sampled)
     assert [one.chosen for one in making.pairs([], sampled(PROSE, LIST))] == [LIST]
     assert not list(making.pairs([], sampled(PROSE, PROSE + WAIT))) and making.dropped.reasons[ALIKE] == 1
 

@@ -1,0 +1,175 @@
+"""The candidates of one request, and the pairs that were made of them: a group serves several users."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, content_key
+from rlhi.learn.edits import edit_to_meet
+from rlhi.learn.features import claims_of
+from rlhi.learn.filters import SPEAKS_OF_FORM, speaks, speaks_of_form
+from rlhi.learn.follows import Demand, demands
+from rlhi.learn.pairing import Pairing
+from rlhi.models.base import Sampled
+from rlhi.turns import NOWHERE, beside, request
+
+ALIKE = "all candidates have one reward"
+UNTOLD = "the user's wishes tell no candidates apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Answers to the request before ``talk.turns[at]``, and how near each is to it (:mod:`rlhi.relevance`)."""
+
+    talk: Conversation
+    at: int
+    texts: tuple[Sampled, ...]
+    request: str
+    near: tuple[float, ...]
+    source: PairSource
+
+
+@dataclass(slots=True)
+class Ranked:
+    """Pairs of one group so far; ``unturned``: (better, worse) of those that nobody was given the other way round."""
+
+    pairs: list[PreferencePair] = field(default_factory=list)
+    unturned: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, pairs: Sequence[PreferencePair]) -> Ranked:
+        """The group with these pairs."""
+        made = cls()
+        for pair in pairs:
+            made.take(pair)
+        return made
+
+    def take(self, pair: PreferencePair, turned: bool = False) -> None:
+        """Add a pair; one that is another's the other way round is not turned again."""
+        self.pairs.append(pair)
+        if not turned:
+            self.unturned.append((pair.chosen, pair.rejected))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMaker:
+    """Makes pairs of candidates: ranked for the user who asked, and for others who wish otherwise."""
+
+    of: Pairing
+
+    def pairs(self, candidates: Iterable[Candidate], source: PairSource) -> Iterator[PreferencePair]:
+        ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
+        served: Counter[str] = Counter()
+        for (conversation_id, at), rows in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
+            drawn = [row for row in rows if speaks(row.text) or not self.of.config.filter]
+            texts = tuple(Sampled(row.text, row.cut) for row in drawn)
+            if len(texts) < 2 or conversation_id not in self.of.talks:
+                self.of.dropped.reasons["fewer than two candidates speak"] += 1
+                continue
+            talk = self.of.talks[conversation_id]
+            asked_for = request(talk.turns, at)
+            group = Group(talk, at, texts, asked_for, tuple(self.of.substance.near(asked_for, texts)), source)
+            if persona := self.of.personas.get(talk.user_id):
+                self.of.wanted.add(demands(claims_of(persona.text)), texts)
+            made = Ranked.of(list(self._ranked(group, talk.user_id)))
+            yield from made.pairs
+            if beside(talk.turns, at, -2) == NOWHERE:
+                yield from self._for_others(group, made, served)
+
+    def _ranked(self, group: Group, user: str) -> Iterator[PreferencePair]:
+        """The best of a request's answers over the worst, for one user; or one edited over what it was made from."""
+        scores = self.of.scores(group.talk, group.at, group.texts, user)
+        asked, own = self.of.wishes(user), user == group.talk.user_id
+        if own:
+            self.of.spread.add(scores)
+        met = [sum(one.met(text, "") for one in asked) for text in group.texts]
+        unmet = max(met) < len(asked) and self.of.config.edit and group.source == "reward"
+        if unmet and (edited := self._edited(group, user, asked, scores)):
+            yield edited
+            return
+        if max(scores) == min(scores) and max(met) == min(met):
+            self.of.dropped.reasons[ALIKE] += own
+            return
+        places = range(len(group.texts))
+        worst = min(places, key=lambda place: (met[place], scores[place], place))
+        answers = [self.of.substance.answers(group.request, *one) for one in zip(group.texts, group.near, strict=True)]
+        ranked = sorted(places, key=lambda place: (-met[place], not answers[place], -scores[place], place))
+        reasons = [self._lacking(group, user, group.texts[place], group.near[place], worst) for place in ranked]
+        best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
+        if best is None:
+            self.of.dropped.reasons[reasons[0]] += own
+        elif met[best] == met[worst] and (not own or (asked and self.of.config.wishes == "only")):
+            self.of.dropped.reasons[UNTOLD] += own
+        elif self.of.worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst], counted=own):
+            sides = group.texts[best], group.texts[worst]
+            yield self.of.pair(group.talk, group.at, group.source, *sides, scores[best], scores[worst], user)
+
+    def _edited(
+        self, group: Group, user: str, asked: Sequence[Demand], scores: Sequence[float]
+    ) -> PreferencePair | None:
+        """An answer edited by program to meet what no candidate meets, over the answer that it was made from."""
+        checks = [one.check for one in asked if one.check]
+        fit = [place for place, near in enumerate(group.near) if near >= self.of.config.least_near]
+        ranked = sorted(fit, key=lambda place: (-scores[place], place))
+        found = edit_to_meet([group.texts[place] for place in ranked], checks) if len(checks) == len(asked) else None
+        if found is None:
+            return None
+        worse, text = ranked[found[0]], Sampled(found[1])
+        (near,) = self.of.substance.near(group.request, [text])
+        (high,) = self.of.scores(group.talk, group.at, [text], user)
+        if self._lacking(group, user, text, near, worse) or high - scores[worse] <= -self.of.config.max_doubt:
+            return None
+        return self.of.pair(
+            group.talk, group.at, "edited", text, group.texts[worse], high, scores[worse], user
+        )  # fmt: skip
+
+    def _lacking(self, group: Group, user: str, chosen: Sampled, near: float, worse: int) -> str:
+        """Why ``chosen`` may not be learned from beside answer ``worse`` of the group, for this user."""
+        rejected = group.texts[worse]
+        if not self.of.config.filter:
+            return ""
+        persona = self.of.personas.get(user)
+        return (
+            self.of.unfit(chosen, rejected, "", group.request)
+            or self.of.substance.lacking(group.request, chosen, near, group.near[worse])
+            or (SPEAKS_OF_FORM if speaks_of_form(chosen, persona.text if persona else "", group.request) else "")
+        )
+
+    def _for_others(self, group: Group, made: Ranked, served: Counter[str]) -> Iterator[PreferencePair]:
+        """The same answers for ``config.served`` users who wish otherwise, those who were served least first.
+
+        What such pairs have in common is the persona, and not the request or its answers. Who wishes the contrary of a
+        pair gets it the other way round. Only first requests: what was said before would be another user's.
+        """
+        others = [user for user in self.of.learners if user != group.talk.user_id and self.of.wishes(user)]
+        left = self.of.config.served if self.of.config.wishes != "ignore" and self.of.config.filter else 0
+        for user in sorted(others, key=lambda user: (served[user], content_key(self.of.seed, user, group.request))):
+            if left == 0:
+                return
+            turned = self._turned(group, made, user)
+            pair = turned or next(self._ranked(group, user), None)
+            if pair is not None:
+                made.take(pair, turned is not None)
+                served[user] += 1
+                left -= 1
+                yield pair
+
+    def _turned(self, group: Group, made: Ranked, user: str) -> PreferencePair | None:
+        """A pair of this request the other way round, if the user wishes the contrary of it; each once."""
+        asked = self.of.wishes(user)
+        for better, worse in made.unturned:
+            if sum(one.met(worse, "") - one.met(better, "") for one in asked) <= 0:
+                continue
+            near, other = self.of.substance.near(group.request, [worse, better])
+            high, low = self.of.scores(group.talk, group.at, [worse, better], user)
+            fit = not self.of.unfit(worse, better, "", group.request)
+            fit &= not self.of.substance.lacking(group.request, worse, near, other)
+            if fit and high - low > -self.of.config.max_doubt:
+                made.unturned.remove((better, worse))
+                # What the model in training answered stays told apart: its pairs are not the log's.
+                mirrored: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
+                return self.of.pair(group.talk, group.at, mirrored, worse, better, high, low, user)
+        return None
