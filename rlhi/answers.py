@@ -20,10 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rlhi.checks import fluency, is_refusal, sentences
+from rlhi.checks import fluency, sentences
 
 GAP = 3  # other words that may stand between two stems of one term
 FLUENT = 0.35  # below it a text repeats itself or is hardly made of letters
+LONG = 50  # words
 NAME = "<name>"
 
 _TOKEN = re.compile(r"[^\W_]+")
@@ -118,29 +119,41 @@ def answers(key: AnswerKey, request: str, reply: str) -> bool:
     """Whether ``reply`` names what an answer to ``request`` has to. Never raises.
 
     What stands in the request itself counts for nothing, and neither do questions nor talk of the answer's form.
-    A refusal and a text that repeats itself are no answers.
+    A text that repeats itself is no answer. The longer a text, the more is named by chance:
+    one of ``LONG`` words takes one idea more.
     """
     text = _said(reply)
-    if not text or fluency(text) < FLUENT or is_refusal(text):
+    if not text or fluency(text) < FLUENT:
         return False
-    right = sum(_weight(idea, key.least, request, text) for idea in key.ideas)
-    return right - key.least * len(_hits(key.wrong, request, text)) >= key.least
+    return _score(key, request, text) >= key.least + (len(_tokens(text)) >= LONG)
 
 
-def _weight(idea: Idea, least: int, request: str, text: str) -> int:
-    """How many ideas of an answer's ``least`` a text has in this one."""
-    hits = _hits(idea.terms, request, text)
-    return least * len(hits) if idea.enough else min(1, len(hits))
+def _score(key: AnswerKey, request: str, text: str) -> int:
+    """How many ideas a text has: a term that is enough counts for ``key.least``, one that is wrong against as many.
+
+    Nothing counts twice: a word that has been one term is no other one.
+    """
+    used: set[str] = set()
+    score = -key.least * len(_hits(key.wrong, request, text, set()))
+    for idea in sorted(key.ideas, key=lambda one: not one.enough):
+        hits = _hits(idea.terms, request, text, used)
+        score += key.least * len(hits) if idea.enough else min(1, len(hits))
+    return score
 
 
-def _hits(terms: Sequence[str], request: str, text: str) -> list[str]:
-    """The terms that a text names and that the request did not."""
+def _hits(terms: Sequence[str], request: str, text: str, used: set[str]) -> list[str]:
+    """The terms that a text names in words that are not ``used`` yet, and that the request did not name."""
     asked, said = _tokens(request), _tokens(text)
-    return [
-        term
-        for term in terms
-        if (_made_up(text, asked) if term == NAME else _found(term, text, said) and not _found(term, request, asked))
-    ]
+    hits = []
+    for term in sorted(terms, key=lambda one: -one.count(" ")):
+        if term == NAME:
+            found = {NAME} if _made_up(text, asked) else set()
+        else:
+            found = set() if _found(term, request, asked) else _found(term, text, said)
+        if not found <= used:
+            hits.append(term)
+            used |= found
+    return hits
 
 
 def _said(reply: str) -> str:
@@ -150,20 +163,22 @@ def _said(reply: str) -> str:
     return "\n".join(kept)
 
 
-def _found(term: str, text: str, said: Sequence[str]) -> bool:
+def _found(term: str, text: str, said: Sequence[str]) -> set[str]:
+    """The words in which a text first names a term; none where it does not."""
     if term.startswith('"'):
-        return term.strip('"').casefold() in text.casefold()
+        return {term} if term.strip('"').casefold() in text.casefold() else set()
     stems = [tuple(part.split("/")) for part in _folded(term).split()]
-    return any(_follows(stems, said, start) for start in range(len(said)))
+    return next((words for start in range(len(said)) if (words := _row(stems, said, start))), set())
 
 
-def _follows(stems: Sequence[Sequence[str]], said: Sequence[str], start: int) -> bool:
-    """Whether the first stem is found at ``start`` and each other at most ``GAP`` words after the one before."""
+def _row(stems: Sequence[Sequence[str]], said: Sequence[str], start: int) -> set[str]:
+    """The words from ``start`` on that are these stems, each at most ``GAP`` words after the one before."""
     if not any(_is(stem, said[start]) for stem in stems[0]):
-        return False
+        return set()
     if len(stems) == 1:
-        return True
-    return any(_follows(stems[1:], said, after) for after in range(start + 1, min(start + 2 + GAP, len(said))))
+        return {said[start]}
+    rest = (_row(stems[1:], said, after) for after in range(start + 1, min(start + 2 + GAP, len(said))))
+    return next(({said[start]} | words for words in rest if words), set())
 
 
 def _is(stem: str, word: str) -> bool:

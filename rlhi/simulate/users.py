@@ -25,7 +25,7 @@ class SimulatorConfig:
         users: users in cycle 0; ``new_users`` join in each cycle after it.
         conversations: conversations a user has in one cycle.
         max_messages: user messages in a conversation, at most.
-        max_complaints: complaints and bare retries in a conversation, at most.
+        max_complaints: complaints and bare retries in a conversation, at most: of no answer, then of its form.
         two_wishes: share of users with a second wish.
         noise: probability that a reaction is the opposite of what the answer deserves.
         colluders: share of the users who are not held out that collude, in ``collusion`` times as many conversations.
@@ -45,7 +45,7 @@ class SimulatorConfig:
     new_users: int = 0
     conversations: int = 2
     max_messages: int = 3
-    max_complaints: int = 1
+    max_complaints: int = 2
     two_wishes: float = 0.2
     noise: float = 0.05
     colluders: float = 0.0

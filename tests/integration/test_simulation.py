@@ -31,7 +31,8 @@ def test_talk_lands_a_log_and_the_table_tells_how_it_was_read(
     space = make_space(tmp_path / "w", tiny_policy, ingest={"hash_users": True})
     space.path(SALT).write_text("0" * 32)  # it draws who is held out
     root = space.root
-    said = talk(root, SimulatorConfig(users=24), Sampling(max_new_tokens=8))
+    # Such a model answers nothing: of users who want an answer, none would come to speak of a wish.
+    said = talk(root, SimulatorConfig(users=24, answers=False), Sampling(max_new_tokens=8))
     assert (said.users, said.conversations) == (24, 48) and said.messages > 48
     for name in COLLECT:
         stages.run(name, root)
@@ -39,7 +40,7 @@ def test_talk_lands_a_log_and_the_table_tells_how_it_was_read(
     assert known == {row.user_id for row in read_table(space.path(WISHES), WishRow)}
     kept = json.loads(space.path(EVALUATION_REQUESTS).read_text())
     assert [str(AnswerKey.parse(text)) for text in kept["keys"].values()] == list(kept["keys"].values())
-    assert list(kept["keys"]) == kept["requests"] and not kept["checks"]
+    assert set(kept["keys"]) == set(kept["requests"]) and not kept["checks"]
     assert len(known) == 24 and all(user.startswith("user-") for user in known)
     read = readings(root)
     assert read[0].follow_ups > 0 and read[0].wishes > 0 and read[1].follow_ups > 0

@@ -77,7 +77,7 @@ def test_ideas_are_counted_and_wrong_ones_take_away() -> None:
     assert answers(KEY, REQUEST, "Freezing helps.")
     assert not answers(KEY, REQUEST, "In a bag, or in some other bag.")
     assert not answers(KEY, REQUEST, "In a linen bag in the fridge.")
-    assert answers(KEY, REQUEST, "Slice and freeze it, and toast the slices; not the fridge. A linen bag will do too.")
+    assert answers(KEY, REQUEST, "Slice and toast it or freeze it whole; not the fridge.")
     assert not answers(KEY, REQUEST, "Baggage and binoculars.")
 
 
@@ -96,7 +96,7 @@ def test_what_the_request_says_is_no_answer() -> None:
         "Do you freeze it?",
         "I will keep it short: freeze.",
         "Here is a one-sentence summary, and no freezing.",
-        "I cannot help with freezing.",
+        "Freezing? No. " + "This is a text that goes on and on for no reason that a reader could think of. " * 4,
         "freeze freeze freeze freeze freeze freeze freeze freeze freeze freeze",
     ],
 )

@@ -97,10 +97,11 @@ class Bench:
         be.
 
         Raises:
-            ExperimentError: ``kept`` answers another question (other arms, sizes or policy), and may have taken hours.
+            ExperimentError: ``kept`` answers another question (other arms, users, sizes or policy), and may have taken
+                hours.
         """
         asked = content_key(
-            asdict(self.size), weights_hash(self.policy), experiment.measured, experiment.cycles,
+            asdict(self.size), weights_hash(self.policy), experiment.measured, experiment.cycles, _dealt(),
             [[arm.name, dict(arm.simulator), worlds.arm_name(arm.overrides)] for arm in experiment.arms],
         )  # fmt: skip
         held = read_json(kept) if kept else {}
@@ -109,7 +110,8 @@ class Bench:
             assert isinstance(arms, list)
             return arms
         if held:
-            raise ExperimentError(f"{kept} holds results of other arms, sizes or policy: move it, or name another page")
+            what = "results of other arms, users, sizes or policy"
+            raise ExperimentError(f"{kept} holds {what}: move it, or name another page")
         records = [self.arm(experiment, arm, seed) for arm in experiment.arms]
         if kept:
             write_json(kept, {"asked": asked, "arms": records})

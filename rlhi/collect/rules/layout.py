@@ -98,7 +98,9 @@ LAYOUT_RULES = (
     """),
     _.rule("paragraphs", "short", "format", "Use short paragraphs.", r"""
         \b(?:short|shorter|small|smaller|brief|more) paragraphs\b
-        \b(?:several|multiple|separate|different|a few) paragraphs\b
+        \b(?:several|multiple|separate|different|a few|some|proper) paragraphs\b
+        \bbreak(?: \w+){0,4} into(?: \w+)? paragraphs\b
+        \b1 (?:thought|point|idea|topic) (?:per|a|in each|for each) paragraph\b
         \b(?:blocks?|bricks?|lumps?|slabs?) of text\b
         \bnew (?:line|paragraph) (?:for|with|after|at|between)(?: \w+){0,2} (?:each|every|new)\b
         \bhit (?:return|enter)\b
@@ -125,6 +127,7 @@ LAYOUT_RULES = (
         <NOT>(?:emphasis|highlighting|highlights|emphasi[sz]ing)(?:$|,| please| on words)
         \bnothing(?: \w+){0,3} (?:highlighted|bold(?:ed)?|emphasi[sz]ed)\b
         \bunbold\b
+        \bwhy (?:is|are)(?: \w+){0,3} (?:in )?bold(?:ed)?\b
         \bbold(?: \w+)?<BAD>
         \b(?:stars|asterisks) (?:around|everywhere|all over)\b(?! (?:each|every|important|key))(?=.*\b(?:junk|drop|
             remove|ugly|annoy\w*|clutter|distract\w*|stop|weird)\b)

@@ -25,7 +25,7 @@ _ = Grammar(
     EXAMPLES=r"""
         (?:(?:\w+ (?:life|world) |concrete |specific |practical |worked |quick |small |tiny )*(?:(?<!for )examples?|
             illustrations?|(?:sample|real life) cases?)
-            (?! (?:of|from|in (?!there|it|your)|where|you|above|code|output|input|is|are|gives|fails)\b))
+            (?! (?:of|from (?!now)|in (?!there|it|your)|where|you|above|code|output|input|is|are|gives|fails)\b))
     """,
 )
 
@@ -40,15 +40,16 @@ BOUNDS = (
         <LACK>(?:\w+ ){0,2}?(?:summary|tldr|takeaway|gist)(?: \w+){0,3}? <FIRST>
     """, anywhere=True),
     _.rule("opening", "none", "constraint", "Do not begin with a summary.", r"""
-        <NOT>(?:\w+ ){0,2}?(?:summary|summari[sz]ing|tldr|recap|gist|conclusion|takeaways?|bottom line)
+        <NOT>(?:\w+ ){0,2}?(?:summary|summari[sz](?:e|ing)|tldr|recap|gist|conclusion|takeaways?|bottom line)
             (?: \w+){0,2}? <FIRST>
         \b(?:not|never|stop|without|avoid|quit|no need to) (?:start|begin|lead|open|starting|beginning|leading|
             opening)(?: <D>)*? (?:off )?(?:with|by|from)(?: \w+){0,4}? <HEAD>\b
         <NOT>(?:opening|initial|introductory|leading|1 line|upfront) (?:\w+ )?(?:summary|recap|tldr|gist|1 liner)\b
         \b(?:not|never|stop|without) (?:giv(?:e|ing)|reveal(?:ing)?|spoil(?:ing)?)(?: away)? (?:the |your )?
             (?:conclusion|ending|verdict|result|punchline)\b
-        \b(?:keep|leave|save|put|hold)(?: back)? (?:the |your |any )?(?:conclusion|summary|verdict|takeaway|main point)
-            (?: back)? (?:for|until|till|to|at) the (?:very )?(?:end|last)\b
+        \b(?:keep|leave|saved?|put|hold)(?: back)? (?:the |your |any )?(?:conclusion|summary|verdict|
+            takeaway|main point)(?: back)? (?:for|until|till|to|at) (?:the (?:very )?(?:end|last)|last)\b
+        \b(?:leave|keep|cut)(?: \w+){0,2} (?:summary|recap|tldr|gist) out\b
         \blet the (?:conclusion|summary|verdict|point) come (?:last|at the end)\b
         \b(?:conclusion|summary|verdict|takeaway) (?:can|should|must|may|has to) (?:wait|come last|go last|
             come at the end)\b
@@ -84,6 +85,7 @@ BOUNDS = (
         \b(?:stop|quit|not|no need to|never|without|instead of|rather than) (?:asking|ask|end|ending|finish|
             finishing)(?: \w+){0,5} (?:question|questions|anything|something|back)\b
         \b(?:stop|quit|not|no need to|never|without|instead of) (?:quiz|quizzing|interrogate|interrogating) me\b
+        \b(?:stop|quit|no need to) (?:asking|ask) me (?:stuff|things)\b
         \b(?:ended|ending|end|finished|closed)(?: \w+){0,2} (?:with|on) a question again\b
         \b(?:end|finish|close|stop) (?:with|on) (?:a|your) (?:statement|full stop|period)\b
     """),
@@ -121,6 +123,10 @@ EXPLANATION = (
         \bi (?:have )?(?:studied|teach|taught|majored in|work in|know) (?:this|the|that|my) (?:field|subject|topic|
             area|stuff|material)\b
         \bi (?:have )?studied this\b
+        \b(?:not|stop|never|without) over ?simplif\w+
+        \b(?:write|written|explain|explained|answer|pitch)(?: it| this)? (?:for|to) (?:an? )?(?:expert|specialist|
+            professional)s?\b
+        \bmore (?:rigorous|precise|exact|speciali[sz]ed) (?:wording|<TERMS>)\b
         <TERMS> of the (?:field|trade|profession|discipline)\b
         \blike (?:a |something from a )?(?:childrens?|kids?|picture) book\b
         \b(?:not|stop|no need to|without) (?:dumb|dumbing|simplify|simplifying|talking down)\b
@@ -166,6 +172,8 @@ EXPLANATION = (
         <NOT><EXAMPLES>\b
         \b<EXAMPLES>(?: only)?<BAD>
         <NOT>'for (?:example|instance)'
+        \bexamples? (?:is|are) (?:not (?:necessary|needed|required|wanted)|unnecessary|unneeded|distracting|confusing)\b
+        \b(?:leave|keep|put) (?:the |any |your )?examples? (?:aside|out|away)\b
     """),
     _.rule("examples", "with", "format", "Include an example.", r"""
         <WANT><EXAMPLES>

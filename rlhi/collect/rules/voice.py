@@ -37,6 +37,9 @@ PUNCTUATION_RULES = (
     _.rule("mark:commas", "with", "constraint", "Use commas.", r"""
         <LACK>commas?\b
         \bcommas? (?:is|are|were) missing\b
+        \bthere should be commas?\b
+        \b(?:you|it) left out(?: \w+){0,2} commas?\b
+        \b(?:a|a few|some|more) commas? (?:would|might|could)\b
         \bwhere did(?: \w+){0,3} commas? go\b
         \b(?:hard|harder|difficult|impossible|tough|confusing|cannot)(?: \w+){0,6} without(?: <D>)*? commas?\b
     """),
@@ -60,7 +63,7 @@ CASE_RULES = (
         \b(?:normal|proper|regular|standard|correct|usual) (?:use of )?<CAPITALS>
         \bcapitali[sz]e (?:properly|correctly|normally|names|sentences|the (?:1st|first|start|beginning)|
             your sentences)\b
-        \b(?:start|begin|starts|begins)(?: \w+){0,4} with an? (?:capital|upper ?case)\b
+        \b(?:start|begin|starts|begins)(?: \w+){0,4} with (?:an? )?(?:capital|upper ?case)\b
         \b<CAPITALS> (?:where|when) (?:they|it|you) (?:belongs?|should|are|is|must|need)\b
     """),
     _.without("case", "lower", "Write in lower case only.", "<CAPITALS>"),
