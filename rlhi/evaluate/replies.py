@@ -72,7 +72,7 @@ class SideBySide:
         """How much better the challenger's reply is, by the mean of what all measures say; 0 where none can tell."""
         changes = [one.challenger - one.champion for one in self.figures]
         known = [change for change in changes if math.isfinite(change)]
-        return sum(known) / len(known) if known else 0.0
+        return round(sum(known) / len(known), 9) if known else 0.0
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``: what is not known of the wishes is left out, a figure that is no number is null."""

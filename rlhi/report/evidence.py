@@ -55,8 +55,8 @@ class LossPoint:
 @dataclass(frozen=True, slots=True)
 class CycleEvidence:
     """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
-    ``judged`` are answers that users judged singly, where the method learns from them. ``drawn``, ``won`` and ``lost`` are
-    some of ``compared`` pairs of replies: drawn by seed, and those whose figures rose and fell most.
+    ``judged`` are answers that users judged singly, where the method learns from them. ``drawn``, ``won`` and ``lost``
+    are some of ``compared`` pairs of replies: drawn by seed, and those whose figures rose and fell most.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
