@@ -14,6 +14,7 @@ import typer
 from rlhi.bench_cli import bench_app, experiment
 from rlhi.errors import explain, hinted
 from rlhi.persona_cli import persona_app
+from rlhi.replies_cli import replies
 from rlhi.training_cli import register
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(bench_app, name="bench")
 app.add_typer(persona_app, name="persona")
 app.command()(experiment)
+app.command()(replies)
 register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -1,6 +1,18 @@
 """Report: the evidence page of a cycle."""
 
-from rlhi.report.evidence import CycleEvidence, Evidence, Example, LossPoint, read_evidence, write_evidence
+from rlhi.report.evidence import (
+    Compared,
+    CycleEvidence,
+    Evidence,
+    Example,
+    Figure,
+    LossPoint,
+    read_evidence,
+    write_evidence,
+)  # fmt: skip
 from rlhi.report.page import render
 
-__all__ = ["CycleEvidence", "Evidence", "Example", "LossPoint", "read_evidence", "render", "write_evidence"]
+__all__ = [
+    "Compared", "CycleEvidence", "Evidence", "Example", "Figure", "LossPoint", "read_evidence", "render",
+    "write_evidence",
+]  # fmt: skip

@@ -25,6 +25,26 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """What one measure says of the two replies; NaN where it could not tell."""
+
+    name: str
+    champion: float
+    challenger: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Both models' replies to one request of a held-out user, to read. All of it is escaped and cut."""
+
+    persona: str
+    request: str
+    champion: str
+    challenger: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LossPoint:
     """One logged step of the training run."""
 
@@ -35,7 +55,8 @@ class LossPoint:
 @dataclass(frozen=True, slots=True)
 class CycleEvidence:
     """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
-    ``judged`` are answers that users judged singly, where the method learns from them.
+    ``judged`` are answers that users judged singly, where the method learns from them. ``drawn``, ``won`` and ``lost``
+    are some of ``compared`` pairs of replies: drawn by seed, and those whose figures rose and fell most.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
@@ -57,6 +78,10 @@ class CycleEvidence:
     reward_pairs: int = 0
     loss: tuple[LossPoint, ...] = ()
     examples: tuple[Example, ...] = ()
+    compared: int = 0
+    drawn: tuple[Compared, ...] = ()
+    won: tuple[Compared, ...] = ()
+    lost: tuple[Compared, ...] = ()
     decision: GateDecision | None = None
     gate: GateConfig = field(default_factory=GateConfig)
     note: str = ""
@@ -95,8 +120,10 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
     given = dict(record)
     for name in ("feedback", "pairs", "judged"):
         given[name] = tuple((str(label), int(str(count))) for label, count in _rows(given.get(name, ())))
-    given["loss"] = tuple(from_record(LossPoint, cast(Mapping[str, object], row)) for row in _rows(given["loss"]))
-    given["examples"] = tuple(from_record(Example, cast(Mapping[str, object], row)) for row in _rows(given["examples"]))
+    kinds = {"loss": LossPoint, "examples": Example, "drawn": Compared, "won": Compared, "lost": Compared}
+    for name, kind in kinds.items():
+        rows = _rows(given.get(name, ()))
+        given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
     if given["decision"] is not None:
         given["decision"] = from_record(GateDecision, cast(Mapping[str, object], given["decision"]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def render(evidence: Evidence) -> str:
     if not evidence.cycles:
         raise ValueError("the evidence page needs at least one cycle")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(cut=cut, name_of=words.name_of, percent=words.percent)
+    environment.filters.update(cut=cut, name_of=words.name_of, percent=words.percent, chips=words.chips)
     template = environment.from_string(files("rlhi.report").joinpath("page.html.j2").read_text(encoding="utf-8"))
     newest_first = evidence.cycles[::-1]
     return template.render(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from rlhi.config import GainConfig, GuardConfig
 from rlhi.contracts import Interval, Measurement
-from rlhi.report.evidence import CycleEvidence
+from rlhi.report.evidence import CycleEvidence, Figure
 
 
 class State(StrEnum):
@@ -102,6 +102,16 @@ def suite_rows(cycle: CycleEvidence) -> list[SuiteRow]:
     """The cycle's measurements: gains first, then guards, then what was only recorded."""
     rows = [_suite_row(measured, cycle) for measured in cycle.measurements]
     return sorted(rows, key=lambda row: (row.role, row.name))
+
+
+def chips(figures: Sequence[Figure], model: Literal["champion", "challenger"]) -> list[tuple[str, str, str]]:
+    """What each measure says of one model's reply: its name, the share, and for the challenger where it moved."""
+    shown = []
+    for one in figures:
+        value = one.champion if model == "champion" else one.challenger
+        change = one.challenger - one.champion if model == "challenger" else 0.0
+        shown.append((name_of(one.name), percent(value), "up" if change > 0 else "down" if change < 0 else ""))
+    return shown
 
 
 def percent(share: float | None) -> str:

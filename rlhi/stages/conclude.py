@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,15 +18,29 @@ from rlhi.contracts import (
     Verdict,
     from_record,
 )  # fmt: skip
+from rlhi.evaluate.replies import SideBySide, drawn, lost, won
 from rlhi.learn.card import promoted_card
-from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
+from rlhi.report import (
+    Compared,
+    CycleEvidence,
+    Evidence,
+    Example,
+    Figure,
+    LossPoint,
+    read_evidence,
+    render,
+    write_evidence,
+)  # fmt: skip
 from rlhi.stages import RECORDED, incoming, state
 from rlhi.stages.alone import alone
 from rlhi.stages.ingest import conversations
+from rlhi.stages.replies import read_replies
 from rlhi.stages.training import TRAINING, all_pairs
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
 
 EXAMPLES = 6
+DRAWN, EXTREME = 6, 3
+"""Pairs of replies on the page: drawn by seed, and of those whose figures rose or fell most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
     cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
     training = read_json(space.path("models/challenger") / TRAINING)
     reward = read_json(space.path("models/reward/metrics.json"))
-    pairs = all_pairs(space)
+    pairs, replies = all_pairs(space), read_replies(space)
     judged = read_table(space.path("data/judged"), JudgedAnswer) if "new_judged" in training else []
     labels = Counter(row.label for row in read_table(space.path("data/feedback"), FeedbackTurn))
     history = training.get("history")
@@ -115,6 +130,10 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         reward_pairs=int(str(reward.get("comparisons", 0))),
         loss=loss,
         examples=tuple(_example(pair) for pair in sorted(pairs, key=lambda pair: (-pair.margin, pair.key))[:EXAMPLES]),
+        compared=len(replies),
+        drawn=_compared(drawn(replies, params.seed)[:DRAWN]),
+        won=_compared(won(replies)[:EXTREME]),
+        lost=_compared(lost(replies)[:EXTREME]),
         decision=decision,
         gate=params.gate,
         note=str(training.get("skipped", "")),
@@ -123,6 +142,16 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
 
 def _example(pair: PreferencePair) -> Example:
     return Example(pair.persona, pair.prompt[-1].content, pair.chosen, pair.rejected, pair.source)
+
+
+def _compared(rows: Sequence[SideBySide]) -> tuple[Compared, ...]:
+    return tuple(
+        Compared(
+            row.persona, row.request, row.champion, row.challenger,
+            tuple(Figure(one.name, one.champion, one.challenger) for one in row.figures),
+        )
+        for row in rows
+    )  # fmt: skip
 
 
 def _number(value: object) -> float | None:

@@ -13,11 +13,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
+from typer.testing import CliRunner
 
 from rlhi import ledger, stages
+from rlhi.cli import app
 from rlhi.simulate.users import WishRow
+from rlhi.stages.replies import last_replies
 from rlhi.stages.truth import WISHES
 from rlhi.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
@@ -117,6 +121,35 @@ def test_the_wishes_change_no_byte_before_evaluate(cycled: Path, disturbed: Path
     assert digest(disturbed, WISHES) != digest(cycled, WISHES)
     assert digest(disturbed, *BEFORE_EVALUATE) == digest(cycled, *BEFORE_EVALUATE)
     assert digest(disturbed, "data/evaluation") != digest(cycled, "data/evaluation")
+
+
+def test_replies_are_told_and_shown_and_an_older_workspace_gets_them_by_the_advised_command(
+    cycled: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "older"
+    shutil.copytree(cycled, root, symlinks=True)
+    done = CliRunner().invoke(app, ["--workspace", str(root), "replies", "--json"])
+    rows = json.loads(done.stdout)
+    params = Workspace(root).params
+    assert len(rows) == params.evaluate.users * params.evaluate.requests * params.evaluate.samples
+    assert all(params.split.holds_out(row["user_id"]) and row["request"] for row in rows)
+    assert any("met_champion" in row for row in rows), "the simulator's users have wishes"
+    assert all(0 <= row[met] <= 1 for row in rows for met in ("met_champion", "met_challenger") if met in row)
+    assert all({"fluency", "nearness"} <= {*row["measures"]} for row in rows)
+    record = read_json(root / "reports/cycle-0001.json")
+    assert record["compared"] == len(rows)
+    shown = [
+        (one["request"], one["champion"], one["challenger"]) for one in cast(list[dict[str, str]], record["drawn"])
+    ]
+    assert shown == [(row["request"], row["champion"], row["challenger"]) for row in rows[:6]]
+    assert "drawn by seed and not picked" in (root / "reports/index.html").read_text(encoding="utf-8")
+
+    before = digest(root, "data/replies")
+    shutil.rmtree(root / "data/replies")
+    with pytest.raises(stages.StageError, match="kept no replies: run `rlhi run evaluate`"):
+        last_replies(Workspace(root))
+    stages.run("evaluate", root)
+    assert digest(root, "data/replies") == before and len(last_replies(Workspace(root)).rows) == len(rows)
 
 
 def _shuffle_wishes(root: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html.parser
+import json
 import math
 import re
 
@@ -11,13 +12,26 @@ import pytest
 
 from rlhi.config import GateConfig
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
-from rlhi.report import CycleEvidence, Evidence, Example, LossPoint, read_evidence, render, write_evidence
+from rlhi.report import (
+    Compared,
+    CycleEvidence,
+    Evidence,
+    Example,
+    Figure,
+    LossPoint,
+    read_evidence,
+    render,
+    write_evidence,
+)  # fmt: skip
 from rlhi.report.page import cut
 from rlhi.report.words import summary
 
 SUITES = ("satisfaction", "preference", "instructions", "fluency", "choices", "my_suite")
 ATTACK = '<script>alert("x")</script><img src=http://evil.example/x onerror=alert(1)>'
 NO_REFERENCE = DriftReport("no_reference", 0.0, (), (), 100, 0)
+
+
+REPLY = Compared(ATTACK, ATTACK, ATTACK, ATTACK, (Figure("nearness", 1.0, 0.0), Figure(ATTACK, math.nan, 1.0)))
 
 
 def measurement(suite: str, mean: float = 0.15, low: float = 0.08, high: float = 0.22) -> Measurement:
@@ -45,6 +59,10 @@ def cycle(number: int = 1, verdict: str = "promote", *measured: Measurement) -> 
         reward_pairs=140,
         loss=tuple(LossPoint(step, 0.7 / step) for step in range(1, 9)),
         examples=(Example(ATTACK, ATTACK, ATTACK, ATTACK, "rewrite"),),
+        compared=212,
+        drawn=(REPLY,) * 6,
+        won=(REPLY,),
+        lost=(REPLY,),
         decision=decision,
     )
 
@@ -84,7 +102,7 @@ def test_users_words_are_escaped_everywhere() -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    plain = dataclasses.replace(cycle(), examples=(), pairs=())
+    plain = dataclasses.replace(cycle(), examples=(), pairs=(), drawn=(), won=(), lost=())
     quiet = dataclasses.replace(plain, decision=dataclasses.replace(plain.decision, reasons=("Good.",)))  # type: ignore[type-var]
     page = render(Evidence("Demo", (quiet,)))
     assert not re.search(r"https?:|//[a-z]|url\(|@import|data:", page)
@@ -100,6 +118,35 @@ def test_judged_answers_are_shown_where_the_method_learns_from_them() -> None:
     # A page of former cycles holds some that were written before there were any.
     del record["judged"]
     assert read_evidence(record, judged.gate).judged == ()
+
+
+def test_replies_come_first_then_won_and_lost_then_what_it_learned_from() -> None:
+    shown = dataclasses.replace(
+        cycle(),
+        drawn=(dataclasses.replace(REPLY, request=f"Drawn? {'very ' * 200}long", challenger=""),),
+        won=(dataclasses.replace(REPLY, request="Won?"),),
+        lost=(dataclasses.replace(REPLY, request="Lost?"),),
+        examples=(Example("", "Learned?", "yes", "no", "rewrite"),),
+    )
+    page = render(Evidence("Demo", (shown,)))
+    places = [page.index(word) for word in ("Drawn?", "Won?", "Lost?", "Learned?")]
+    assert places == sorted(places) and places[0] < page.index("What the gate saw")
+    assert "1 of 212 pairs of replies, drawn by seed and not picked" in page
+    assert "very long" not in page and "(says nothing)" in page
+    assert '<span class="chip ">nearness 100%</span>' in page
+    assert '<span class="chip down">nearness 0%</span>' in page
+
+
+def test_replies_are_kept_in_the_record_and_one_without_them_is_still_read() -> None:
+    plain = dataclasses.replace(REPLY, figures=REPLY.figures[:1])
+    shown = dataclasses.replace(cycle(), drawn=(plain,) * 2, won=(plain,), lost=())
+    record = json.loads(json.dumps(write_evidence(shown)))
+    assert read_evidence(record, shown.gate) == shown
+    for name in ("compared", "drawn", "won", "lost"):
+        del record[name]
+    former = read_evidence(record, shown.gate)
+    assert former == dataclasses.replace(shown, compared=0, drawn=(), won=())
+    assert "drawn by seed" not in render(Evidence("Demo", (former,)))
 
 
 def test_every_suite_is_in_table_and_plot() -> None:
