@@ -211,7 +211,10 @@ def up(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the Prefect server and its UI.")] = 4200,
 ) -> None:
-    """Start the Prefect server, pools, deployments and workers on this machine; Ctrl-C stops all of it."""
+    """Start the Prefect server, pools, deployments and workers on this machine; Ctrl-C stops all of it.
+
+    The UI and the API ask for the workspace's password: a terminal shows it, and .rlhi/prefect/auth keeps it.
+    """
     from rlhi.server import up as start
 
     start(_space(context), port)

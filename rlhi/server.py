@@ -2,6 +2,9 @@
 
 Both keep their database under ``.rlhi/prefect``, so that a run stays visible whoever started it. One process owns
 that database at a time: it holds a file lock, which the system frees when its holder dies.
+
+Whoever may call a server can let its workers run any command. Ours asks for the workspace's password (``password.py``),
+tells browsers to keep pages of other sites away from it, and answers to no name but this machine's (``server_app.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import fcntl
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -22,6 +26,7 @@ from typing import Literal
 
 from rlhi import children, deploy
 from rlhi.ledger import template
+from rlhi.password import password, sign_in
 from rlhi.store import Workspace, read_json, write_json
 
 _HOST = "127.0.0.1"
@@ -122,7 +127,8 @@ def up(workspace: Path, port: int = 4200) -> None:
         deploy.make_pools()
         _deploy(root)
         with _workers(root) as workers:
-            print(f"Prefect UI: {server.url}  (workers: {', '.join(workers)}; Ctrl-C stops all)", flush=True)
+            print(f"Prefect UI: {server.url}  (workers: {', '.join(workers)}; Ctrl-C stops all)")
+            print(f"  {sign_in(home(root), sys.stdout.isatty())}", flush=True)
             parts = {"server": child, **workers}
             while not stop.wait(0.5):
                 for name, part in parts.items():
@@ -144,8 +150,8 @@ def _serving(workspace: Path, port: int, kind: Literal["up", "temporary"]) -> It
     told = folder / "server.json"
     told.unlink(missing_ok=True)
     environment = {**QUIET, **_SERVER, **(_TEMPORARY if kind == "temporary" else {})}
-    environment |= {"PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{url}/api"}
-    command = ["uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", _HOST, "--port", str(port)]
+    environment |= {"PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{url}/api", **_closed(folder, port)}
+    command = ["uvicorn", "--factory", "rlhi.server_app:create_app", "--host", _HOST, "--port", str(port)]
     log = _log_file(workspace, "server")
     server = Server(url, os.getpid(), kind)
     child = children.start([*command, "--timeout-keep-alive", "5", "--log-level", "warning"], environment, log)
@@ -159,6 +165,14 @@ def _serving(workspace: Path, port: int, kind: Literal["up", "temporary"]) -> It
     finally:
         told.unlink(missing_ok=True)
         children.stop([child])
+
+
+def _closed(folder: Path, port: int) -> dict[str, str]:
+    """The server's settings that close it to all but who knows the password. Full names: Prefect's short ones yield."""
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": password(folder),
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://{_HOST}:{port},http://localhost:{port}",
+    }
 
 
 @contextmanager
@@ -212,7 +226,9 @@ def _owned(folder: Path) -> Iterator[None]:
 
 
 def _using(server: Server, workspace: Path) -> AbstractContextManager[None]:
-    return _environment({**QUIET, "PREFECT_HOME": str(home(workspace)), "PREFECT_API_URL": server.api})
+    folder = home(workspace)
+    ours = {"PREFECT_HOME": str(folder), "PREFECT_API_URL": server.api, "PREFECT_API_AUTH_STRING": password(folder)}
+    return _environment({**QUIET, **ours})
 
 
 @contextmanager

@@ -210,10 +210,11 @@ def partition_of(user_id: str) -> int:
     return user_hash(user_id) % PARTITIONS
 
 
-def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
+def write_atomic(path: Path, data: bytes, sync: bool = True, mode: int = 0o666) -> None:
     """Write a file so that it is either the old one or the whole new one.
 
-    Without ``sync`` that does not hold when the machine goes down: for what can be made again.
+    Without ``sync`` that does not hold when the machine goes down: for what can be made again. ``mode`` says who may
+    read it, from its first byte on and less what the process denies everyone.
 
     Raises:
         StoreError: the disk is full or the place cannot be written.
@@ -223,7 +224,7 @@ def write_atomic(path: Path, data: bytes, sync: bool = True) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as handle:
+        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as handle:
             handle.write(data)
             if sync:
                 handle.flush()

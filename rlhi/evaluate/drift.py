@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from evidently.core.report import Snapshot
 
 _CODE = re.compile(r"```|^[ \t]*(def |class |import |#include|SELECT |function )|[;{}]\s*$", re.MULTILINE)
+_TAG = re.compile(r"[a-z]{2,3}([-_][a-z0-9]{2,8}){0,3}")
+_DATA = re.compile(r"(?<=<script>\n)    var .*?;(?=\n</script>)", re.DOTALL)
 _ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 
@@ -65,7 +67,7 @@ def drift_row(conversation: Conversation, labels: Sequence[FeedbackTurn]) -> Dri
         non_ascii_share=_share(sum(ord(character) > 127 for character in joined), len(joined)),
         reattempt_share=_share(sum(label in REATTEMPTS for label in own), len(own)),
         positive_share=_share(own.count("positive_feedback"), len(own)),
-        language=conversation.language or "unknown",
+        language=_language(conversation.language),
         code="yes" if _CODE.search(joined) else "no",
     )
 
@@ -93,6 +95,12 @@ def drift(
         "drifted" if share > config.max_share else "stable", share, columns, failed, len(current), len(reference)
     )
     return report, DriftFiles(html=_html(snapshot), json=snapshot.json())
+
+
+def _language(told: str | None) -> str:
+    """A language's code, else ``other``: a log may call its language anything, and the page shows it."""
+    code = (told or "unknown").strip().lower()
+    return code if code == "unknown" or _TAG.fullmatch(code) else "other"
 
 
 def _share(part: float, whole: int) -> float:
@@ -144,6 +152,21 @@ def _html(snapshot: Snapshot) -> str:
     """The page with its random ids replaced by running numbers, so that equal inputs give equal bytes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page: str = snapshot.get_html_str(as_iframe=False)
+        page = _inert(snapshot.get_html_str(as_iframe=False))
     seen: dict[str, str] = {}
     return _ID.sub(lambda found: seen.setdefault(found[0], f"{len(seen) + 1:032x}"), page)
+
+
+def _inert(page: str) -> str:
+    """The page with the data in its first script escaped: Evidently writes it as plain JSON, where a value can end it.
+
+    The data has no line break of its own, so a line that ends the script is Evidently's.
+
+    Raises:
+        RuntimeError: there is no such script: Evidently's page is not what this was written for.
+    """
+    data = _DATA.search(page)
+    if data is None:
+        raise RuntimeError("Evidently's page holds its data in another way")
+    escaped = data[0].replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+    return page[: data.start()] + escaped + page[data.end() :]

@@ -121,7 +121,7 @@ STAGES: dict[str, Stage] = {
             ("data/evaluation", "data/replies"), pool="gpu", version=7,
         ),
         Stage(
-            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=3,
+            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=4,
         ),
         Stage(
             "gate", "evaluate", ("evaluate", "gate", "seed"),

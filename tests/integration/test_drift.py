@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import random
+from html.parser import HTMLParser
 
 import pytest
 
 from rlhi.config import DriftConfig
 from rlhi.contracts import Conversation, FeedbackLabel, FeedbackTurn, Turn, schema_of
 from rlhi.evaluate.drift import CATEGORICAL, NUMERICAL, DriftFiles, DriftRow, drift, drift_row
+
+LIVE = "</script><script>alert(1)</script><!-- &amp;"
+
+
+class Scripts(HTMLParser):
+    """What a page's scripts hold, as a browser cuts them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag == "script"
+        if self.inside:
+            self.texts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            self.texts[-1] += data
 
 
 def conversation(*texts: str, language: str | None = "en") -> Conversation:
@@ -91,3 +117,27 @@ def test_constant_columns_pass() -> None:
     same = [DriftRow(1.0, 5.0, 5.0, 0.0, 0.0, 0.0, 0.0, "en", "no")] * 40
     report, files = drift(same, same, DriftConfig())
     assert (report.status, report.failed, files) == ("stable", (), None)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("en", "en"), ("EN", "en"), ("pt_BR", "pt_br"), ("zh-Hant-TW", "zh-hant-tw"), (None, "unknown"),
+        ("", "unknown"), (" unknown ", "unknown"), ("klingon", "other"), ("en\n", "en"), ("e", "other"),
+        (LIVE, "other"), ("en<b>", "other"), ("a" * 10_000, "other"), ("en-" * 10 + "en", "other"),
+    ],
+)  # fmt: skip
+def test_a_log_cannot_name_its_language_as_it_likes(told: str | None, kept: str) -> None:
+    assert drift_row(conversation("Hello", language=told), []).language == kept
+
+
+def test_no_value_ends_the_script_that_holds_it() -> None:
+    _, expected = drift(rows(60, 1), rows(60, 2), DriftConfig())
+    _, files = drift(rows(60, 1, languages=("en", LIVE)), rows(60, 2), DriftConfig())
+    assert expected is not None and files is not None
+    before, after = Scripts(expected.html).texts, Scripts(files.html).texts
+    assert len(after) == len(before) and after[1:] == before[1:]
+    assert not set("<>&") & set(after[0])
+    # What the page shows is still what was measured: the escapes are JSON's own.
+    lines = [line.split(" = ", 1)[1].removesuffix(";") for line in after[0].strip().splitlines()]
+    assert len(lines) == 2 and LIVE in json.dumps([json.loads(line) for line in lines], ensure_ascii=False)

@@ -21,6 +21,7 @@ from rlhi.models.prepare import embedder_path
 from rlhi.server import Server, ServerError, running, server_for, up
 from rlhi.stages import StageError, incoming
 from rlhi.store import Workspace
+from tests.support.commands import free_port
 from tests.support.spaces import land_choices, land_talk, make_space
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -80,12 +81,6 @@ def attempts(name: str) -> int:
                 return found[0].run_count
             time.sleep(0.1)
     return 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class TestTemporaryServer:
@@ -223,7 +218,6 @@ class TestUp:
 
     def test_it_starts_all_shows_all_and_stops_all(self, workspace: Path, killed: list[psutil.Process]) -> None:
         from prefect.client.orchestration import get_client
-        from prefect.settings import PREFECT_API_URL, temporary_settings
 
         assert gone(killed)
         port = free_port()
@@ -232,7 +226,8 @@ class TestUp:
             assert process.stdout is not None and f"http://127.0.0.1:{port}" in process.stdout.readline()
             found = running(workspace)
             assert found is not None and (found.kind, found.pid) == ("up", process.pid)
-            with temporary_settings({PREFECT_API_URL: found.api}), get_client(sync_client=True) as client:
+            with server_for(workspace) as used, get_client(sync_client=True) as client:
+                assert used == found
                 assert {pool.name: pool.type for pool in client.read_work_pools()} == {
                     "cpu": "process",
                     "gpu": "process",
