@@ -24,7 +24,7 @@ from rlhi.checks import fluency, sentences
 
 GAP = 3  # other words that may stand between two stems of one term
 FLUENT = 0.35  # below it a text repeats itself or is hardly made of letters
-LONG = 50  # words
+LONG = 60  # words
 NAME = "<name>"
 
 _TOKEN = re.compile(r"[^\W_]+")
@@ -35,15 +35,17 @@ _MARKS = re.compile(r"[*_#`]+")
 _PROPOSES = re.compile(r"\W*(?:how about|what about|why not|have you (?:tried|thought|considered)|could you)\b", re.I)
 # Sentences that speak of the form an answer is to have are no part of it.
 _FORM = re.compile(
-    r"\b(?:commas?|exclamation marks?|bullet(?:ed)? (?:points?|list)|numbered (?:steps?|list)|lower ?case"
-    r"|(?:one|single)[- ]sentence summary|(?:single|one) paragraph|at most \d+|\d+ (?:words?|sentences?) (?:or|at)"
-    r"|in (?:french|spanish|german)|spell(?:ing)? (?:numbers|words)|include an example|end with a question"
-    r"|(?:keep|write|make|give) (?:it|my|your|this|the|an?|answers?|replies)\W+(?:\w+\W+){0,3}"
-    r"(?:short|brief|concise|simple|words|sentences?|prose|answers?)\b)",
+    r"\b(?:commas?|exclamation marks?|bullet(?:ed)? (?:points?|list)|numbered (?:steps?|list)|lower ?case (?:only|letters)"
+    r"|(?:one|single)[- ]sentence summary|single paragraph|at most \d+ (?:words?|sentences?|lines?)"
+    r"|(?:answer|reply|respond|write)\w* in (?:french|spanish|german|prose|lower case)|spell(?:ing)? (?:numbers|words)"
+    r"|include an example|end with a question|keep (?:my |your |the )?(?:answers?|repl(?:y|ies)|responses?)"
+    r"|(?:i['’]?ll|i will|let me) (?:keep|make|write) (?:it|this|my answer)|(?:plain|simple), (?:plain|simple) words)\b",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“”]([^\"“”\n]{3,60})[\"“”]|\*\*([^*\n]{3,60})\*\*")
 _TITLE = re.compile(r"[A-Z][\w'’]+(?:[ -](?:(?:of|the|and|by|for|in|on|at|to|&|a|de|la) ){0,2}[A-Z][\w'’]+){0,6}")
+_ENDING_TITLE = re.compile(rf"(?:^|(?:is|be|as|name|called|named|:|about)\W+)(?:(?:the|a) )?({_TITLE.pattern})$")
+_CAPITAL = re.compile(r"\b[A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +188,12 @@ def _is(stem: str, word: str) -> bool:
 
 
 def _made_up(text: str, asked: Sequence[str]) -> bool:
-    """Whether a text proposes a name: one in quotes or bold, or a title that is all of it or ends a sentence."""
+    """Whether a text proposes a name: in quotes, in bold, as the end of a line, or as a short line in capitals."""
     quoted = [part for found in _QUOTED.findall(text) for part in found if part]
-    titles = [found[0] for line in text.splitlines() if (found := _ending_title(line))]
-    return any(_own(name, asked) for name in quoted + titles)
-
-
-def _ending_title(line: str) -> re.Match[str] | None:
-    plain = _MARKS.sub("", line).strip(" .!:\"'“”")
-    return re.search(rf"(?:^|(?:is|be|as|name|called|named|:|about)\W+)(?:(?:the|a) )?({_TITLE.pattern})$", plain)
+    lines = [_MARKS.sub("", line).strip(" .!:\"'“”") for line in text.splitlines()]
+    titles = [found[1] for line in lines if (found := _ENDING_TITLE.search(line))]
+    short = [line for line in lines if len(_tokens(line)) <= 10 and 2 * len(_CAPITAL.findall(line)) > len(line.split())]
+    return any(_own(name, asked) for name in quoted + titles + short)
 
 
 def _own(name: str, asked: Sequence[str]) -> bool:
