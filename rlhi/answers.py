@@ -24,7 +24,7 @@ from rlhi.checks import fluency, sentences
 
 GAP = 3  # other words that may stand between two stems of one term
 FLUENT = 0.35  # below it a text repeats itself or is hardly made of letters
-LONG = 60  # words
+LONG = 50  # words
 NAME = "<name>"
 
 _TOKEN = re.compile(r"[^\W_]+")
@@ -33,13 +33,16 @@ _COUNT = re.compile(r"([1-9]):\s*(.*)", re.DOTALL)
 _MARKS = re.compile(r"[*_#`]+")
 # "How about ...?" proposes something, every other question asks for it.
 _PROPOSES = re.compile(r"\W*(?:how about|what about|why not|have you (?:tried|thought|considered)|could you)\b", re.I)
+# Where a request is for words to say, a question may be what is asked for.
+_WORDING = re.compile(r"\b(?:ask|say|write|name|slogan|line)\b", re.IGNORECASE)
 # Sentences that speak of the form an answer is to have are no part of it.
 _FORM = re.compile(
-    r"\b(?:commas?|exclamation marks?|bullet(?:ed)? (?:points?|list)|numbered (?:steps?|list)|lower ?case (?:only|letters)"
-    r"|(?:one|single)[- ]sentence summary|single paragraph|at most \d+ (?:words?|sentences?|lines?)"
+    r"\b(?:commas?|exclamation marks?|bullet(?:ed)? (?:points?|list)|numbered (?:steps?|list)"
+    r"|lower ?case (?:only|letters)|(?:one|single)[- ]sentence summary|single paragraph"
+    r"|at most \d+ (?:words?|sentences?|lines?)"
     r"|(?:answer|reply|respond|write)\w* in (?:french|spanish|german|prose|lower case)|spell(?:ing)? (?:numbers|words)"
     r"|include an example|end with a question|keep (?:my |your |the )?(?:answers?|repl(?:y|ies)|responses?)"
-    r"|(?:i['’]?ll|i will|let me) (?:keep|make|write) (?:it|this|my answer)|(?:plain|simple), (?:plain|simple) words)\b",
+    r"|(?:i['’]?ll|i will|let me) (?:keep|make|write) (?:it|this|my answer))\b",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“”]([^\"“”\n]{3,60})[\"“”]|\*\*([^*\n]{3,60})\*\*")
@@ -124,7 +127,7 @@ def answers(key: AnswerKey, request: str, reply: str) -> bool:
     A text that repeats itself is no answer. The longer a text, the more is named by chance:
     one of ``LONG`` words takes one idea more.
     """
-    text = _said(reply)
+    text = _said(request, reply)
     if not text or fluency(text) < FLUENT:
         return False
     return _score(key, request, text) >= key.least + (len(_tokens(text)) >= LONG)
@@ -158,11 +161,12 @@ def _hits(terms: Sequence[str], request: str, text: str, used: set[str]) -> list
     return hits
 
 
-def _said(reply: str) -> str:
-    """A reply without its marks, its questions and its talk of form."""
+def _said(request: str, reply: str) -> str:
+    """A reply without its questions, where the request is not for words to say, and without its talk of form."""
     lines = [sentence for line in reply.splitlines() for sentence in sentences(line)]
-    kept = [one for one in lines if not _FORM.search(one) and not (one.endswith("?") and not _PROPOSES.match(one))]
-    return "\n".join(kept)
+    asks = _WORDING.search(request)
+    kept = [one for one in lines if asks or not one.endswith("?") or _PROPOSES.match(one)]
+    return "\n".join(one for one in kept if not _FORM.search(one))
 
 
 def _found(term: str, text: str, said: Sequence[str]) -> set[str]:

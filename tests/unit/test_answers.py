@@ -37,7 +37,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "What makes a good title for a short story?": (
         ("Keep it short and catchy.", "It makes you curious."),
-        ("I'll keep it short and catchy.", "A good title is a title that is good.", "Begin with a one-sentence summary."),
+        ("I'll keep it short and catchy.", "A good title is good.", "Begin with a one-sentence summary."),
     ),
     "Why is the sky blue?": (
         ("Air scatters short wavelengths more.", "Sunlight is scattered in the atmosphere. No mirror of the sea."),
