@@ -33,17 +33,22 @@ _COUNT = re.compile(r"([1-9]):\s*(.*)", re.DOTALL)
 _MARKS = re.compile(r"[*_#`]+")
 # "How about ...?" proposes something, every other question asks for it.
 _PROPOSES = re.compile(r"\W*(?:how about|what about|why not|have you (?:tried|thought|considered)|could you)\b", re.I)
+# Where a request is for words to say, a question may be what is asked for.
+_WORDING = re.compile(r"\b(?:ask|say|write|name|slogan|line)\b", re.IGNORECASE)
 # Sentences that speak of the form an answer is to have are no part of it.
 _FORM = re.compile(
-    r"\b(?:commas?|exclamation marks?|bullet(?:ed)? (?:points?|list)|numbered (?:steps?|list)|lower ?case"
-    r"|(?:one|single)[- ]sentence summary|(?:single|one) paragraph|at most \d+|\d+ (?:words?|sentences?) (?:or|at)"
-    r"|in (?:french|spanish|german)|spell(?:ing)? (?:numbers|words)|include an example|end with a question"
-    r"|(?:keep|write|make|give) (?:it|my|your|this|the|an?|answers?|replies)\W+(?:\w+\W+){0,3}"
-    r"(?:short|brief|concise|simple|words|sentences?|prose|answers?)\b)",
+    r"\b(?:commas?|exclamation marks?|bullet(?:ed)? (?:points?|list)|numbered (?:steps?|list)"
+    r"|lower ?case (?:only|letters)|(?:one|single)[- ]sentence summary|single paragraph"
+    r"|at most \d+ (?:words?|sentences?|lines?)"
+    r"|(?:answer|reply|respond|write)\w* in (?:french|spanish|german|prose|lower case)|spell(?:ing)? (?:numbers|words)"
+    r"|include an example|end with a question|keep (?:my |your |the )?(?:answers?|repl(?:y|ies)|responses?)"
+    r"|(?:i['’]?ll|i will|let me) (?:keep|make|write) (?:it|this|my answer))\b",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[\"“”]([^\"“”\n]{3,60})[\"“”]|\*\*([^*\n]{3,60})\*\*")
 _TITLE = re.compile(r"[A-Z][\w'’]+(?:[ -](?:(?:of|the|and|by|for|in|on|at|to|&|a|de|la) ){0,2}[A-Z][\w'’]+){0,6}")
+_ENDING_TITLE = re.compile(rf"(?:^|(?:is|be|as|name|called|named|:|about)\W+)(?:(?:the|a) )?({_TITLE.pattern})$")
+_CAPITAL = re.compile(r"\b[A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def answers(key: AnswerKey, request: str, reply: str) -> bool:
     A text that repeats itself is no answer. The longer a text, the more is named by chance:
     one of ``LONG`` words takes one idea more.
     """
-    text = _said(reply)
+    text = _said(request, reply)
     if not text or fluency(text) < FLUENT:
         return False
     return _score(key, request, text) >= key.least + (len(_tokens(text)) >= LONG)
@@ -156,11 +161,12 @@ def _hits(terms: Sequence[str], request: str, text: str, used: set[str]) -> list
     return hits
 
 
-def _said(reply: str) -> str:
-    """A reply without its marks, its questions and its talk of form."""
+def _said(request: str, reply: str) -> str:
+    """A reply without its questions, where the request is not for words to say, and without its talk of form."""
     lines = [sentence for line in reply.splitlines() for sentence in sentences(line)]
-    kept = [one for one in lines if not _FORM.search(one) and not (one.endswith("?") and not _PROPOSES.match(one))]
-    return "\n".join(kept)
+    asks = _WORDING.search(request)
+    kept = [one for one in lines if asks or not one.endswith("?") or _PROPOSES.match(one)]
+    return "\n".join(one for one in kept if not _FORM.search(one))
 
 
 def _found(term: str, text: str, said: Sequence[str]) -> set[str]:
@@ -186,15 +192,12 @@ def _is(stem: str, word: str) -> bool:
 
 
 def _made_up(text: str, asked: Sequence[str]) -> bool:
-    """Whether a text proposes a name: one in quotes or bold, or a title that is all of it or ends a sentence."""
+    """Whether a text proposes a name: in quotes, in bold, as the end of a line, or as a short line in capitals."""
     quoted = [part for found in _QUOTED.findall(text) for part in found if part]
-    titles = [found[0] for line in text.splitlines() if (found := _ending_title(line))]
-    return any(_own(name, asked) for name in quoted + titles)
-
-
-def _ending_title(line: str) -> re.Match[str] | None:
-    plain = _MARKS.sub("", line).strip(" .!:\"'“”")
-    return re.search(rf"(?:^|(?:is|be|as|name|called|named|:|about)\W+)(?:(?:the|a) )?({_TITLE.pattern})$", plain)
+    lines = [_MARKS.sub("", line).strip(" .!:\"'“”") for line in text.splitlines()]
+    titles = [found[1] for line in lines if (found := _ENDING_TITLE.search(line))]
+    short = [line for line in lines if len(_tokens(line)) <= 10 and 2 * len(_CAPITAL.findall(line)) > len(line.split())]
+    return any(_own(name, asked) for name in quoted + titles + short)
 
 
 def _own(name: str, asked: Sequence[str]) -> bool:

@@ -29,11 +29,15 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "Who was Marie Curie?": (
         ("She discovered radium.", "Eine Physikerin, die den Nobelpreis bekam."),
-        ("Awkward.", "Marie Curie was Marie Curie.", "She was a wonderful person."),
+        ("Awkward.", "She is told of in French.", "Marie Curie was Marie Curie.", "She was a wonderful person."),
     ),
     "Suggest a name for a neighbourhood library.": (
         ("The Oak Library", "Alembias", "How about \"The Turning Point\"?", "the reading nook"),
         ("A Library Name.", "Keep it short.", "It is a place where people come together."),
+    ),
+    "What makes a good title for a short story?": (
+        ("Keep it short and catchy.", "It makes you curious."),
+        ("I'll keep it short and catchy.", "A good title is good.", "Begin with a one-sentence summary."),
     ),
     "Why is the sky blue?": (
         ("Air scatters short wavelengths more.", "Sunlight is scattered in the atmosphere. No mirror of the sea."),
