@@ -21,7 +21,7 @@ SPEAKS_OF_FORM = "chosen speaks of its form"
 _FORM = r"(?:words?|sentences?|commas?|bullet(?: point)?s?|steps?|paragraphs?|digits|lists?|lower ?case|summary|bold)"
 _OF_FORM = re.compile(
     r"^\W*(?:(?:your|my|the|this|each|an?) (?:answers?|repl(?:y|ies)|responses?|text)"
-    rf" (?:should|must|can|is|will|has|contains?)\b[^.!?]*\b{_FORM}\b"
+    rf"(?: \w+){{0,3}} (?:should|must|can|is|will|has|contains?)\b[^.!?]*\b{_FORM}\b"
     r"|(?:keep|limit|use|write|do not use|don['’]t use|avoid|begin with|put|spell|make|include|end with)\b"
     rf"[^.!?]{{0,60}}\b{_FORM}\b"
     rf"|here(?:['’]s| is| are) (?:a|an|the|my|your|some)\b[^.!?:]{{0,50}}\b(?:{_FORM}|version)\b)",

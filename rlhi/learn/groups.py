@@ -96,7 +96,8 @@ class GroupMaker:
         places = range(len(group.texts))
         worst = min(places, key=lambda place: (met[place], scores[place], place))
         answers = [self.of.substance.answers(group.request, *one) for one in zip(group.texts, group.near, strict=True)]
-        ranked = sorted(places, key=lambda place: (-met[place], not answers[place], -scores[place], place))
+        others = [place for place in places if place != worst]
+        ranked = sorted(others, key=lambda place: (-met[place], not answers[place], -scores[place], place))
         reasons = [self._lacking(group, user, group.texts[place], group.near[place], worst) for place in ranked]
         best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
         if best is None:

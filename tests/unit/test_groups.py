@@ -1,0 +1,122 @@
+"""One request's candidates serve several users; what is chosen answers at least as well as what is rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rlhi.config import PairsConfig
+from rlhi.contracts import Candidate, Conversation, Persona, Rewrite, Turn
+from rlhi.learn.filters import SPEAKS_OF_FORM, speaks_of_form
+from rlhi.learn.pairs import PairMaker
+from rlhi.learn.substance import LEFT, LESS, Substance
+from rlhi.models.base import Scored
+
+if TYPE_CHECKING:
+    from rlhi.models.base import Vectors
+
+ASK = "How do I keep basil alive?"
+PROSE = "You should water basil often. Give basil a lot of sun."
+LIST = "- Water basil often.\n- Give basil a lot of sun."
+LOST = "- The weather is fine.\n- The trains are late."
+
+
+@dataclass(frozen=True)
+class OfBasil:
+    """An ``Embedder`` with two directions: speaks of basil, or of something else."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of shape ``[len(texts), 2]``."""
+        return np.array([[1, 0] if "basil" in text.lower() else [0, 1] for text in texts], dtype=np.float32)
+
+
+class Even:
+    """A ``Scorer`` that finds all alike."""
+
+    def score(self, batch: Sequence[Scored]) -> list[float]:
+        """Nothing."""
+        return [0.0] * len(batch)
+
+
+def candidates(*texts: str) -> list[Candidate]:
+    return [Candidate(f"k{at}", "t0", "u0", 1, at, text, "m", 0) for at, text in enumerate(texts)]
+
+
+def maker(*personas: str, **config: object) -> PairMaker:
+    """Users ``u0``, ``u1``, ... with these personas, a conversation each."""
+    rows = {f"u{at}": Persona(f"k{at}", f"u{at}", f"v{at}", text, (), 1) for at, text in enumerate(personas)}
+    turns = Turn("user", ASK), Turn("assistant", PROSE)
+    talks = {
+        f"t{at}": Conversation(f"t{at}", f"u{at}", "real", None, None, None, turns, "test")
+        for at in range(len(personas))
+    }
+    settings = PairsConfig.model_validate(config)
+    return PairMaker(talks, rows, rows, Even(), settings, embedder=OfBasil())
+
+
+def made(making: PairMaker, *texts: str) -> list[tuple[str, str, str, str]]:
+    return [(pair.user_id, pair.source, pair.chosen, pair.rejected) for pair in making.pairs([], candidates(*texts))]
+
+
+def test_one_group_serves_users_who_wish_otherwise() -> None:
+    """What the pairs have in common is the persona, not the request or its answers."""
+    making = maker("Use bullet points.", "Write in prose, without lists.", "Use bullet points.")
+    found = made(making, PROSE, LIST)
+    assert found == [
+        ("u0", "reward", LIST, PROSE),
+        ("u1", "mirrored", PROSE, LIST),
+        ("u2", "reward", LIST, PROSE),
+    ]
+    assert made(replace(making, config=PairsConfig(served=0)), PROSE, LIST) == found[:1]
+    assert len(made(replace(making, config=PairsConfig(served=1)), PROSE, LIST)) == 2
+    for pair in making.pairs([], candidates(PROSE, LIST)):
+        assert making.personas[pair.user_id].text in pair.prompt[0].content
+
+
+def test_what_no_candidate_meets_is_edited_and_turned_round_for_who_wishes_the_contrary() -> None:
+    making = maker("Use bullet points.", "Write in prose, without lists.")
+    found = made(making, PROSE, PROSE + " Cut the tips of basil.")
+    (_, source, chosen, rejected), turned = found
+    assert source == "edited" and chosen.startswith("- ") and rejected in (PROSE, PROSE + " Cut the tips of basil.")
+    assert turned == ("u1", "mirrored", rejected, chosen)
+    assert not made(replace(making, config=PairsConfig(edit=False)), PROSE, PROSE + " Cut the tips of basil.")
+
+
+def test_an_answer_that_left_its_request_is_not_chosen_whatever_its_form() -> None:
+    making = maker("Use bullet points.", edit=False)
+    assert not made(making, PROSE, LOST)
+    assert making.dropped.reasons[LEFT] == 1
+    assert made(replace(making, embedder=None), PROSE, LOST) == [("u0", "reward", LOST, PROSE)]
+    assert made(replace(making, config=PairsConfig(edit=False, least_near=-1, max_less_near=2)), PROSE, LOST)
+
+
+def test_an_answer_that_left_its_request_is_not_edited() -> None:
+    lost = "The weather is fine. The trains are late."
+    assert [row[1:] for row in made(maker("Use bullet points."), lost, PROSE)] == [("edited", LIST_OF_PROSE, PROSE)]
+
+
+LIST_OF_PROSE = "- You should water basil often.\n- Give basil a lot of sun."
+
+
+def test_a_revision_of_the_log_may_be_as_far_as_what_it_revises() -> None:
+    """What it answers may stand further up in the conversation; a rewrite of ours has no such excuse."""
+    config, far = PairsConfig(), 0.2
+    substance = Substance(config, OfBasil())
+    assert substance.lacking(ASK, "It is.", far, far, alone=True) == LEFT
+    assert substance.lacking(ASK, "It is.", far, far, alone=False) == ""
+    assert substance.lacking(ASK, "It is.", far, 0.9, alone=False) == LESS
+    assert substance.lacking("Wie geht es dem Basilikum im Winter?", "Es geht ihm gut.", far, far) == "", "not English"
+
+
+def test_a_rewrite_that_speaks_of_its_form_is_no_answer() -> None:
+    making = maker("Keep answers to at most 40 words.")
+    said = "Your answer about basil should contain exactly 40 words."
+    rows = [Rewrite("r", "t0", "u0", 1, "rewrite", PROSE, said, "m")]
+    assert not list(making.pairs(rows, [])) and making.dropped.reasons[SPEAKS_OF_FORM] == 1
+    assert speaks_of_form("Do not use commas.", "Do not use commas.")
+    assert speaks_of_form("Use numbered steps", "Use numbered steps.")
+    assert not speaks_of_form("Do not use commas before 'and' in a list.", "Do not use commas.", "How do commas work?")
+    assert not speaks_of_form("Here is a short list of ways. Water it. Give it sun, and cut the tips off in June.", "")
