@@ -157,9 +157,8 @@ def _answers(trained: launch.Trained) -> str:
     shares = [step["answers"] for step in trained.history if "answers" in step]
     if off or before is None:
         return f"not watched: {off or 'not told'}"
-    return (
-        f"{before:.0%} before the first step, {f'{shares[-1]:.0%} when last looked' if shares else 'not looked again'}"
-    )
+    later = f"{shares[-1]:.0%} when last looked at" if shares else "not looked at again"
+    return f"{before:.0%} before the first step, {later}"
 
 
 def exported(space: Workspace, method: Method) -> Iterator[str]:

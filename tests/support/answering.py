@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
 from rlhi.learn import dpo
 from rlhi.learn.answering import Copy
 from rlhi.learn.launch import Trained, train
 from rlhi.learn.resolved import Resolved
-from rlhi.models.base import Embedder, Vectors
+from rlhi.models.base import Embedder
 from tests.support.training import made_rows, quiet, zero
+
+if TYPE_CHECKING:
+    from rlhi.models.base import Vectors
 
 
 class ListEmbedder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -20,7 +21,10 @@ from rlhi.learn.answering import (
     share_that_answers,
 )
 from rlhi.learn.resolved import TrainingStopped
-from rlhi.models.base import Sampled, Sampling, Vectors
+from rlhi.models.base import Sampled, Sampling
+
+if TYPE_CHECKING:
+    from rlhi.models.base import Vectors
 
 LIMITS = TrainingLimits()
 
