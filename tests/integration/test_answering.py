@@ -20,8 +20,6 @@ FORGETS: dict[str, Any] = {
 }  # fmt: skip
 WAYS: dict[str, dict[str, Any]] = {
     "LoRA": {"lora_rank": 4},
-    "full": {},
-    "full in bf16": {"precision": "bf16", "gradient_checkpointing": True},
     "ZeRO-2 over two processes": {"processes": 2, "deepspeed": 2, "precision": "bf16"},
 }
 
@@ -53,9 +51,8 @@ def test_a_model_that_stops_answering_stops_its_training_by_name(tmp_path: Path,
     assert found[0] == 1.0 and not (tmp_path / "model").exists()
 
 
-@pytest.mark.parametrize("way", ["LoRA", "full", "full in bf16"])
-def test_looking_changes_neither_losses_nor_weights(tmp_path: Path, tiny_policy: Path, way: str) -> None:
-    asked = config(WAYS[way] | {"method": "dpo", "epochs": 1, "learning_rate": 5e-3}, 1.0)
+def test_looking_changes_neither_losses_nor_weights(tmp_path: Path, tiny_policy: Path) -> None:
+    asked = config({"gradient_checkpointing": True, "method": "dpo", "epochs": 1, "learning_rate": 5e-3}, 1.0)
     watched = answering.run(tiny_policy, tmp_path / "watched", asked)
     alone = training.run(tiny_policy, tmp_path / "alone", asked)
     assert [step["step"] for step in watched.history if "answers" in step] == [4, 8]
@@ -64,8 +61,3 @@ def test_looking_changes_neither_losses_nor_weights(tmp_path: Path, tiny_policy:
     assert told(watched) == told(alone)
     first, second = ((one.model / "model.safetensors").read_bytes() for one in (watched, alone))
     assert first == second
-
-
-def test_sharded_weights_are_not_watched_and_the_run_says_so(tmp_path: Path, tiny_policy: Path) -> None:
-    done = answering.run(tiny_policy, tmp_path, config({"deepspeed": 3, "epochs": 1, "learning_rate": 1e-4}, 0.3))
-    assert done.answers["off"] == "ZeRO-3 holds no whole weights to answer with" and shares(tmp_path) == {}

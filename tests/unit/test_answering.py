@@ -16,6 +16,7 @@ from rlhi.learn.answering import (
     TOKENS,
     AnswersGuard,
     drawn_requests,
+    hindrance,
     merged,
     random_numbers_kept,
     share_that_answers,
@@ -117,6 +118,12 @@ def test_it_compares_nothing_where_too_little_answered_before() -> None:
 def test_it_says_why_it_does_not_look(limits: TrainingLimits, requests: int, off: str, said: str) -> None:
     guard = AnswersGuard(limits, requests, off)
     assert guard.off == said and not guard.due(5)
+
+
+def test_sharded_weights_and_a_process_without_embedder_are_not_watched() -> None:
+    assert hindrance(3, True) == "ZeRO-3 holds no whole weights to answer with"
+    assert hindrance(0, False) == "no sentence embedder was given"
+    assert hindrance(0, True) == hindrance(2, True) == ""
 
 
 def test_random_numbers_are_given_back() -> None:
