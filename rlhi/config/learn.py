@@ -125,6 +125,8 @@ class TrainingLimits(StepLimits):
 
     same_answer: float = Field(default=0.9, gt=0, le=1, description="share of the pairs with one and the same answer")
     chosen_reward: float = Field(default=-10.0, lt=0, description="beta times the chosen answer's log-ratio, in nats")
+    answers_every: int = Field(default=5, ge=0, description="steps between looks at the replies; 0 never looks")
+    answers_drop: float = Field(default=0.3, gt=0, le=1, description="of the share of replies that answer")
 
 
 class DpoConfig(Section):

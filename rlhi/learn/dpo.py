@@ -3,7 +3,8 @@
 ``python -m rlhi.learn.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes) trains a
 challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.methods`) and writes a folder that
 ``from_pretrained`` and vLLM read. The champion is the reference and, in the first round, where training starts (paper,
-section 3.3).
+section 3.3). ``rlhi.stages.train_policy`` is the same with the models that tell whether replies answer
+(:mod:`rlhi.learn.answering`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.learn import process
+from rlhi.learn.answering import ANSWERS, Yardstick, watcher
 from rlhi.learn.guards import check_reference
 from rlhi.learn.methods import make_trainer, trl_arguments
 from rlhi.learn.resolved import Resolved, weights_hash
@@ -20,10 +22,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def _make(run: Resolved) -> process.Job:
+def main(yardstick: Yardstick | None = None) -> None:
+    """Entry point of a training process; ``yardstick`` makes what tells whether replies answer."""
+    process.main(Resolved, lambda run: _make(run, yardstick), _export)
+
+
+def _make(run: Resolved, yardstick: Yardstick | None) -> process.Job:
     if run.reference:
         check_reference(weights_hash(Path(run.base)), run.reference, f"the weights in {run.base}")
-    return process.Job(*make_trainer(run, trl_arguments(run)))
+    trainer, tokenizer, contents = make_trainer(run, trl_arguments(run))
+    watch = watcher(run, trainer, yardstick if run.embedder else None)
+    return process.Job(trainer, tokenizer, contents, [watch.callback()], lambda: {ANSWERS: watch.told()})
 
 
 def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
@@ -55,4 +64,4 @@ def _whole(folder: Path) -> PreTrainedModel:
 
 
 if __name__ == "__main__":
-    process.main(Resolved, _make, _export)
+    main()

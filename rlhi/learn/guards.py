@@ -247,7 +247,7 @@ def model_hash(model: nn.Module) -> str:
     import torch
 
     digest = hashlib.sha256()
-    for name, weight in sorted(_own_weights(model)):
+    for _, name, weight in sorted(own_weights(model), key=lambda one: one[1]):
         with gathered(weight):
             digest.update(f"{name}\0{tuple(weight.shape)}\0".encode())
             held = weight.detach().to("cpu", torch.bfloat16).contiguous()
@@ -255,10 +255,12 @@ def model_hash(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _own_weights(model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
+def own_weights(model: nn.Module) -> Iterable[tuple[str, str, nn.Parameter]]:
+    """A model's weights without its adapters': the name that each has there, its name in the model alone, itself."""
     for name, weight in model.named_parameters():
         if ".lora_" not in name:
-            yield name.removeprefix("module.").removeprefix("base_model.model.").replace(".base_layer.", "."), weight
+            own = name.removeprefix("module.").removeprefix("base_model.model.").replace(".base_layer.", ".")
+            yield name, own, weight
 
 
 def gathered(weight: nn.Parameter, writer: int | None = None) -> AbstractContextManager[None]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +24,7 @@ from rlhi.contracts import to_record
 from rlhi.learn.comparisons import Comparison
 from rlhi.learn.compiling import builds, free_dead_locks
 from rlhi.learn.lessons import Row, weight
-from rlhi.learn.resolved import RESULT, Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
+from rlhi.learn.resolved import POLICY, RESULT, Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
 from rlhi.learn.rows import trl_row
 from rlhi.learn.weights import WEIGHT
 
@@ -40,6 +40,7 @@ class Trained:
     It learned from ``pairs`` and ``judged`` answers, together ``wanted`` and ``unwanted`` ones, which KTO weighs by
     ``class_weights``. ``too_long`` are the places of the rows that were left out; ``resumed_from`` is the step of the
     checkpoint that it went on from, 0 for none. It computed in ``precision`` (empty: trained before that was told).
+    ``answers`` tells the share of replies that answered before the first step, and why it was not watched, if so.
     """
 
     model: Path
@@ -57,6 +58,7 @@ class Trained:
     resumed_from: int
     history: tuple[dict[str, float], ...]
     precision: str = ""
+    answers: dict[str, object] = field(default_factory=dict)
 
     @property
     def unmerged(self) -> Path:
@@ -79,20 +81,23 @@ def train(
     on_step: Callable[[int, int, float], None],
     reference: str = "",
     start: Path | None = None,
+    embedder: Path | None = None,
+    module: str = POLICY,
 ) -> Trained:
     """Train a challenger in a subprocess; ``output`` gets the resolved config, the log, checkpoints and the model.
 
     A run that was killed goes on from its last checkpoint in ``output``, so another run needs another folder.
     ``base`` is the champion, the reference, and where training begins unless ``start`` names the ``unmerged`` weights
     of another round. ``reference`` is :func:`weights_hash` of the champion as its version says; without it, of
-    ``base`` as it is now.
+    ``base`` as it is now. ``module`` is what the process runs: one that can build the ``embedder`` stops a training
+    whose replies no longer answer.
 
     Raises:
         TrainingError: the process ended with an error; the message holds its last line.
     """
     resolved = Resolved(
         base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
-        reference=reference or weights_hash(base), start=str(start or ""),
+        reference=reference or weights_hash(base), start=str(start or ""), embedder=str(embedder or ""), module=module,
     )  # fmt: skip
     return _start(resolved, [trl_row(row) | {"user_id": row.user_id, WEIGHT: weight(row)} for row in made], on_step)
 
@@ -133,7 +138,8 @@ def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, 
                 metrics.write(line)
                 metrics.flush()
                 step = json.loads(line)
-                on_step(int(step["step"]), int(step["of"]), float(step["loss"]))
+                if "loss" in step:  # step 0 has none
+                    on_step(int(step["step"]), int(step["of"]), float(step["loss"]))
 
             (output / OPEN).touch()
             try:
@@ -162,14 +168,15 @@ def join(config: Path, rank: int) -> None:
     Raises:
         TrainingError: the run has no such node, or it ended with an error.
     """
-    dpo = Resolved.model_validate_json(config.read_text(encoding="utf-8")).dpo
+    resolved = Resolved.model_validate_json(config.read_text(encoding="utf-8"))
+    dpo = resolved.dpo
     if not 0 < rank < dpo.nodes:
         raise TrainingError(f"no node {rank} in this training: dpo.nodes is {dpo.nodes}, the first is the stage's own")
     with (config.parent / f"node-{rank}.lock").open("w") as held:
-        _run(dpo, Resolved.module, config, rank, lambda line: None, held)
+        _run(dpo, resolved.module, config, rank, lambda line: None, held)
 
 
-def command(machines: Machines, config: Path, rank: int = 0, module: str = Resolved.module) -> list[str]:
+def command(machines: Machines, config: Path, rank: int = 0, module: str = POLICY) -> list[str]:
     """The command line of one node."""
     program = ["-m", module, "--config", str(config)]
     if machines.world_size == 1 and machines.deepspeed == 0:

@@ -12,8 +12,8 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,18 +27,23 @@ if TYPE_CHECKING:
 
     from rlhi.learn.rows import Contents
 
-TOLD = ("step", "loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "accuracy", "margin")
+TOLD = ("step", "loss", "answers", "rewards/accuracies", "rewards/margins", "rewards/chosen", "accuracy", "margin")
 
 AnyRun = TypeVar("AnyRun", bound=Run)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A trainer that is ready, its tokenizer, and what it learns from."""
+    """A trainer that is ready, its tokenizer, what it learns from, and what else looks on.
+
+    ``told`` gives more for the result, when training has ended.
+    """
 
     trainer: Trainer
     tokenizer: PreTrainedTokenizerBase
     contents: Contents
+    callbacks: Sequence[TrainerCallback] = ()
+    told: Callable[[], dict[str, object]] = field(default=dict)
 
 
 def main(
@@ -50,7 +55,7 @@ def main(
 
     ``export`` turns what the trainer saved (the second argument) into the model's folder (the last).
     """
-    parser = argparse.ArgumentParser(prog=f"python -m {kind.module}")
+    parser = argparse.ArgumentParser(prog=f"python -m {kind.model_fields['module'].default}")
     parser.add_argument("--config", type=Path, required=True)
     _end_with(int(os.environ.get("RLHI_PARENT", "0")))
     resolved = kind.model_validate_json(parser.parse_args().config.read_text(encoding="utf-8"))
@@ -95,7 +100,7 @@ def _train(
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         drop_unfinished(run.checkpoints)
-    for callback in (guard(run, trainer), marker(trainer), _teller()):
+    for callback in (guard(run, trainer), *job.callbacks, marker(trainer), _teller()):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     output = Path(run.output)
@@ -145,7 +150,7 @@ def _teller() -> TrainerCallback:
             self.tell(state, {"step": state.global_step, **logs})
 
         def tell(self, state: TrainerState, row: dict[str, float]) -> None:
-            if "loss" in row and state.is_world_process_zero:
+            if ("loss" in row or row["step"] == 0) and state.is_world_process_zero:
                 print(json.dumps({"step": row["step"], "of": state.max_steps, **row}), flush=True)
 
     return Teller()
@@ -164,6 +169,7 @@ def _result(run: Run, job: Job, resumed: int) -> dict[str, object]:
         **asdict(job.contents),
         "class_weights": [getattr(trainer, f"{side}_weight", 1.0) for side in ("desirable", "undesirable")],
         "resumed_from": resumed,
+        **job.told(),
         "history": [
             {key: row[key] for key in TOLD if key in row} for row in trainer.state.log_history if "loss" in row
         ],

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from rlhi.config import DpoConfig, RewardConfig, StepLimits, TunedRewardConfig
 
+POLICY = "rlhi.learn.dpo"
+"""What trains a challenger, unless a stage brings a module that has more at hand."""
 RESULT = "result.json"
 """What a run came to; it is written last, when the model is there."""
 
@@ -55,20 +57,19 @@ class Machines(Protocol):
 class Run(BaseModel):
     """One training run, fully said: what the launcher writes beside the run.
 
-    ``pairs`` is a file of TRL's preference rows.
+    ``pairs`` is a file of TRL's preference rows, ``module`` what the training process runs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     section: ClassVar[str]
     """The part of params.yaml that an error's remedy names."""
-    module: ClassVar[str]
-    """What the training process runs."""
 
     base: str
     pairs: str
     output: str
     seed: int
+    module: str
     deepspeed: dict[str, object] | None = None
 
     @property
@@ -92,15 +93,16 @@ class Resolved(Run):
 
     ``base`` is the champion, who is the reference; ``reference`` is its :func:`weights_hash`, empty checks nothing.
     ``start`` is what training begins with: the ``trained`` folder of the round before (a LoRA's adapter, or all
-    weights); empty begins with the champion itself.
+    weights); empty begins with the champion itself. ``embedder`` is the folder of what tells whether replies answer.
     """
 
     section: ClassVar[str] = "dpo"
-    module: ClassVar[str] = "rlhi.learn.dpo"
 
+    module: str = POLICY
     dpo: DpoConfig
     reference: str = ""
     start: str = ""
+    embedder: str = ""
 
     @property
     def machines(self) -> DpoConfig:
@@ -117,8 +119,8 @@ class ResolvedReward(Run):
     """Training a reward model; ``base`` is a chat model, or the reward model of the cycle before."""
 
     section: ClassVar[str] = "reward.tuned"
-    module: ClassVar[str] = "rlhi.learn.tuned"
 
+    module: str = "rlhi.learn.tuned"
     reward: RewardConfig
 
     @property

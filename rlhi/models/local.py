@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +95,15 @@ class LocalChatModel:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def take(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+        """Answer with other weights of the same names from now on, rounded to what this model computes in."""
+        import torch
+
+        held = dict(self.weights.named_parameters())
+        with torch.no_grad():
+            for name, weight in weights:
+                held[name].copy_(weight)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """The prompt's tokens with the chat template, cut to the context as :func:`fit_context` says."""

@@ -72,14 +72,24 @@ def yardstick(space: Workspace, params: Params) -> LocalChatModel:
 def embedder(params: Params) -> Embedder:
     """The sentence embedder: the embedded one, or ``local:PATH``."""
     from rlhi.models.local import quiet
-    from rlhi.models.prepare import embedder_path
 
     quiet()
+    return _embedder(embedder_folder(params))
+
+
+def embedder_folder(params: Params) -> Path:
+    """Where it lies.
+
+    Raises:
+        ModelError: it was not prepared, or there is no such kind.
+    """
+    from rlhi.models.prepare import embedder_path
+
     name = params.models.embedder
     if name == "embedded":
-        return _embedder(embedder_path())
+        return embedder_path()
     if name.startswith("local:"):
-        return _embedder(Path(name.removeprefix("local:")).expanduser())
+        return Path(name.removeprefix("local:")).expanduser()
     raise ModelError(f"no embedder {name!r}: `embedded` or local:PATH")
 
 

@@ -28,12 +28,15 @@ from rlhi.learn.rows import trl_row
 from rlhi.learn.sampling import sample
 from rlhi.learn.unended import CUT
 from rlhi.progress import progress
-from rlhi.stages.backends import local_model
+from rlhi.stages.backends import embedder_folder, local_model
 from rlhi.stages.learned_from import Log, pair_maker, read_log, requests
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.runs import RUNS, keep_only, steps_told, zero_preset
 from rlhi.stages.samples import SampleStore
 from rlhi.store import Workspace
+
+WITH_MODELS = "rlhi.stages.train_policy"
+"""The training process that can tell whether replies answer: it builds models, which a wing does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,13 @@ def _train(
     params: Params, champion: Champion, rows: Sequence[Row], work: Path, number: int, before: Round | None
 ) -> Trained:
     several = f", round {number} of {params.dpo.rounds}" if params.dpo.rounds > 1 else ""
+    embedder = embedder_folder(params) if params.dpo.limits.answers_every else None
     with steps_told(f"training ({params.dpo.method.upper()}){several}") as on_step:
         try:
             return launch.train(
                 rows, champion.folder, work, params.dpo, zero_preset(params.dpo.deepspeed), params.seed, on_step,
                 champion.weights, before.trained.unmerged if before else None,
+                embedder, WITH_MODELS,
             )  # fmt: skip
         except TrainingError as error:
             raise TrainingError(f"{several.removeprefix(', ')}: {error}" if several else str(error)) from None

@@ -115,7 +115,7 @@ def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str,
         "wanted": sum(one.trained.wanted for one in run.rounds),
         "unwanted": sum(one.trained.unwanted for one in run.rounds), "class_weights": list(trained.class_weights),
         "zero_stage": trained.zero_stage, "precision": trained.precision, "trainer": trained.trainer,
-        "world_size": trained.world_size, "reference": champion.weights,
+        "world_size": trained.world_size, "answers": trained.answers, "reference": champion.weights,
         "weights": run.rounds[-1].weights, "history": history(run.rounds),
     }  # fmt: skip
     if config.rounds > 1:
@@ -131,6 +131,7 @@ def _outcome(run: online.Run, version: str, counts: dict[str, int | float | str]
         "wanted answers": wanted, "unwanted answers": unwanted,
         "first loss": steps[0]["loss"], "last loss": steps[-1]["loss"], "engine": trained.engine,
         "processes": trained.world_size, "resumed from step": trained.resumed_from,
+        "replies that answer": _answers(trained),
     }  # fmt: skip
     for one in run.rounds:
         if one.fresh is not None:
@@ -148,6 +149,16 @@ def _outcome(run: online.Run, version: str, counts: dict[str, int | float | str]
     rounds = f" in {len(run.rounds)} rounds" if len(run.rounds) > 1 else ""
     ended = f"; {run.ended}" if run.ended else ""
     return Outcome(1, 0, counts, f"challenger trained on {what} from policy@{version}{rounds}{ended}")
+
+
+def _answers(trained: launch.Trained) -> str:
+    """What the guard of answers saw, in words; of the last round."""
+    before, off = trained.answers.get("before"), trained.answers.get("off", "")
+    shares = [step["answers"] for step in trained.history if "answers" in step]
+    if off or before is None:
+        return f"not watched: {off or 'not told'}"
+    later = f"{shares[-1]:.0%} when last looked at" if shares else "not looked at again"
+    return f"{before:.0%} before the first step, {later}"
 
 
 def exported(space: Workspace, method: Method) -> Iterator[str]:

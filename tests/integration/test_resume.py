@@ -11,7 +11,8 @@ import pytest
 from rlhi.config import DpoConfig
 from rlhi.learn.launch import Trained
 from rlhi.learn.resume import COMPLETE, drop_unfinished, last_checkpoint, step_of
-from tests.support.training import run, run_and_kill
+from tests.support import answering, training
+from tests.support.training import run_and_kill
 
 STEPS = 16
 EVERY = 3
@@ -19,6 +20,7 @@ WAYS: dict[str, dict[str, object]] = {
     "LoRA": {"lora_rank": 4},
     "full": {"lora_rank": 0, "precision": "fp32"},
     "ZeRO-2 over two processes": {"lora_rank": 0, "processes": 2, "deepspeed": 2},
+    "LoRA, answers watched": {"lora_rank": 4, "limits": {"answers_every": 2, "answers_drop": 1.0}},
     "KTO on both kinds": {"lora_rank": 4, "method": "kto", "user_cap": 0.5},
 }
 
@@ -42,12 +44,15 @@ def test_a_killed_training_ends_with_the_losses_and_the_weights_of_an_undisturbe
         {"batch": 1, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": EVERY}
         | ({"batch": 2, "epochs": 4} if "ZeRO" in way else {}) | WAYS[way]
     )  # fmt: skip
-    undisturbed = run(tiny_policy, tmp_path / "undisturbed", config)
+    trains = answering if "watched" in way else training
+    undisturbed = trains.run(tiny_policy, tmp_path / "undisturbed", config)
     assert len(undisturbed.history) == STEPS and undisturbed.resumed_from == 0
     step = random.randint(EVERY + 1, STEPS - 2)
-    run_and_kill(tiny_policy, tmp_path / "killed", config, step)
+    # What was there before the first step is told first.
+    lines = step + (trains is answering)
+    run_and_kill(tiny_policy, tmp_path / "killed", config, lines, trains.__name__)
     figures = {file: file.stat().st_mtime_ns for file in (tmp_path / "killed" / "trainer").glob("reference-*")}
-    resumed = run(tiny_policy, tmp_path / "killed", config)
+    resumed = trains.run(tiny_policy, tmp_path / "killed", config)
     assert resumed.resumed_from >= EVERY * ((step - 1) // EVERY), f"killed at {step}, began at {resumed.resumed_from}"
     assert resumed.history == undisturbed.history, f"killed at step {step}"
     assert told(tmp_path / "killed") == told(tmp_path / "undisturbed")
@@ -57,7 +62,9 @@ def test_a_killed_training_ends_with_the_losses_and_the_weights_of_an_undisturbe
     assert {file: file.stat().st_mtime_ns for file in figures} == figures
     # Who waited for another process to end in this folder trains nothing again.
     before = resumed.model.stat().st_mtime_ns
-    assert run(tiny_policy, tmp_path / "killed", config) == resumed and resumed.model.stat().st_mtime_ns == before
+    assert (
+        trains.run(tiny_policy, tmp_path / "killed", config) == resumed and resumed.model.stat().st_mtime_ns == before
+    )
 
 
 def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
