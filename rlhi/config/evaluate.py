@@ -52,9 +52,9 @@ class GuardConfig(Section):
 
 Suite = Literal[
     "satisfaction", "wishes", "answered", "kept", "beyond_two_sentences", "beyond_best_style", "persona_lift",
-    "preference", "instructions", "fluency", "choices", "nearness", "answers",
+    "preference", "instructions", "knowledge", "fluency", "choices", "nearness", "answers",
 ]  # fmt: skip
-"""What is measured (rlhi/evaluate/suites.py). A misspelt guard would guard nothing."""
+"""What is measured (rlhi/evaluate/suites.py, knowledge.py). A misspelt guard would guard nothing."""
 
 
 class GateConfig(Section):
@@ -70,6 +70,7 @@ class GateConfig(Section):
     }
     guards: dict[Suite, GuardConfig] = {
         "instructions": GuardConfig(max_drop=0.15, required=True),
+        "knowledge": GuardConfig(max_drop=0.12, required=True),
         "fluency": GuardConfig(max_drop=0.05, required=True),
         "choices": GuardConfig(max_drop=0.2),
         "nearness": GuardConfig(max_drop=0.1, required=True),

@@ -11,6 +11,7 @@ from rlhi.config import Params
 from rlhi.contracts import EvalResult, Message, content_key
 from rlhi.evaluate import personas, suites
 from rlhi.evaluate.controls import controls
+from rlhi.evaluate.knowledge import ask, knowledge
 from rlhi.evaluate.replies import EvaluatedReply, evaluated_replies
 from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.models.base import Scored
@@ -55,6 +56,7 @@ class _Said:
     instructed: dict[Model, list[Reply]] = field(default_factory=dict)
     likely: Likely = field(default_factory=dict)
     elsewhere: Likely = field(default_factory=dict)
+    known: list[EvalResult] = field(default_factory=list)
 
 
 def evaluate(space: Workspace, params: Params) -> Outcome:
@@ -127,13 +129,14 @@ def _ask(
             for likely, logged in ((said.likely, asked.logged), (said.elsewhere, asked.elsewhere)):
                 likely[model] = likelihoods(backend, logged)
                 advance(len(logged), model)
+            said.known += knowledge(ask(backend), model)
             backend.release()
     return said
 
 
 def _of_replies(space: Workspace, params: Params, said: _Said) -> list[EvalResult]:
     """What can be measured of any reply: is it language, does it answer, does it follow instructions?"""
-    reader, rows = backends.embedder(params), list[EvalResult]()
+    reader, rows = backends.embedder(params), [*said.known]
     for model in MODELS:
         rows += suites.instructions(said.instructed[model], model)
         # Of what users see alone: instructions without a persona would hide that it is no language any more.

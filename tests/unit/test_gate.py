@@ -136,7 +136,7 @@ def test_a_bound_at_the_margin_or_a_fallen_guard_refuses_with_figures(change: Me
     assert any(change.suite in text and reason in text for text in decision.reasons)
 
 
-@pytest.mark.parametrize("missing", ["preference", "instructions", "fluency", "nearness"])
+@pytest.mark.parametrize("missing", ["preference", "instructions", "knowledge", "fluency", "nearness"])
 def test_a_required_measurement_that_is_missing_refuses(missing: str) -> None:
     decision = decide([each for each in good() if each.suite != missing], drift(), GateConfig())
     assert decision.verdict == "refuse"

@@ -119,4 +119,4 @@ def test_a_rewrite_that_speaks_of_its_form_is_no_answer() -> None:
     assert speaks_of_form("Do not use commas.", "Do not use commas.")
     assert speaks_of_form("Use numbered steps", "Use numbered steps.")
     assert not speaks_of_form("Do not use commas before 'and' in a list.", "Do not use commas.", "How do commas work?")
-    assert not speaks_of_form("Here is a short list of ways. Water it. Give it sun, and cut the tips off in June.", "")
+    assert not speaks_of_form("Here is a list of ways. Water it often. Give it sun, and cut the tips off in June.", "")

@@ -1,0 +1,80 @@
+"""Knowledge: short questions with one right answer, written for this project, so that nothing is forgotten unseen.
+
+Facts of school, house and language (``knowledge.jsonl``), without persona, like ``instructions``. They come in groups
+that share their answers: each answer is right once and wrong elsewhere, so whoever goes by an answer's length, its
+form or how common it is, and not by the question, is as good as chance, exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from rlhi.contracts import EvalResult, Message
+from rlhi.evaluate.suites import Model
+from rlhi.models.base import LikelihoodModel
+
+Likelihoods = Sequence[float]
+"""Of one question's answers, the right one first: sums of token log-probabilities (nats)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its right answer and two or three wrong ones."""
+
+    item: str
+    topic: str
+    question: str
+    right: str
+    wrong: tuple[str, ...]
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The right answer first, as the model is to say them: a lone word would surprise it, whatever the word."""
+        return tuple(f"Answer: {answer}." for answer in (self.right, *self.wrong))
+
+
+@cache
+def questions() -> tuple[Question, ...]:
+    """The suite, in a fixed order; an item's name is part of what it measures, so append and never renumber."""
+    lines = (files("rlhi.evaluate") / "knowledge.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = (json.loads(line) for line in lines)
+    return tuple(
+        Question(row["item"], row["topic"], row["question"], row["right"], tuple(row["wrong"])) for row in rows
+    )
+
+
+def knowledge_items() -> list[tuple[str, tuple[Message, ...], tuple[str, ...]]]:
+    """The questions as (item, prompt, answers): without persona and system message, the right answer first."""
+    return [(each.item, (Message("user", each.question),), each.answers) for each in questions()]
+
+
+def ask(reader: LikelihoodModel) -> list[tuple[float, ...]]:
+    """How likely the model finds each answer to each question, in the order of :func:`knowledge_items`."""
+    return [tuple(reader.log_likelihood_of(prompt, answers)) for _, prompt, answers in knowledge_items()]
+
+
+def knowledge(likelihoods: Sequence[Likelihoods], model: Model) -> list[EvalResult]:
+    """Whether the right answer is the likeliest, per UTF-8 byte as in ``choices``: 1, 0, or a share where some tie.
+
+    ``likelihoods`` as :func:`ask` tells them; each question is its own cluster.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    return [
+        EvalResult("knowledge", each.item, each.item, model, _finds(each.answers, told))
+        for each, told in zip(questions(), likelihoods, strict=True)
+    ]
+
+
+def _finds(answers: Sequence[str], told: Likelihoods) -> float:
+    each = [nats / len(answer.encode("utf-8")) for answer, nats in zip(answers, told, strict=True)]
+    if any(map(math.isnan, each)):
+        return math.nan
+    best = max(each)
+    return (each[0] == best) / each.count(best)
