@@ -57,33 +57,42 @@ class Yardstick:
         self._model = model
         self._alone: dict[str, float] = {}
 
-    def recognises(self, reply: str, request: str, others: Sequence[str]) -> float:
-        """1 where the true request ranks first, a share of it where it ties with others, else 0.
+    def recognises(self, replies: Sequence[tuple[str, str, Sequence[str]]]) -> list[float]:
+        """For each (reply, request, other requests): 1 where the true request ranks first, a share of it where it ties
+        with others, else 0.
 
         NaN where a likelihood is no number; 0 for a reply without a word.
 
         Raises:
             ValueError: there is no other request to tell it from.
         """
-        told = [request, *(other for other in others if other != request)]
-        if len(told) < 2:
+        told = [(reply, [request, *(one for one in others if one != request)]) for reply, request, others in replies]
+        if any(len(requests) < 2 for _, requests in told):
             raise ValueError("a yardstick needs another request to tell the true one from")
-        if not words(reply):
-            return 0.0
-        gains = self._gains(reply, told)
-        if not all(map(math.isfinite, gains)):
-            return math.nan
-        best = max(gains)
-        return (gains[0] == best) / gains.count(best)
+        gains = self._gains([(reply, [_shown(one) for one in requests]) for reply, requests in told])
+        return [_first(found) if words(reply) else 0.0 for (reply, _), found in zip(told, gains, strict=True)]
 
-    def _gains(self, reply: str, requests: Sequence[str]) -> list[float]:
-        shown = [request[: SHOWN // 4] for request in requests]
-        unknown = [request for request in dict.fromkeys(shown) if request not in self._alone]
+    def _gains(self, told: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        unknown = dict.fromkeys(one for _, requests in told for one in requests if one not in self._alone)
         if unknown:
-            alone = self._model.log_likelihood_of(_which(NOTHING), unknown)
+            (alone,) = self._model.log_likelihood_of([(_which(NOTHING), list(unknown))])
             self._alone |= dict(zip(unknown, alone, strict=True))
-        behind = self._model.log_likelihood_of(_which(reply[:SHOWN]), shown)
-        return [told - self._alone[request] for told, request in zip(behind, shown, strict=True)]
+        behind = self._model.log_likelihood_of([(_which(reply[:SHOWN]), requests) for reply, requests in told])
+        return [
+            [value - self._alone[request] for value, request in zip(values, requests, strict=True)]
+            for values, (_, requests) in zip(behind, told, strict=True)
+        ]
+
+
+def _shown(request: str) -> str:
+    return request[: SHOWN // 4]
+
+
+def _first(gains: Sequence[float]) -> float:
+    if not all(map(math.isfinite, gains)):
+        return math.nan
+    best = max(gains)
+    return (gains[0] == best) / gains.count(best)
 
 
 def _which(reply: str) -> tuple[Message, ...]:

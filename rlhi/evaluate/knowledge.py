@@ -55,7 +55,7 @@ def knowledge_items() -> list[tuple[str, tuple[Message, ...], tuple[str, ...]]]:
 
 def ask(reader: LikelihoodModel) -> list[tuple[float, ...]]:
     """How likely the model finds each answer to each question, in the order of :func:`knowledge_items`."""
-    return [tuple(reader.log_likelihood_of(prompt, answers)) for _, prompt, answers in knowledge_items()]
+    return [tuple(told) for told in reader.log_likelihood_of([one[1:] for one in knowledge_items()])]
 
 
 def knowledge(likelihoods: Sequence[Likelihoods], model: Model) -> list[EvalResult]:

@@ -102,8 +102,8 @@ class LikelihoodModel(Protocol):
         """For each (prompt, answer): the sum of the answer's token log-probabilities (nats)."""
         ...
 
-    def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
-        """The same for several answers to one prompt, which is computed once."""
+    def log_likelihood_of(self, batch: Sequence[tuple[Sequence[Message], Sequence[str]]]) -> list[list[float]]:
+        """For each (prompt, answers): the same for every answer; the prompt is computed once."""
         ...
 
 

@@ -234,11 +234,17 @@ class LocalChatModel:
                     found[at] = float(picked[row, -len(rows[at][1]) :].sum())
         return found
 
-    def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
-        """As :meth:`log_likelihood`, of several answers to one prompt, which is computed once."""
-        from rlhi.models.likelihood import shared_prompt
+    def log_likelihood_of(self, batch: Sequence[tuple[Sequence[Message], Sequence[str]]]) -> list[list[float]]:
+        """As :meth:`log_likelihood`, of several answers to each prompt, which is computed once."""
+        from rlhi.models.likelihood import shared_prompts
 
-        return shared_prompt(self.weights, self.encode(messages), [self._answer(text) for text in answers])
+        groups = [(self.encode(messages), [self._answer(text) for text in texts]) for messages, texts in batch]
+        sizes = [len(prompt) + sum(map(len, answers)) for prompt, answers in groups]
+        found: list[list[float]] = [[] for _ in groups]
+        for block in blocks(sorted(range(len(groups)), key=sizes.__getitem__), sizes.__getitem__, LIKELIHOOD_TOKENS):
+            for at, told in zip(block, shared_prompts(self.weights, [groups[at] for at in block]), strict=True):
+                found[at] = told
+        return found
 
     def _answer(self, text: str) -> list[int]:
         """An answer's tokens, as long as the context at most, and the one that ends a turn."""

@@ -147,7 +147,7 @@ def _of_replies(space: Workspace, params: Params, said: _Said) -> list[EvalResul
     others = _others(read["champion"], params)
     with progress("can the request be told from the reply", sum(map(len, read.values()))) as advance:
         for model in MODELS:
-            rows += suites.recognised(read[model], model, yardstick, others, lambda: advance(1, ""))
+            rows += suites.recognised(read[model], model, yardstick, others, lambda count: advance(count, ""))
     return rows
 
 

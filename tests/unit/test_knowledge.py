@@ -21,10 +21,13 @@ class Reader:
     per_byte: Callable[[str, str], float]
 
     def log_likelihood(self, batch: Sequence[tuple[Sequence[Message], str]]) -> list[float]:
-        return [told for messages, answer in batch for told in self.log_likelihood_of(messages, [answer])]
+        return [self.log_likelihood_of([(messages, [answer])])[0][0] for messages, answer in batch]
 
-    def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
-        return [self.per_byte(messages[-1].content, answer) * len(answer.encode()) for answer in answers]
+    def log_likelihood_of(self, batch: Sequence[tuple[Sequence[Message], Sequence[str]]]) -> list[list[float]]:
+        return [
+            [self.per_byte(messages[-1].content, answer) * len(answer.encode()) for answer in answers]
+            for messages, answers in batch
+        ]
 
 
 RIGHT = {each.question: each.answers[0] for each in questions()}

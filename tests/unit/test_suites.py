@@ -106,11 +106,14 @@ class Words:
     """Finds a request the likelier, the more of its words stand in the prompt: what a real yardstick does, in small."""
 
     def log_likelihood(self, batch: Sequence[tuple[Sequence[Message], str]]) -> list[float]:
-        return [self.log_likelihood_of(messages, [answer])[0] for messages, answer in batch]
+        return [self.log_likelihood_of([(messages, [answer])])[0][0] for messages, answer in batch]
 
-    def log_likelihood_of(self, messages: Sequence[Message], answers: Sequence[str]) -> list[float]:
-        read = set(messages[-1].content.lower().replace(".", " ").split())
-        return [float(len(read & set(answer.lower().split())) - 2 * len(answer.split())) for answer in answers]
+    def log_likelihood_of(self, batch: Sequence[tuple[Sequence[Message], Sequence[str]]]) -> list[list[float]]:
+        read = [set(messages[-1].content.lower().replace(".", " ").split()) for messages, _ in batch]
+        return [
+            [float(len(words & set(answer.lower().split())) - 2 * len(answer.split())) for answer in answers]
+            for words, (_, answers) in zip(read, batch, strict=True)
+        ]
 
 
 def test_the_yardstick_tells_the_request_from_the_reply() -> None:
