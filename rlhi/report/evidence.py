@@ -35,7 +35,8 @@ class LossPoint:
 @dataclass(frozen=True, slots=True)
 class CycleEvidence:
     """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
-    ``judged`` are answers that users judged singly, where the method learns from them.
+    ``judged`` are answers that users judged singly, where the method learns from them; ``wanting`` is what was said of
+    models that may not teach.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
@@ -60,6 +61,7 @@ class CycleEvidence:
     decision: GateDecision | None = None
     gate: GateConfig = field(default_factory=GateConfig)
     note: str = ""
+    wanting: tuple[str, ...] = ()
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -95,6 +97,7 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
     given = dict(record)
     for name in ("feedback", "pairs", "judged"):
         given[name] = tuple((str(label), int(str(count))) for label, count in _rows(given.get(name, ())))
+    given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
     given["loss"] = tuple(from_record(LossPoint, cast(Mapping[str, object], row)) for row in _rows(given["loss"]))
     given["examples"] = tuple(from_record(Example, cast(Mapping[str, object], row)) for row in _rows(given["examples"]))
     if given["decision"] is not None:

@@ -46,6 +46,7 @@ def cycle(number: int = 1, verdict: str = "promote", *measured: Measurement) -> 
         loss=tuple(LossPoint(step, 0.7 / step) for step in range(1, 9)),
         examples=(Example(ATTACK, ATTACK, ATTACK, ATTACK, "rewrite"),),
         decision=decision,
+        wanting=(f"no rewrites from {ATTACK}: 21% of 96 outputs answer (50% needed)",),
     )
 
 
@@ -84,7 +85,7 @@ def test_users_words_are_escaped_everywhere() -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    plain = dataclasses.replace(cycle(), examples=(), pairs=())
+    plain = dataclasses.replace(cycle(), examples=(), pairs=(), wanting=())
     quiet = dataclasses.replace(plain, decision=dataclasses.replace(plain.decision, reasons=("Good.",)))  # type: ignore[type-var]
     page = render(Evidence("Demo", (quiet,)))
     assert not re.search(r"https?:|//[a-z]|url\(|@import|data:", page)
@@ -100,6 +101,14 @@ def test_judged_answers_are_shown_where_the_method_learns_from_them() -> None:
     # A page of former cycles holds some that were written before there were any.
     del record["judged"]
     assert read_evidence(record, judged.gate).judged == ()
+
+
+def test_a_model_that_may_not_teach_is_told_of() -> None:
+    record = write_evidence(cycle())
+    assert read_evidence(record, GateConfig()).wanting == cycle().wanting
+    assert "Models that may not teach here" in render(Evidence("Demo", (cycle(),)))
+    del record["wanting"]  # as of cycles before there was such a judgement
+    assert read_evidence(record, GateConfig()).wanting == ()
 
 
 def test_every_suite_is_in_table_and_plot() -> None:
