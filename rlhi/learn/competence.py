@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from rlhi.checks import LANGUAGES, language_of, words
 from rlhi.config import CompetenceConfig
+from rlhi.learn.asides import speaks_of_feedback, without_asides
 from rlhi.learn.filters import speaks
 from rlhi.models.base import Embedder
 from rlhi.relevance import NEAR, nearness
@@ -25,13 +26,17 @@ _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One output to judge: what was asked, the answer that the log holds to it, and all that the model was told."""
+    """One output to judge: what was asked, the answer that the log holds to it, and all that the model was told.
+
+    ``complaint`` is what a rewrite heeds; empty for other outputs.
+    """
 
     request: str
     logged: str
     told: str
     text: str
     cut: bool
+    complaint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,20 @@ def measure(outputs: Sequence[Said], embedder: Embedder) -> Competence:
 def answers(outputs: Sequence[Said], embedder: Embedder) -> list[bool]:
     """Whether each output is about its request: near to it, or near to the answer that the log holds.
 
-    "And the second one?" is near to nothing, and what answers it is near to what answered it before.
+    "And the second one?" is near to nothing, and what answers it is near to what answered it before. A rewrite that
+    speaks of being one ("Here is the new answer: the original answer ...") is none, however near.
     """
     count = len(outputs)
     references = [*(one.request for one in outputs), *(one.logged for one in outputs)]
     near = nearness(references, [one.text for one in outputs] * 2, embedder)
-    return [max(near[at], near[count + at]) >= NEAR for at in range(count)]
+    about = (max(near[at], near[count + at]) >= NEAR for at in range(count))
+    return [found and not _speaks_of_itself(one) for found, one in zip(about, outputs, strict=True)]
+
+
+def _speaks_of_itself(one: Said) -> bool:
+    if not one.complaint:
+        return False
+    return speaks_of_feedback(without_asides(one.text, one.request), one.complaint, one.request)
 
 
 def in_language(one: Said) -> bool:

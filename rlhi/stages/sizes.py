@@ -26,8 +26,9 @@ SAMPLE = 2_000
 """Answers among them whose tokens are counted, drawn by seed."""
 POSITIONS = 2048
 """What a policy is taken to read where its configuration does not say."""
-_PROMPTS, _REPLIES, _TOKENS = 4, 8, 13
-"""Prompts, replies to each and tokens of each that tell how fast a machine is: seconds with a small model."""
+_PROMPTS, _REPLIES, _TOKENS, _CONTEXT = 2, 8, 13, 1024
+"""Prompts (their last tokens), replies to each and tokens of each that tell how fast a machine is: seconds with a
+small model."""
 
 Place = tuple[Conversation, int]
 """An answer: its conversation and its turn."""
@@ -92,7 +93,7 @@ def positions(policy: Path) -> int:
 
 def speed(policy: Path, places: Sequence[Place], context: int) -> Speed:
     """What the policy reads and writes in a second here: a short real call, after one that loads and warms it."""
-    model = LocalChatModel(policy, context_tokens=context)
+    model = LocalChatModel(policy, context_tokens=min(context, _CONTEXT))
     prompts = [_prompt(*place) for place in places[:_PROMPTS]]
     model.draw(prompts[:1], Sampling(n=1, max_new_tokens=2))
     begun = time.perf_counter()

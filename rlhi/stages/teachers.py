@@ -19,7 +19,7 @@ from rlhi.learn.sampling import draw
 from rlhi.stages import backends
 from rlhi.stages.learned_from import Log
 from rlhi.store import Workspace, read_json, read_note, write_json
-from rlhi.turns import request
+from rlhi.turns import beside, request
 
 WANTING = "wanting"
 """The note in a table's manifest that tells why a model's samples are not in it."""
@@ -96,7 +96,9 @@ class Teachers:
         turns = self._log.talks[one.conversation_id].turns
         told = "\n".join(message.content for message in one.messages)
         asked, logged = request(turns, one.turn_index), turns[one.turn_index].content
-        return [Said(asked, logged, told, text, at in sample.cut) for at, text in enumerate(sample.texts)]
+        # What follows an answer that is rewritten is the complaint of it.
+        after = turns[beside(turns, one.turn_index, 1)].content if self.stage == "rewrites" else ""
+        return [Said(asked, logged, told, text, at in sample.cut, after) for at, text in enumerate(sample.texts)]
 
 
 def counted(verdict: Verdict) -> dict[str, int | float | str]:

@@ -54,6 +54,13 @@ def test_an_answer_is_near_what_was_asked_or_what_was_answered() -> None:
     assert answers([follow_up, replace(follow_up, logged="No.")], Words()) == [True, False]
 
 
+def test_a_rewrite_that_speaks_of_being_one_is_no_answer() -> None:
+    meta = replace(GOOD, text=f"The original answer was wrong, in my previous answer I said so. {GOOD.text}")
+    aside = replace(GOOD, text=f"I apologize for the confusion. {GOOD.text}")
+    asked = [replace(one, complaint="Too long, shorter please.") for one in (GOOD, meta, aside)]
+    assert answers([*asked, meta], Words()) == [True, False, True, True], "only what has a complaint is a rewrite"
+
+
 @pytest.mark.parametrize(
     ("said", "fine"),
     [
