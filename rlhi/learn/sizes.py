@@ -17,6 +17,11 @@ USED = 0.8
 """Of the night: labels, the reward model and a slow hour want the rest."""
 TRAINED = 4
 """What a token costs in training, in tokens read: forwards and backwards through the policy, forwards the reference."""
+ROOM = 96 * (768 + 96)
+"""Tokens that are sampled at a time, prompts and replies: as many as by default, about 4 GB at 135M in fp32."""
+TOKEN = 64
+"""Bytes of a token in a training step for each word of the vocabulary: 4 pairs of 384 tokens took 9.9 GB, of which
+nearly all are logits and what is computed of them."""
 FEWEST = 12
 """Complaints or requests of a night, below which it is not worth one."""
 
@@ -57,21 +62,37 @@ def quantile(values: Sequence[int], share: float) -> int:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def lengths(log: LogSizes, positions: int) -> Proposal:
-    """How long replies, contexts and training rows should be; ``positions`` is what the policy can read."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the policy can read (``positions``), its ``vocabulary``, and the ``memory`` to train in, in bytes."""
+
+    positions: int
+    vocabulary: int
+    memory: int
+
+
+def lengths(log: LogSizes, bounds: Bounds, params: Params) -> Proposal:
+    """How long replies, contexts and training rows should be, and how many are sampled at a time for it."""
     answer, prompt = quantile(log.answers, SHARE), quantile(log.prompts, SHARE)
-    reply = min(_up(answer, 32), positions // 2)
-    context = max(64, min(_up(prompt, 64), positions - reply))
-    stages = ("rewrites", "candidates", "evaluate")
-    values = {f"{stage}.sampling.max_new_tokens": reply for stage in stages}
-    values |= {f"{stage}.sampling.context_tokens": context for stage in stages} | {"dpo.max_length": reply + context}
-    bound = f"; the policy reads {positions:,} in all" if reply + context >= positions else ""
+    reply = min(_up(answer, 32), bounds.positions // 2)
+    context = max(64, min(_up(prompt, 64), bounds.positions - reply))
+    whole = reply + context
+    held = int(USED * bounds.memory / (TOKEN * bounds.vocabulary * 2 * params.dpo.batch))
+    row = min(whole, max(_down(held, 64), 64))
+    values = {"dpo.max_length": row}
+    for stage in ("rewrites", "candidates", "evaluate"):
+        batch = max(1, min(params.candidates.sampling.batch, _down(ROOM // whole, 8) or ROOM // whole))
+        sizes = {"max_new_tokens": reply, "context_tokens": context, "batch": batch}
+        values |= {f"{stage}.sampling.{name}": value for name, value in sizes.items()}
+    read = f"; the policy reads {bounds.positions:,} in all" if whole >= bounds.positions else ""
+    memory = f", and what {bounds.memory / 2**30:.0f} GB hold of dpo.batch {params.dpo.batch} (estimated)"
     return Proposal(values, (
         f"sampling.max_new_tokens {reply:,}: nine in ten of {len(log.answers):,} answers have at most {answer:,} "
         f"tokens, half of them {quantile(log.answers, 0.5):,}",
         f"sampling.context_tokens {context:,}: nine in ten of the conversations up to an answer have at most "
-        f"{prompt:,}, half of them {quantile(log.prompts, 0.5):,}{bound}",
-        f"dpo.max_length {reply + context:,}: both together; memory grows with it (dpo.batch)",
+        f"{prompt:,}, half of them {quantile(log.prompts, 0.5):,}{read}",
+        f"sampling.batch {batch}: as many tokens at a time as by default",
+        f"dpo.max_length {row:,}: both together{memory if row < whole else ''}",
     ))  # fmt: skip
 
 
@@ -121,6 +142,10 @@ def night(log: LogSizes, speed: Speed, hours: float, params: Params, instruction
 
 def _up(value: int, step: int) -> int:
     return math.ceil(value / step) * step
+
+
+def _down(value: int, step: int) -> int:
+    return value // step * step
 
 
 def _mean(values: Sequence[int], most: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from rlhi.config import load_params
 from rlhi.config.edit import with_values
 from rlhi.contracts import Conversation, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
-from rlhi.learn.sizes import LogSizes, Proposal, Speed, lengths, night
+from rlhi.learn.sizes import Bounds, LogSizes, Proposal, Speed, lengths, night
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.prompts import chat_text, tokenizer_of, with_persona
@@ -24,8 +25,8 @@ READ = 20_000
 """Conversations of a log that are looked at, at most, from its beginning."""
 SAMPLE = 2_000
 """Answers among them whose tokens are counted, drawn by seed."""
-POSITIONS = 2048
-"""What a policy is taken to read where its configuration does not say."""
+POSITIONS, VOCABULARY = 2048, 50_000
+"""What a policy is taken to read and to know where its configuration does not say."""
 _PROMPTS, _REPLIES, _TOKENS, _CONTEXT = 2, 8, 13, 1024
 """Prompts (their last tokens), replies to each and tokens of each that tell how fast a machine is: seconds with a
 small model."""
@@ -57,7 +58,7 @@ def size(root: Path, policy: Path, talks: Sequence[Conversation], hours: float) 
     places = [place for talk in talks for place in _answers(talk)]
     drawn = random.Random(params.seed).sample(places, min(SAMPLE, len(places)))
     measured = counted(drawn, policy, len(places), sum(_follow_ups(talk) for talk in talks))
-    long = lengths(measured, positions(policy))
+    long = lengths(measured, bounds(policy), params)
     text = _written(file, with_values(text, long.values))
     params = load_params(file)
     pace = speed(policy, drawn, params.candidates.sampling.context_tokens)
@@ -85,10 +86,20 @@ def counted(places: Sequence[Place], policy: Path, requests: int, follow_ups: in
     return LogSizes(answers, prompts, requests, follow_ups)
 
 
-def positions(policy: Path) -> int:
-    """How many tokens a policy reads, by its configuration."""
-    held = read_json(policy / "config.json").get("max_position_embeddings")
-    return held if isinstance(held, int) and held > 0 else POSITIONS
+def bounds(policy: Path) -> Bounds:
+    """What a policy reads by its configuration, and the memory of the GPU, or of the machine where there is none."""
+    import torch
+
+    held = read_json(policy / "config.json")
+
+    def figure(name: str, otherwise: int) -> int:
+        value = held.get(name)
+        return value if isinstance(value, int) and value > 0 else otherwise
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory
+    return Bounds(figure("max_position_embeddings", POSITIONS), figure("vocab_size", VOCABULARY), memory)
 
 
 def speed(policy: Path, places: Sequence[Place], context: int) -> Speed:

@@ -10,7 +10,7 @@ import yaml
 
 from rlhi.config import Params, load_params
 from rlhi.config.edit import with_values
-from rlhi.learn.sizes import LogSizes, Speed, lengths, night, quantile
+from rlhi.learn.sizes import Bounds, LogSizes, Speed, lengths, night, quantile
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "params.yaml"
 LOG = LogSizes(tuple(range(1, 101)), tuple(range(10, 1010, 10)), 5000, 900)
@@ -41,12 +41,21 @@ def test_a_name_without_a_number_is_told(name: str) -> None:
 
 def test_nine_in_ten_fit_and_the_policy_bounds_them() -> None:
     assert quantile(LOG.answers, 0.9) == 90
-    found = lengths(LOG, 8192).values
+    wide = Bounds(8192, 50_000, 2**40)
+    found = lengths(LOG, wide, Params()).values
     assert {found[f"{stage}.sampling.max_new_tokens"] for stage in ("rewrites", "candidates", "evaluate")} == {96}
     assert found["rewrites.sampling.context_tokens"] == 960 and found["dpo.max_length"] == 96 + 960
-    short = lengths(LOG, 512)
+    assert found["evaluate.sampling.batch"] == 72, "72 of 1,056 tokens are no more than 96 of 864"
+    short = lengths(LOG, replace(wide, positions=512), Params())
     assert (short.values["candidates.sampling.context_tokens"], short.values["dpo.max_length"]) == (416, 512)
-    assert "the policy reads 512 in all" in short.reasons[1] and "the policy" not in lengths(LOG, 8192).reasons[1]
+    assert "the policy reads 512 in all" in short.reasons[1] and short.values["rewrites.sampling.batch"] == 96
+
+
+def test_memory_bounds_what_is_trained_on() -> None:
+    small = lengths(LOG, Bounds(8192, 50_000, 8 * 2**30), Params())
+    tokens = small.values["dpo.max_length"]
+    assert tokens % 64 == 0 and tokens * 64 * 50_000 * 4 <= 0.8 * 8 * 2**30 < (tokens + 64) * 64 * 50_000 * 4
+    assert "what 8 GB hold of dpo.batch 2" in small.reasons[-1]
 
 
 def test_a_night_is_filled_and_no_more() -> None:
