@@ -20,7 +20,7 @@ class CompetenceConfig(Section):
     """Least shares of what a model says first, or it makes no pairs (:mod:`rlhi.learn.competence`); 0 asks nothing."""
 
     answers: float = Field(default=0.5, ge=0, le=1, description="on the topic of what was asked")
-    ended: float = Field(default=0.1, ge=0, le=1, description="of themselves; cut ones teach, too")
+    ended: float = Field(default=0.2, ge=0, le=1, description="of themselves; cut ones teach, too")
     language: float = Field(default=0.5, ge=0, le=1, description="and the request's")
 
 

@@ -85,11 +85,14 @@ class Teachers:
 
     def told(self, verdict: Verdict, model: str) -> str:
         """What the stage says of a model that was found wanting, and which one would be needed."""
-        longer = f", or raise {self.stage}.sampling.max_new_tokens" if " end (" in verdict.wanting else ""
+        named = f"name a model that can in params.yaml (models.{MODELS[self.stage]}), a few billion weights at least"
+        longer = f"raise {self.stage}.sampling.max_new_tokens"
+        one = verdict.measured
+        fits = one.answers >= self.limits.answers and one.language >= self.limits.language
+        remedies = [longer, named] if fits else [named, longer] if one.ended < self.limits.ended else [named]
         return (
-            f"no {self.stage} from {model}: {verdict.wanting}; name a model that can in params.yaml (models."
-            f"{MODELS[self.stage]}), a few billion weights at least{longer}; what users chose and revised themselves "
-            "still makes pairs"
+            f"no {self.stage} from {model}: {verdict.wanting}; {', or '.join(remedies)}; what users chose and revised "
+            "themselves still makes pairs"
         )
 
     def _said(self, one: Asked, sample: Sample) -> list[Said]:
