@@ -110,7 +110,7 @@ def night(log: LogSizes, speed: Speed, hours: float, params: Params, instruction
     third = (USED * hours * 3600 - judged) / 3
     costs = {
         "rewrites.turns": sampled(params.rewrites.tries), "candidates.prompts": sampled(params.candidates.n),
-        "dpo.max_pairs": 2 * TRAINED * (prompt + reply) / speed.reads,
+        "dpo.max_pairs": 2 * TRAINED * min(prompt + reply, params.dpo.max_length) / speed.reads,
     }  # fmt: skip
     fits = {name: max(0, math.floor(third / cost)) for name, cost in costs.items()}
     least = math.ceil(params.dpo.min_new_pairs * (1 + params.pairs.replay))
