@@ -72,15 +72,27 @@ def _say(context: typer.Context, value: dict[str, object], as_json: bool, text: 
 def init(
     directory: Annotated[Path, typer.Argument(help="The folder to make; new or empty.")],
     policy: Annotated[str, typer.Option(help="First champion: `embedded`, or a folder of safetensors.")] = "embedded",
+    log: Annotated[
+        str | None, typer.Option(help="Size params.yaml by this log (not taken in yet) and by this machine's speed.")
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0.1, help="Hours of a night that the sizes of --log should fit.")] = 8.0,
 ) -> None:
     """Make a workspace: a git and DVC repository with parameters, stages and its first champion."""
     from rlhi import ledger
     from rlhi.models.prepare import checked_policy
 
-    made = ledger.init(directory.resolve(), checked_policy(policy))
+    champion, talks = checked_policy(policy), []
+    if log:
+        from rlhi.stages.sizes import look, size
+
+        talks = look(log)
+    made = ledger.init(directory.resolve(), champion)
     print(f"{directory}: " + ("workspace made, champion policy@v0.1.0" if made else "is a workspace already"))
+    if talks:
+        sized = size(directory.resolve(), champion, talks, hours) if made else "sized already: params.yaml is as it was"
+        print(sized)
     if made:
-        print(f"next: rlhi --workspace {directory} ingest YOUR_LOG.jsonl")
+        print(f"next: rlhi --workspace {directory} ingest {log or 'YOUR_LOG.jsonl'}")
 
 
 @app.command()

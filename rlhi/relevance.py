@@ -35,8 +35,10 @@ def nearness(requests: Sequence[str], replies: Sequence[str], embedder: Embedder
         raise ValueError(f"nearness needs a reply for each request: {len(requests)}, {len(replies)}")
     if not replies:
         return []
-    vectors = embedder.embed([*requests, *replies])
-    cosines = (vectors[: len(requests)] * vectors[len(requests) :]).sum(axis=1)
+    texts = {text: at for at, text in enumerate(dict.fromkeys([*requests, *replies]))}  # many replies, few requests
+    vectors = embedder.embed(list(texts))
+    asked, said = ([texts[text] for text in side] for side in (requests, replies))
+    cosines = (vectors[asked] * vectors[said]).sum(axis=1)
     return [float(cosine) if words(reply) else 0.0 for cosine, reply in zip(cosines, replies, strict=True)]
 
 

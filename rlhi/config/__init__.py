@@ -23,6 +23,7 @@ from rlhi.config.collect import (
 from rlhi.config.evaluate import DriftConfig, EvaluateConfig, GainConfig, GateConfig, GuardConfig
 from rlhi.config.learn import (
     CandidatesConfig,
+    CompetenceConfig,
     DpoConfig,
     PairsConfig,
     RewardConfig,
@@ -34,7 +35,7 @@ from rlhi.config.learn import (
 from rlhi.options import Method, RewardKind
 
 __all__ = [
-    "CandidatesConfig", "ClaimGroup", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",
+    "CandidatesConfig", "ClaimGroup", "CompetenceConfig", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",
     "FeedbackConfig", "FeedbackLlmConfig", "GainConfig", "GateConfig", "GuardConfig", "IngestConfig", "Method",
     "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "Precision",
     "RewardConfig", "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "SplitConfig", "StepLimits", "Told",

@@ -16,6 +16,14 @@ Tracker = Literal[
 """Where transformers reports a training's figures to; a test compares the names with its own."""
 
 
+class CompetenceConfig(Section):
+    """Least shares of what a model says first, or it makes no pairs (:mod:`rlhi.learn.competence`); 0 asks nothing."""
+
+    answers: float = Field(default=0.5, ge=0, le=1, description="on the topic of what was asked")
+    ended: float = Field(default=0.2, ge=0, le=1, description="of themselves; cut ones teach, too")
+    language: float = Field(default=0.5, ge=0, le=1, description="and the request's")
+
+
 class RewritesConfig(Section):
     """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each.
 
@@ -30,6 +38,7 @@ class RewritesConfig(Section):
     guidance: Literal["words", "persona", "none"] = "words"
     results: Literal["check", "tell"] = "check"
     revisions: bool = True
+    competence: CompetenceConfig = CompetenceConfig()
     sampling: SamplingConfig = SamplingConfig()
 
 
@@ -39,6 +48,7 @@ class CandidatesConfig(Section):
     prompts: int = Field(default=48, ge=0)
     n: int = Field(default=8, ge=2)
     persona_only: bool = False
+    competence: CompetenceConfig = CompetenceConfig()
     sampling: SamplingConfig = SamplingConfig()
 
 

@@ -28,6 +28,7 @@ def sample(
     cycle: int,
     keep: Callable[[list[Sample]], None],
     answered: bool = False,
+    enough: Callable[[], bool] = lambda: False,
 ) -> None:
     """Sample ``n`` texts for each request, block by block; ``keep`` stores a block before the next begins.
 
@@ -36,6 +37,7 @@ def sample(
 
     Args:
         answered: the model has answered before, so that it may refuse all that is left.
+        enough: asked before each block; what is left is not sampled once it says so.
 
     Raises:
         ModelError: a model that never answered takes none of the requests; nothing is kept.
@@ -44,6 +46,8 @@ def sample(
     took = answered
     size = max(1, config.batch // n)
     for start in range(0, len(asked), size):
+        if enough():
+            break
         block = asked[start : start + size]
         block_seed = int(content_key(seed, [one.key for one in block]), 16) % 2**31
         settings = Sampling(n, config.temperature, config.top_k, config.max_new_tokens, block_seed)

@@ -55,8 +55,9 @@ class LossPoint:
 @dataclass(frozen=True, slots=True)
 class CycleEvidence:
     """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
-    ``judged`` are answers that users judged singly, where the method learns from them. ``drawn``, ``won`` and ``lost``
-    are some of ``compared`` pairs of replies: drawn by seed, and those whose figures rose and fell most.
+    ``judged`` are answers that users judged singly, where the method learns from them; ``wanting`` is what was said of
+    models that may not teach. ``drawn``, ``won`` and ``lost`` are some of ``compared`` pairs of replies: drawn by seed,
+    and those whose figures rose and fell most.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
@@ -85,6 +86,7 @@ class CycleEvidence:
     decision: GateDecision | None = None
     gate: GateConfig = field(default_factory=GateConfig)
     note: str = ""
+    wanting: tuple[str, ...] = ()
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -124,6 +126,7 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
     for name, kind in kinds.items():
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
+    given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
     if given["decision"] is not None:
         given["decision"] = from_record(GateDecision, cast(Mapping[str, object], given["decision"]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]

@@ -95,11 +95,11 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
-            pool="gpu", keeps=True, version=5,
+            pool="gpu", keeps=True, version=6,
         ),
         Stage(
             "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
-            ("data/candidates",), pool="gpu", keeps=True, version=3,
+            ("data/candidates",), pool="gpu", keeps=True, version=4,
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),

@@ -35,6 +35,7 @@ from rlhi.stages import RECORDED, incoming, state
 from rlhi.stages.alone import alone
 from rlhi.stages.ingest import conversations
 from rlhi.stages.replies import read_replies
+from rlhi.stages.teachers import found_wanting
 from rlhi.stages.training import TRAINING, all_pairs
 from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
 
@@ -137,6 +138,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         decision=decision,
         gate=params.gate,
         note=str(training.get("skipped", "")),
+        wanting=found_wanting(space),
     )
 
 

@@ -21,6 +21,7 @@ from rlhi.stages.learned_from import Log, complaints, judged_maker, lessons_of, 
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.rewarding import reward
 from rlhi.stages.samples import SampleStore
+from rlhi.stages.teachers import WANTING, Teachers, counted
 from rlhi.stages.training import TRAINING, dpo
 from rlhi.store import Workspace, read_json, read_table, write_table
 from rlhi.turns import request
@@ -34,21 +35,28 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     config, found = params.rewrites, complaints(log, params)
     model = backends.chat_model(space, params.models.rewriter, config.sampling)
     asked = [one for one in found if one.whole == 1 or model.fits(one.core)]
-    store, new = _sampled(space, params, "rewrites", asked, model, config.turns, config.tries, config.sampling)
+    teachers = Teachers(space, params, "rewrites", asked, log, config.tries)
+    store, new, wanting = _sampled(space, params, teachers, asked, model, config.turns, config.tries, config.sampling)
     revisions = ugr.observed_revisions(log.talks.values(), log.labels) if config.revisions else ()
-    said = [*ugr.rewrites(asked, store.samples, log.talks), *revisions]
+    said = [*ugr.rewrites(asked, teachers.teaching(store.samples), log.talks), *revisions]
     rows = [replace(row, text=without_asides(row.text, _request(log, row))) for row in said]
-    write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id)
+    write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id, note=_noted(wanting))
     sources = Counter(str(row.source) for row in rows)
     note = f"used {_used(space, store, asked)} of {len(asked)} complaints this cycle, {config.tries} tries each"
     shortened = sum(row.text != whole.text for row, whole in zip(rows, said, strict=True))
-    counts = {**sources, "complaints": len(found), "asides taken off": shortened, **_unanswered(asked, store)}
+    counts: dict[str, int | float | str] = {
+        **sources,
+        "complaints": len(found),
+        "asides taken off": shortened,
+        **_unanswered(asked, store),
+    }
+    counts |= _judged(space, teachers, store, model)
     written = [row.cut for row in rows if row.source == "rewrite"]
     counts["cut off"] = sum(written)
-    note += _cut_off(written)
+    note += f"; {wanting}" if wanting else _cut_off(written)
     if len(found) > len(asked):
         counts["too long for the rewriter with the answer"] = len(found) - len(asked)
-    return Outcome(new, len(rows) - new * config.tries, counts, note)
+    return Outcome(new, max(0, len(rows) - new * config.tries), counts, note)
 
 
 def _request(log: Log, row: Rewrite) -> str:
@@ -57,17 +65,24 @@ def _request(log: Log, row: Rewrite) -> str:
 
 def candidates(space: Workspace, params: Params) -> Outcome:
     """Sample N answers with the persona for requests drawn by seed."""
-    asked = requests(read_log(space), params)
-    config = params.candidates
+    log, config = read_log(space), params.candidates
+    asked = requests(log, params)
     model = backends.chat_model(space, params.models.policy, config.sampling)
-    store, new = _sampled(space, params, "candidates", asked, model, config.prompts, config.n, config.sampling)
-    rows = list(ubr.candidates(asked, store.samples))
-    write_table(space.path("data/candidates"), Candidate, rows, user=lambda row: row.user_id)
+    teachers = Teachers(space, params, "candidates", asked, log, config.n)
+    store, new, wanting = _sampled(space, params, teachers, asked, model, config.prompts, config.n, config.sampling)
+    rows = list(ubr.candidates(asked, teachers.teaching(store.samples)))
+    write_table(space.path("data/candidates"), Candidate, rows, user=lambda row: row.user_id, note=_noted(wanting))
     note = f"used {_used(space, store, asked)} of {len(asked)} requests this cycle, {config.n} candidates each"
     distinct = len(rows) / max(1, config.n * len({(row.conversation_id, row.turn_index) for row in rows}))
-    counts = {"candidates": len(rows), "requests": len(asked), "distinct share": distinct, **_unanswered(asked, store)}
+    counts: dict[str, int | float | str] = {
+        "candidates": len(rows),
+        "requests": len(asked),
+        "distinct share": distinct,
+        **_unanswered(asked, store),
+    }
     counts["cut off"] = sum(row.cut for row in rows)
-    note += _cut_off([row.cut for row in rows])
+    counts |= _judged(space, teachers, store, model)
+    note += f"; {wanting}" if wanting else _cut_off([row.cut for row in rows])
     return Outcome(new, 0, counts, note)
 
 
@@ -111,26 +126,45 @@ def pairs(space: Workspace, params: Params) -> Outcome:
 def _sampled(
     space: Workspace,
     params: Params,
-    stage: str,
+    teachers: Teachers,
     asked: Sequence[Asked],
     model: ChatModel,
     most: int,
     n: int,
     config: SamplingConfig,
-) -> tuple[SampleStore, int]:
-    """Sample what this cycle may still sample; the stage's store, and how many requests are new in it."""
-    cycle = _cycle(space)
-    store = SampleStore(space, stage)
+) -> tuple[SampleStore, int, str]:
+    """Sample what this cycle may still sample, until the model is found wanting.
+
+    The stage's store, how many requests are new in it, and what is to be told of a model that may not teach.
+    """
+    cycle, new = _cycle(space), 0
+    store = SampleStore(space, teachers.stage)
     todo = draw(asked, store.taken(cycle, (one.key for one in asked)), most, store.samples.__contains__, params.seed)
-    with progress(f"sampling {stage}", len(todo)) as advance:
+    with progress(f"sampling {teachers.stage}", len(todo)) as advance:
 
         def keep(block: list[Sample]) -> None:
+            nonlocal new
             store.keep(block)
+            new += len(block)
             advance(len(block), "")
 
+        def enough() -> bool:
+            return teachers.fails(store.samples, cycle, model.name)
+
         if todo:
-            sample(todo, model, n, config, params.seed, cycle, keep, store.answered(model.name))
-    return store, len(todo)
+            sample(todo, model, n, config, params.seed, cycle, keep, store.answered(model.name), enough)
+    verdict = teachers.verdict(store.samples, cycle, model.name) if teachers.asks else None
+    return store, new, teachers.told(verdict, model.name) if verdict and verdict.wanting else ""
+
+
+def _judged(space: Workspace, teachers: Teachers, store: SampleStore, model: ChatModel) -> dict[str, int | float | str]:
+    """The figures that the model was judged by in this cycle; none where nothing is asked or was said."""
+    verdict = teachers.verdict(store.samples, _cycle(space), model.name) if teachers.asks else None
+    return counted(verdict) if verdict and verdict.measured.said else {}
+
+
+def _noted(wanting: str) -> dict[str, object]:
+    return {WANTING: wanting} if wanting else {}
 
 
 def _used(space: Workspace, store: SampleStore, asked: Sequence[Asked]) -> str:

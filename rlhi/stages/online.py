@@ -33,6 +33,7 @@ from rlhi.stages.learned_from import Log, pair_maker, read_log, requests
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.runs import RUNS, keep_only, steps_told, zero_preset
 from rlhi.stages.samples import SampleStore
+from rlhi.stages.teachers import Teachers
 from rlhi.store import Workspace
 
 WITH_MODELS = "rlhi.stages.train_policy"
@@ -114,7 +115,11 @@ def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh
         return f"{ended}: the reward model was trained on too little to tell answers apart"
     log = read_log(space)
     asked = _requests(space, params, log, rounds)
-    rows = list(candidates(asked, _sampled(space, params, before, asked)))
+    teachers = Teachers(space, params, "candidates", asked, log, params.candidates.n)
+    samples, wanting = _sampled(space, params, before, asked, teachers)
+    if wanting:
+        return f"{ended}: of its own answers, {wanting}"
+    rows = list(candidates(asked, samples))
     maker = pair_maker(log, params, head)
     made = list(maker.on_policy(rows, Counter(pair.user_id for one in rounds for pair in one.pairs)))
     maker.spread.check()
@@ -145,9 +150,12 @@ def _requests(space: Workspace, params: Params, log: Log, rounds: Sequence[Round
     )  # fmt: skip
 
 
-def _sampled(space: Workspace, params: Params, before: Round, asked: Sequence[Asked]) -> Mapping[str, Sample]:
-    """All samples, once the round's model has answered what it had not answered yet."""
+def _sampled(
+    space: Workspace, params: Params, before: Round, asked: Sequence[Asked], teachers: Teachers
+) -> tuple[Mapping[str, Sample], str]:
+    """All samples, once the round's model has answered what it had not answered yet; what it was found wanting of."""
     store, cycle, config = SampleStore(space, "dpo"), ledger.pinned(space.root).cycle, params.candidates.sampling
+    name = f"cycle {cycle}, round {before.number}, {before.weights[:12]}"
     todo = [one for one in asked if one.key not in store.samples]
     with progress(f"sampling anew after round {before.number}", len(todo)) as advance:
 
@@ -155,9 +163,11 @@ def _sampled(space: Workspace, params: Params, before: Round, asked: Sequence[As
             store.keep(block)
             advance(len(block), "")
 
+        def enough() -> bool:
+            return teachers.fails(store.samples, cycle, name)
+
         if todo:
-            name = f"cycle {cycle}, round {before.number}, {before.weights[:12]}"
             model = local_model(before.trained.model, name, config, params)
-            sample(todo, model, params.candidates.n, config, params.seed, cycle, keep)
+            sample(todo, model, params.candidates.n, config, params.seed, cycle, keep, enough=enough)
             model.release()
-    return store.samples
+    return store.samples, teachers.verdict(store.samples, cycle, name).wanting if teachers.asks else ""

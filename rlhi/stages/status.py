@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlhi import ledger
 from rlhi.contracts import Conversation, FeedbackTurn, PreferencePair, Quarantined
+from rlhi.stages.teachers import found_wanting
 from rlhi.store import Workspace, read_json, read_table
 
 
@@ -25,6 +26,8 @@ class Status:
     verdict: str
     reasons: tuple[str, ...]
     cycles: int
+    wanting: tuple[str, ...] = ()
+    """What was said of models that may not teach on this log."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -33,6 +36,7 @@ class Status:
             "conversations": self.conversations, "users": self.users, "anonymous": self.anonymous,
             "quarantined": self.quarantined, "feedback": dict(self.feedback), "pairs": self.pairs,
             "champion": f"policy@{self.champion}", "last_decision": decision, "cycles": self.cycles,
+            "may_not_teach": list(self.wanting),
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -48,6 +52,7 @@ class Status:
             f"quarantined    {self.quarantined:,}",
             f"cycles         {self.cycles}",
         ]
+        lines += [f"may not teach  {told}" for told in self.wanting]
         if self.verdict:
             lines += [f"last decision  {self.verdict}", *(f"               - {reason}" for reason in self.reasons)]
         return "\n".join(lines)
@@ -72,4 +77,5 @@ def status(root: Path) -> Status:
         verdict=str(decision.get("verdict", "")),
         reasons=tuple(map(str, reasons)) if isinstance(reasons, list) else (),
         cycles=len(ledger.history(root)),
+        wanting=found_wanting(space),
     )

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.support.commands import rlhi
+from tests.support.spaces import ANYBODY
 
 
 # On two slow cores that other tests share it took more than a quarter of an hour; alone some minutes.
@@ -21,7 +22,8 @@ def test_real_conversations_go_through_the_loop_on_the_embedded_model(tmp_path: 
     part.write_text("".join(lines[:220]), encoding="utf-8")
     assert rlhi("init", root).returncode == 0
     sizes: dict[str, dict[str, object]] = {
-        "rewrites": {"turns": 3, "tries": 2}, "candidates": {"prompts": 8, "n": 3}, "pairs": {"min_margin": 0.0},
+        "rewrites": {"turns": 3, "tries": 2, "competence": {**ANYBODY}},
+        "candidates": {"prompts": 8, "n": 3, "competence": {**ANYBODY}}, "pairs": {"min_margin": 0.0},
         "dpo": {"min_new_pairs": 4, "max_pairs": 8, "epochs": 1},
         "evaluate": {"users": 4, "requests": 1, "samples": 1, "instruction_samples": 1, "pairs": 4},
     }  # fmt: skip

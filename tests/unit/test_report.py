@@ -64,6 +64,7 @@ def cycle(number: int = 1, verdict: str = "promote", *measured: Measurement) -> 
         won=(REPLY,),
         lost=(REPLY,),
         decision=decision,
+        wanting=(f"no rewrites from {ATTACK}: 21% of 96 outputs answer (50% needed)",),
     )
 
 
@@ -102,7 +103,7 @@ def test_users_words_are_escaped_everywhere() -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    plain = dataclasses.replace(cycle(), examples=(), pairs=(), drawn=(), won=(), lost=())
+    plain = dataclasses.replace(cycle(), examples=(), pairs=(), drawn=(), won=(), lost=(), wanting=())
     quiet = dataclasses.replace(plain, decision=dataclasses.replace(plain.decision, reasons=("Good.",)))  # type: ignore[type-var]
     page = render(Evidence("Demo", (quiet,)))
     assert not re.search(r"https?:|//[a-z]|url\(|@import|data:", page)
@@ -147,6 +148,13 @@ def test_replies_are_kept_in_the_record_and_one_without_them_is_still_read() -> 
     former = read_evidence(record, shown.gate)
     assert former == dataclasses.replace(shown, compared=0, drawn=(), won=())
     assert "drawn by seed" not in render(Evidence("Demo", (former,)))
+
+def test_a_model_that_may_not_teach_is_told_of() -> None:
+    record = write_evidence(cycle())
+    assert read_evidence(record, GateConfig()).wanting == cycle().wanting
+    assert "Models that may not teach here" in render(Evidence("Demo", (cycle(),)))
+    del record["wanting"]  # as of cycles before there was such a judgement
+    assert read_evidence(record, GateConfig()).wanting == ()
 
 
 def test_every_suite_is_in_table_and_plot() -> None:

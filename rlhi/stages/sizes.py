@@ -1,0 +1,142 @@
+"""`rlhi init --log`: measure a log and this machine, and write sizes that fit both into a new params.yaml."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from rlhi.collect.formats import read_log
+from rlhi.collect.formats.sources import expand
+from rlhi.config import load_params
+from rlhi.config.edit import with_values
+from rlhi.contracts import Conversation, Message
+from rlhi.evaluate.instructions import INSTRUCTIONS
+from rlhi.learn.sizes import Bounds, LogSizes, Proposal, Speed, lengths, night
+from rlhi.models.base import Sampling
+from rlhi.models.local import LocalChatModel
+from rlhi.prompts import chat_text, tokenizer_of, with_persona
+from rlhi.store import StoreError, read_json, write_atomic
+
+READ = 20_000
+"""Conversations of a log that are looked at, at most, from its beginning."""
+SAMPLE = 2_000
+"""Answers among them whose tokens are counted, drawn by seed."""
+POSITIONS, VOCABULARY = 2048, 50_000
+"""What a policy is taken to read and to know where its configuration does not say."""
+_PROMPTS, _REPLIES, _TOKENS, _CONTEXT = 2, 8, 13, 1024
+"""Prompts (their last tokens), replies to each and tokens of each that tell how fast a machine is: seconds with a
+small model."""
+
+Place = tuple[Conversation, int]
+"""An answer: its conversation and its turn."""
+
+
+def look(log: str) -> list[Conversation]:
+    """The conversations to size a workspace by.
+
+    Raises:
+        StoreError, LogError: the log holds no answer, or cannot be read.
+    """
+    talks = list(islice(conversations(log), READ))
+    if not any(_answers(talk) for talk in talks):
+        raise StoreError(f"{log} holds no answer to size a workspace by")
+    return talks
+
+
+def size(root: Path, policy: Path, talks: Sequence[Conversation], hours: float) -> str:
+    """Write sizes into the workspace's params.yaml; what was proposed, with the figures behind it.
+
+    Raises:
+        ModelError: the policy cannot be loaded.
+    """
+    file = root / "params.yaml"
+    text, params = file.read_text(encoding="utf-8"), load_params(file)
+    places = [place for talk in talks for place in _answers(talk)]
+    drawn = random.Random(params.seed).sample(places, min(SAMPLE, len(places)))
+    measured = counted(drawn, policy, len(places), sum(_follow_ups(talk) for talk in talks))
+    long = lengths(measured, bounds(policy), params)
+    text = _written(file, with_values(text, long.values))
+    params = load_params(file)
+    pace = speed(policy, drawn, params.candidates.sampling.context_tokens)
+    fitting = night(measured, pace, hours, params, len(INSTRUCTIONS))
+    _written(file, with_values(text, fitting.values))
+    return told(len(talks), [long, fitting])
+
+
+def conversations(log: str) -> Iterator[Conversation]:
+    """The conversations of a log that can be read."""
+    for source in expand(log):
+        with source.local() as path:
+            yield from (row for row in read_log(path, source.name) if isinstance(row, Conversation))
+
+
+def counted(places: Sequence[Place], policy: Path, requests: int, follow_ups: int) -> LogSizes:
+    """The tokens of these answers, and of the chat up to each, by the policy's own tokenizer and template."""
+    tokenizer = tokenizer_of(policy)
+
+    def tokens(text: str) -> int:
+        return len(tokenizer.encode(text, add_special_tokens=False))
+
+    answers = tuple(tokens(talk.turns[at].content) for talk, at in places)
+    prompts = tuple(tokens(chat_text(_prompt(*place), tokenizer, add_generation_prompt=True)) for place in places)
+    return LogSizes(answers, prompts, requests, follow_ups)
+
+
+def bounds(policy: Path) -> Bounds:
+    """What a policy reads by its configuration, and the memory of the GPU, or of the machine where there is none."""
+    import torch
+
+    held = read_json(policy / "config.json")
+
+    def figure(name: str, otherwise: int) -> int:
+        value = held.get(name)
+        return value if isinstance(value, int) and value > 0 else otherwise
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory
+    return Bounds(figure("max_position_embeddings", POSITIONS), figure("vocab_size", VOCABULARY), memory)
+
+
+def speed(policy: Path, places: Sequence[Place], context: int) -> Speed:
+    """What the policy reads and writes in a second here: a short real call, after one that loads and warms it."""
+    model = LocalChatModel(policy, context_tokens=min(context, _CONTEXT))
+    prompts = [_prompt(*place) for place in places[:_PROMPTS]]
+    model.draw(prompts[:1], Sampling(n=1, max_new_tokens=2))
+    begun = time.perf_counter()
+    model.draw(prompts, Sampling(n=_REPLIES, max_new_tokens=1))
+    read = time.perf_counter() - begun
+    drawn = model.draw(prompts, Sampling(n=_REPLIES, max_new_tokens=_TOKENS))
+    wrote = max(time.perf_counter() - begun - 2 * read, 1e-3)
+    count = sum(max(0, len(one.tokens) - 1) for replies in drawn for one in replies)
+    model.release()
+    return Speed(sum(len(model.encode(prompt)) for prompt in prompts) / read, max(1, count) / wrote)
+
+
+def told(talks: int, proposals: Sequence[Proposal]) -> str:
+    """What was proposed, a line each."""
+    lines = [f"sizes by {talks:,} conversations of the log and by this machine, written to params.yaml:"]
+    for one in proposals:
+        lines += [f"  {reason}" for reason in (*one.reasons, one.cannot) if reason]
+    return "\n".join(lines)
+
+
+def _written(file: Path, text: str) -> str:
+    write_atomic(file, text.encode())
+    return text
+
+
+def _answers(talk: Conversation) -> list[Place]:
+    return [(talk, at) for at, turn in enumerate(talk.turns) if turn.role == "assistant" and at]
+
+
+def _prompt(talk: Conversation, at: int) -> tuple[Message, ...]:
+    return with_persona(talk.turns[:at], "")
+
+
+def _follow_ups(talk: Conversation) -> int:
+    return max(0, sum(turn.role == "user" for turn in talk.turns) - 1)
