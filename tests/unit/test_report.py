@@ -149,6 +149,7 @@ def test_replies_are_kept_in_the_record_and_one_without_them_is_still_read() -> 
     assert former == dataclasses.replace(shown, compared=0, drawn=(), won=())
     assert "drawn by seed" not in render(Evidence("Demo", (former,)))
 
+
 def test_a_model_that_may_not_teach_is_told_of() -> None:
     record = write_evidence(cycle())
     assert read_evidence(record, GateConfig()).wanting == cycle().wanting
