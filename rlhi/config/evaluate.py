@@ -66,7 +66,7 @@ class GateConfig(Section):
 
     gains: dict[Suite, GainConfig] = {
         "satisfaction": GainConfig(),
-        "preference": GainConfig(required=True),
+        "preference": GainConfig(),
     }
     guards: dict[Suite, GuardConfig] = {
         "instructions": GuardConfig(max_drop=0.15, required=True),

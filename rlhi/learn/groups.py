@@ -22,13 +22,15 @@ UNTOLD = "the user's wishes tell no candidates apart"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Answers to the request before ``talk.turns[at]``, and how near each is to it (:mod:`rlhi.relevance`)."""
+    """Answers to the request before ``talk.turns[at]``; how near each is to it, and whether that is an answer
+    (:mod:`rlhi.learn.substance`)."""
 
     talk: Conversation
     at: int
     texts: tuple[Sampled, ...]
     request: str
     near: tuple[float, ...]
+    answers: tuple[bool, ...]
     source: PairSource
 
 
@@ -71,7 +73,9 @@ class GroupMaker:
                 continue
             talk = self.of.talks[conversation_id]
             asked_for = request(talk.turns, at)
-            group = Group(talk, at, texts, asked_for, tuple(self.of.substance.near(asked_for, texts)), source)
+            near = self.of.substance.near(asked_for, texts)
+            answers = (self.of.substance.answers(asked_for, *one) for one in zip(texts, near, strict=True))
+            group = Group(talk, at, texts, asked_for, tuple(near), tuple(answers), source)
             if persona := self.of.personas.get(talk.user_id):
                 self.of.wanted.add(demands(claims_of(persona.text)), texts)
             made = Ranked.of(list(self._ranked(group, talk.user_id)))
@@ -81,11 +85,13 @@ class GroupMaker:
 
     def _ranked(self, group: Group, user: str) -> Iterator[PreferencePair]:
         """The best of a request's answers over the worst, for one user; or one edited over what it was made from."""
-        scores = self.of.scores(group.talk, group.at, group.texts, user)
         asked, own = self.of.wishes(user), user == group.talk.user_id
+        met = [sum(one.met(text, "") for one in asked) for text in group.texts]
+        if not own and max(met) == min(met) == len(asked):
+            return
+        scores = self.of.scores(group.talk, group.at, group.texts, user)
         if own:
             self.of.spread.add(scores)
-        met = [sum(one.met(text, "") for one in asked) for text in group.texts]
         unmet = max(met) < len(asked) and self.of.config.edit and group.source == "reward"
         if unmet and (edited := self._edited(group, user, asked, scores)):
             yield edited
@@ -95,9 +101,8 @@ class GroupMaker:
             return
         places = range(len(group.texts))
         worst = min(places, key=lambda place: (met[place], scores[place], place))
-        answers = [self.of.substance.answers(group.request, *one) for one in zip(group.texts, group.near, strict=True)]
         others = [place for place in places if place != worst]
-        ranked = sorted(others, key=lambda place: (-met[place], not answers[place], -scores[place], place))
+        ranked = sorted(others, key=lambda place: (-met[place], not group.answers[place], -scores[place], place))
         reasons = [self._lacking(group, user, group.texts[place], group.near[place], worst) for place in ranked]
         best = next((place for place, reason in zip(ranked, reasons, strict=True) if not reason), None)
         if best is None:
@@ -113,7 +118,7 @@ class GroupMaker:
     ) -> PreferencePair | None:
         """An answer edited by program to meet what no candidate meets, over the answer that it was made from."""
         checks = [one.check for one in asked if one.check]
-        fit = [place for place, near in enumerate(group.near) if near >= self.of.config.least_near]
+        fit = [place for place, answers in enumerate(group.answers) if answers]
         ranked = sorted(fit, key=lambda place: (-scores[place], place))
         found = edit_to_meet([group.texts[place] for place in ranked], checks) if len(checks) == len(asked) else None
         if found is None:

@@ -13,6 +13,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from rlhi.config import RewardConfig
 from rlhi.learn.comparisons import Comparison
 from rlhi.learn.features import NAMES, answer_features, claims_of
+from rlhi.learn.follows import Demand, demands
 from rlhi.models.base import Embedder, Scored, Scorer
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 
-FEATURES = (*NAMES, "nearness", "copies", "nearness_squared")
+FEATURES = (*NAMES, "nearness", "copies", "nearness_squared", "claims_met")
 PROBE = "Which embedder is this?"
 COPY = 0.9  # an answer as near to its request as this repeats it
 
@@ -199,12 +201,31 @@ def accuracy_of(comparisons: Sequence[Comparison], apart: Sequence[float]) -> Re
 
 
 def features(batch: Sequence[Scored], embedder: Embedder) -> Matrix:
-    """What the head sees of answers, ``[answers, features]``: their form, and how near they are to their requests."""
+    """What the head sees of answers, ``[answers, features]``.
+
+    Their form, how near they are to their requests, and which of the persona's claims a program finds met.
+    """
     asked = [item.prompt[-1].content if item.prompt else "" for item in batch]
     form = np.array([answer_features(ask, item.response) for ask, item in zip(asked, batch, strict=True)])
     vectors = embedder.embed([*asked, *(item.response for item in batch)])
     near = (vectors[: len(batch)] * vectors[len(batch) :]).sum(axis=1)
-    return np.hstack([form, np.stack([near, near > COPY, near**2], axis=1)])
+    met = np.array([claims_met(item.persona, item.response) for item in batch])
+    return np.hstack([form, np.stack([near, near > COPY, near**2, met], axis=1)])
+
+
+def claims_met(persona: str, answer: str) -> float:
+    """What a program sees of a persona's claims in an answer, -1 (none is met) to 1; 0 where it can check none.
+
+    >>> claims_met("Use bullet points. Be funny.", "- sun"), claims_met("Be funny.", "- sun")
+    (-1.0, 0.0)
+    """
+    asked = _asked(persona)
+    return sum(2 * one.met(answer, "") - 1 for one in asked) / len(asked) if asked else 0.0
+
+
+@lru_cache(maxsize=4096)
+def _asked(persona: str) -> tuple[Demand, ...]:
+    return tuple(one for one in demands(claims_of(persona)) if not one.relative)
 
 
 def _directions(personas: Sequence[str], embedder: Embedder, most: int) -> tuple[Matrix, Matrix]:

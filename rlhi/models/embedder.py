@@ -95,17 +95,27 @@ class LocalEmbedder:
         return [[first, *ids, last] for ids in cut]
 
 
-class RememberingEmbedder:
-    """An ``Embedder`` that computes each text once, for callers who ask for the same texts again and again."""
+REMEMBERED = 50_000
+"""Texts: 77 MB of the embedded embedder's vectors."""
 
-    def __init__(self, embedder: Embedder) -> None:
+
+class RememberingEmbedder:
+    """An ``Embedder`` that computes each text once, for callers who ask for the same texts again and again.
+
+    It forgets all when it holds ``most`` of them.
+    """
+
+    def __init__(self, embedder: Embedder, most: int = REMEMBERED) -> None:
         self._embedder = embedder
+        self._most = most
         self._known: dict[str, Row] = {}
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """As the embedder's."""
         import numpy as np
 
+        if len(self._known) + len(texts) > self._most:
+            self._known.clear()
         unknown = sorted(set(texts) - self._known.keys())
         if unknown:
             self._known.update(zip(unknown, self._embedder.embed(unknown), strict=True))

@@ -103,12 +103,12 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=5,
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=6,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
-            version=7,
+            version=8,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
@@ -126,7 +126,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "gate", "evaluate", ("evaluate", "gate", "seed"),
             ("cycle.json", "data/evaluation", "data/drift", "models/reward"), (),
-            metrics=("metrics/decision.json", "metrics/metrics.json"), version=2,
+            metrics=("metrics/decision.json", "metrics/metrics.json"), version=3,
         ),
     )
 }  # fmt: skip

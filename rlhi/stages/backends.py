@@ -95,6 +95,7 @@ def embedder_folder(params: Params) -> Path:
 
 @cache
 def _embedder(path: Path) -> Embedder:
-    from rlhi.models.embedder import LocalEmbedder
+    from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
 
-    return LocalEmbedder(path)
+    # Reward, nearness and filters ask for the same texts.
+    return RememberingEmbedder(LocalEmbedder(path))

@@ -173,6 +173,21 @@ def persona_before(space: Workspace, params: Params) -> PersonaBefore:
     return lambda talk, at: known(talk.user_id, talk.conversation_id, at)
 
 
+def persona_elsewhere(space: Workspace, params: Params) -> PersonaBefore:
+    """The text of a user's persona by all other conversations: as it will be told of a new one."""
+    histories = {one.user_id: one for one in _histories(space)}
+    builder = _builder(space, params, histories.values())
+
+    @cache
+    def known(user_id: str, conversation_id: str) -> str:
+        if user_id not in histories:
+            return ""
+        history = histories[user_id]
+        return building.persona(history, params.personas, leave_out=conversation_id, builder=builder).text
+
+    return lambda talk, _: known(talk.user_id, talk.conversation_id)
+
+
 def _table(space: Workspace) -> list[Persona]:
     _ = space.params  # says so where this is no workspace
     if not space.path("data/personas").is_dir():

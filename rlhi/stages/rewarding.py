@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rlhi import ledger
 from rlhi.config import Params
@@ -10,9 +11,10 @@ from rlhi.contracts import Conversation, FeedbackTurn, Persona, Rewrite, to_reco
 from rlhi.evaluate.statistics import clustered
 from rlhi.learn import reward as rewarding
 from rlhi.learn.comparisons import COMPARISON_SOURCES, Comparison, comparisons
+from rlhi.models.base import Scored
 from rlhi.stages import Outcome, backends, reward_models
 from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import persona_before
+from rlhi.stages.personas import persona_elsewhere, told
 from rlhi.stages.reward_models import FOLDER, Made
 from rlhi.store import Workspace, read_table, write_json
 
@@ -54,13 +56,16 @@ def reward(space: Workspace, params: Params) -> Outcome:
     if unseen:
         users = [one.user_id for one in unseen]
         judge = to_record(clustered([rewarding.win(one) for one in apart], users, seed=params.seed, bounds=(0.0, 1.0)))
+    other = _of_others(space, params, unseen, made)
     record = {"trained_on": len(learned), "former_kept": kept, "former_accuracy": before, **to_record(tested)}
-    record |= {"judge": judge}
+    record |= {"judge": judge, "own_persona": other[0], "another_persona": other[1], "with_persona": other[2]}
     each = {source: to_record(one) for source, one in by_source.items()}
     write_json(space.path(FOLDER) / "metrics.json", {**record, "by_source": each, **made.told})
     counts: dict[str, int | float | str] = {
         "trained on": len(learned), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
-        "accuracy": tested.accuracy, "the longer wins": tested.longer_wins, **_figures(made),
+        "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
+        f"accuracy with the user's persona ({other[2]})": other[0], "and with another user's": other[1],
+        **_figures(made),
         **{f"accuracy, {source} ({one.comparisons})": one.accuracy for source, one in by_source.items()},
     }  # fmt: skip
     note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
@@ -69,6 +74,30 @@ def reward(space: Workspace, params: Params) -> Outcome:
     if former and changed:
         note = f"kind {made.kind} now, {former.kind} before: {note}"
     return Outcome(0 if kept or made.model.is_neutral else len(learned), 0, counts, lacking or note)
+
+
+def _of_others(space: Workspace, params: Params, unseen: Sequence[Comparison], made: Made) -> tuple[float, float, int]:
+    """How comparisons whose users' personas say something are ranked with these, and with another user's; their number.
+
+    Whole personas on both sides, those of other users as in the control ``shuffled``: a model that likes what everybody
+    likes ranks as many right with either.
+    """
+    rows = read_table(space.path("data/personas"), Persona)
+    own = {row.user_id: row.text for row in rows}
+    others = told(rows, "shuffled", params.split.holds_out)
+    known = [one for one in unseen if own.get(one.user_id) and others[one.user_id].text != own[one.user_id]]
+
+    def right(persona_of: Callable[[str], str]) -> float:
+        def told_of(side: Scored, user: str) -> Scored:
+            return replace(side, persona=persona_of(user))
+
+        asked = [
+            replace(one, better=told_of(one.better, one.user_id), worse=told_of(one.worse, one.user_id))
+            for one in known
+        ]
+        return rewarding.accuracy(made.model, asked).accuracy
+
+    return right(own.__getitem__), right(lambda user: others[user].text), len(known)
 
 
 def _figures(made: Made) -> dict[str, int | float | str]:
@@ -86,8 +115,8 @@ def _figures(made: Made) -> dict[str, int | float | str]:
 def _comparisons(space: Workspace, params: Params) -> tuple[list[Comparison], list[Comparison]]:
     """What is learned from, and what held-out users said.
 
-    Training is told whole personas, for it is to learn what their claims ask for. The test is told what was known
-    before each answer.
+    Training is told whole personas, for it is to learn what their claims ask for. The test is told what all other
+    conversations of the user say, as the model will be told when it judges replies to new requests.
     """
     talks = conversations(space)
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
@@ -98,4 +127,4 @@ def _comparisons(space: Workspace, params: Params) -> tuple[list[Comparison], li
         return [talk for talk in talks if params.split.holds_out(talk.user_id) == held_out]
 
     learned = comparisons(side(False), labels, rows, lambda talk, _: personas.get(talk.user_id, ""))
-    return learned, comparisons(side(True), labels, rows, persona_before(space, params))
+    return learned, comparisons(side(True), labels, rows, persona_elsewhere(space, params))
