@@ -1,4 +1,4 @@
-"""`rlhi demo`: two cycles with simulated users, told as a story with a table at its end."""
+"""`rlhi demo`: cycles with simulated users, told as a story with a table at its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -50,12 +51,16 @@ class DemoCycle:
     pairs: int
     reward_accuracy: float
     longer_wins: float
-    satisfaction: Measurement | None
+    measured: tuple[Measurement, ...]
     drift: str
     verdict: str
     champion: str
     reasons: tuple[str, ...]
     read: tuple[Reading, Reading]
+
+    def of(self, suite: str) -> Measurement | None:
+        """What one suite measured."""
+        return next((one for one in self.measured if one.suite == suite), None)
 
 
 def talked(root: Path, users: int, seed: int) -> str:
@@ -81,8 +86,10 @@ def demo(root: Path, seed: int, cycles: int, as_json: bool) -> None:
     page = root / "reports" / "index.html"
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
     _tell(f"{(time.monotonic() - start) / 60:.1f} minutes, {memory:.1f} GB of memory at most in one process")
+    where = os.path.relpath(root)
     _tell(f"evidence page: {page}")
-    _tell(f"these runs in the Prefect UI: rlhi --workspace {os.path.relpath(root)} up")
+    _tell(f"what it says now, beside what it said before: rlhi --workspace {where} replies")
+    _tell(f"these runs in the Prefect UI: rlhi --workspace {where} up")
 
 
 def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
@@ -106,7 +113,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
         pairs=int(str(training.get("new_pairs", 0))) + int(str(training.get("replayed_pairs", 0))),
         reward_accuracy=float(str(reward.get("accuracy", "nan"))),
         longer_wins=float(str(reward.get("longer_wins", "nan"))),
-        satisfaction=next((one for one in decision.measurements if one.suite == "satisfaction"), None),
+        measured=decision.measurements,
         drift=decision.drift.status,
         verdict=decision.verdict,
         champion=report.version,
@@ -140,9 +147,19 @@ def _table(told: list[DemoCycle]) -> None:
     for one in told:
         table.add_column(f"cycle {one.cycle}")
     rows = {
-        "satisfaction of held-out users, before": [_interval(one, "champion") for one in told],
-        "after": [_interval(one, "challenger") for one in told],
-        "gain (95% interval by user)": [_gain(one) for one in told],
+        "held-out users get an answer as they wish it, before": [
+            _level(one, "satisfaction", "champion") for one in told
+        ],
+        "after": [_level(one, "satisfaction", "challenger") for one in told],
+        "gain (95% interval by user)": [_gain(one, "satisfaction") for one in told],
+        "beyond the best one style for all": [_gain(one, "beyond_best_style") for one in told],
+        "the wish alone, before and after": [_change(one, "wishes") for one in told],
+        "the answer alone (by its key)": [_change(one, "answered") for one in told],
+        "the request can be told from the reply": [_change(one, "answers") for one in told],
+        "replies near their request": [_change(one, "nearness") for one in told],
+        "own persona less another's, change": [_gain(one, "persona_lift", 2) for one in told],
+        "facts known": [_change(one, "knowledge") for one in told],
+        "users who lost half": [_lost(one) for one in told],
         "pairs learned from": [str(one.pairs) for one in told],
         "reward model / the longer wins": [f"{one.reward_accuracy:.2f} / {one.longer_wins:.2f}" for one in told],
         "re-attempts found (F1) / in held-out phrasings": [
@@ -161,18 +178,32 @@ def _table(told: list[DemoCycle]) -> None:
     Console(width=100 if not sys.stdout.isatty() else None).print(table)
 
 
-def _interval(one: DemoCycle, side: str) -> str:
-    if one.satisfaction is None:
-        return "not measured"
-    value = one.satisfaction.champion if side == "champion" else one.satisfaction.challenger
+NOT_MEASURED = "not measured"
+
+
+def _level(one: DemoCycle, suite: str, side: Literal["champion", "challenger"]) -> str:
+    if (found := one.of(suite)) is None:
+        return NOT_MEASURED
+    value = found.champion if side == "champion" else found.challenger
     return f"{value.mean:.1%} ({value.low:.1%} to {value.high:.1%})"
 
 
-def _gain(one: DemoCycle) -> str:
-    if one.satisfaction is None:
-        return "not measured"
-    gain = one.satisfaction.gain
-    return f"{100 * gain.mean:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+def _gain(one: DemoCycle, suite: str, scale: int = 1) -> str:
+    """A suite's gain in points; ``scale`` 2 for one whose values are halved differences."""
+    if (found := one.of(suite)) is None:
+        return NOT_MEASURED
+    mean, low, high = (100 * scale * value for value in (found.gain.mean, found.gain.low, found.gain.high))
+    return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+
+def _change(one: DemoCycle, suite: str) -> str:
+    found = one.of(suite)
+    return NOT_MEASURED if found is None else f"{found.champion.mean:.1%} to {found.challenger.mean:.1%}"
+
+
+def _lost(one: DemoCycle) -> str:
+    found = one.of("kept")
+    return NOT_MEASURED if found is None else f"{1 - found.challenger.mean:.0%} of {found.challenger.clusters}"
 
 
 def _tell(text: str) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FEATURES = (*NAMES, "nearness", "copies", "nearness_squared", "claims_met")
 PROBE = "Which embedder is this?"
+CLAIM = 1.0  # log-odds: what a claim says is taken to be wished before any comparison has shown it
 COPY = 0.9  # an answer as near to its request as this repeats it
 
 
@@ -92,7 +93,11 @@ class RewardHead:
             return [0.0] * len(batch)
         form = (features(batch, self._reader) - self.mean) / self.scale
         who = np.stack([self._persona(item.persona) for item in batch])
-        return [float(value) for value in np.einsum("nd,df,nf->n", who, self.weights, form)]
+        learned = np.einsum("nd,df,nf->n", who, self.weights, form)
+        return [
+            float(value) + CLAIM * claims_met(item.persona, item.response)
+            for value, item in zip(learned, batch, strict=True)
+        ]
 
     def _persona(self, persona: str) -> Matrix:
         vector = np.zeros(len(self.directions) + 1)
