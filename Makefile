@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(INSTALLED) model ## two cycles of the loop on simulated users, in ./demo
+demo: $(INSTALLED) model ## one cycle of the loop on simulated users, in ./demo
 	$(BIN)/rlhi demo
 
 test: lint check ## everything that CI runs

@@ -248,10 +248,10 @@ def simulate(
 def demo(
     directory: Annotated[Path, typer.Argument(help="Where to make the demo's workspace.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the simulated users and of all draws.")] = 0,
-    cycles: Annotated[int, typer.Option(min=1, help="Passes of the loop.")] = 2,
+    cycles: Annotated[int, typer.Option(min=1, help="Passes of the loop.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Two cycles with simulated users on the embedded model: watch it learn, and see the gate decide."""
+    """One cycle with simulated users on the embedded model: watch it learn, and see the gate decide."""
     from rlhi.demo import demo as show
 
     show(directory.resolve(), seed, cycles, as_json)

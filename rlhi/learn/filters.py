@@ -36,16 +36,26 @@ def speaks(text: str) -> bool:
     return length(text) >= FEWEST_WORDS and fluency(text) >= LEAST_FLUENCY
 
 
+MOST_KNOWN = 0.75
+"""A single question of which this share of the words stands in the request asks it again."""
+_SPEAKERS = {"your": "my", "you": "i", "me": "i", "us": "i", "we": "i", "our": "my", "yourself": "i"}
+
+
 def repeats(text: str, request: str) -> bool:
     """Whether an answer asks what it was asked and says no more. Other words may well be asked for: "Say hello".
 
     >>> repeats("What causes a rainbow?", "What causes a rainbow? Two sentences.")
     True
+    >>> repeats("Why do you cry when you cut onions?", "Why do onions make me cry when I cut them?")
+    True
     >>> repeats("Light in drops of rain.", "What causes a rainbow?")
     False
     """
-    asked, found = (f" {' '.join(words(part.lower()))} " for part in (request, text))
-    return text.rstrip().endswith("?") and bool(found.strip()) and asked.startswith(found)
+    asked, found = ([_SPEAKERS.get(word, word) for word in words(part.lower())] for part in (request, text))
+    if not text.rstrip().endswith("?") or not found:
+        return False
+    known = sum(word in asked for word in found)
+    return found == asked[: len(found)] or (len(sentences(text)) == 1 and known >= MOST_KNOWN * len(found))
 
 
 def speaks_of_form(text: str, wanted: str, request: str = "") -> bool:

@@ -47,10 +47,15 @@ def test_talk_lands_a_log_and_the_table_tells_how_it_was_read(
     assert all(0 <= one.f1 <= 1 and 0 <= one.recovered <= 1 for one in read)
     assert read[0].f1 > 0.5 and read[0].recovered > 0.3, "plain complaints are read"
     half = Interval(0.5, 0.4, 0.6, 9, 9)
-    gain = Measurement("satisfaction", half, half, Interval(0.0, -0.1, 0.1, 9, 9))
-    _table([DemoCycle(1, 2.0, 48, 3, 0.7, 0.4, gain, "no_reference", "refuse", "v0.1.0", ("why",), read)])
+    found = tuple(
+        Measurement(suite, half, half, Interval(0.02, -0.1, 0.1, 9, 9))
+        for suite in ("satisfaction", "persona_lift", "kept")
+    )
+    _table([DemoCycle(1, 2.0, 48, 3, 0.7, 0.4, found, "no_reference", "refuse", "v0.1.0", ("why",), read)])
     told = capsys.readouterr().out
     assert "50.0% (40.0% to 60.0%)" in told and "refuse" in told and f"{read[0].f1:.2f}" in told
+    assert "+2.0 points (-10.0 to +10.0)" in told and "+4.0 points" in told, "persona lift is told as a difference"
+    assert "50% of 9" in told and "not measured" in told
 
 
 def test_arithmetic_is_measured_by_right_answers(tmp_path: Path, tiny_policy: Path) -> None:
