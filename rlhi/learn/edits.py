@@ -44,7 +44,8 @@ _COMMON = (
     " these they thing things think this those through together toward under until useful using usually various very"
     " want wants well were what when where whether which while will with within without would yourself your following"
     " help need needs keep ensure start begin avoid remember consider always allow allows provide provides"
-    " underneath retrieve protect favorite online download leader whole"
+    " underneath retrieve protect favorite online download whole longer shorter better larger smaller gentle follow"
+    " follows appropriate instance plenty feature burnt human period individuals"
 )
 
 
@@ -115,7 +116,7 @@ def _nothing(_: Parts) -> Iterator[Parts]:
 
 
 def _shorter(parts: Parts) -> Iterator[Parts]:
-    """Its beginning in whole sentences, the longest first; of lists the items' first sentences, at least two items."""
+    """Its beginning in whole sentences; of lists the items' first sentences, at least two items and half of them."""
     if sum(bool(part.mark) for part in parts) == 1:
         parts = next(unlisted(parts), parts)
     brief = [replace(part, sentences=part.sentences[:1]) if part.mark else part for part in without_filler(parts)]
@@ -126,13 +127,15 @@ def _shorter(parts: Parts) -> Iterator[Parts]:
 
 
 def _beginnings(parts: Parts) -> Iterator[Parts]:
+    """The parts and their beginnings, the longest first: whole sentences, no list of which most is gone."""
+    all_items = sum(bool(part.mark) for part in parts)
     for end in range(len(parts), 0, -1):
         head, last = parts[: end - 1], parts[end - 1]
         items = sum(bool(part.mark) for part in parts[:end])
         for sentence in range(len(last.sentences), 0, -1):
             made = [*head, replace(last, sentences=last.sentences[:sentence])]
-            alone = items == 1 and sum(bool(part.mark) for part in parts) > 1
-            if not alone and whole(made) == made and not _says_nothing(made):
+            torn = 0 < items < max(min(2, all_items), all_items / 2)
+            if not torn and whole(made) == made and not _says_nothing(made):
                 yield made
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.checks import KINDS, Check, satisfies, words
+from rlhi.contracts import PairSource
 from rlhi.learn.edits import EDITS, edit_to_meet, edited
 from rlhi.learn.outline import outline, render, split_sentences
 from rlhi.learn.respelled import spelled, without_commas, without_digits
 from rlhi.models.base import Sampled
+from rlhi.report.words import name_of
 
 PROSE = "Basil needs six hours of sun. It likes moist soil, but not wet feet. Pinch the tips to keep it bushy."
 STEPS = (
@@ -28,6 +33,9 @@ NAMES = "Good neighbours of basil are:\n- Tomatoes\n- Peppers\n- Oregano"
         ("at_most_words:3", PROSE, None),
         ("at_most_sentences:1", "Sure! Basil needs six hours of sun. It is hardy.", "Basil needs six hours of sun."),
         ("at_most_sentences:2", STEPS, "1. Water the old pot.\n2. Lift the plant out."),
+        ("at_most_words:14", "1. Dig a hole.\n2. Water it.\n3. Put the basil in.\n4. Close it.\n5. Wait.",
+         "1. Dig a hole.\n2. Water it.\n3. Put the basil in."),
+        ("at_most_words:7", "1. Dig a hole.\n2. Water it.\n3. Put the basil in.\n4. Close it.\n5. Wait.", None),
         ("at_most_sentences:1", 'He said: "Basil is good. It is green." That is so.', None),
         ("short_sentences:7", PROSE, "Basil needs six hours of sun."),
         ("bullets", PROSE, "- Basil needs six hours of sun. It likes moist soil, but not wet feet.\n"
@@ -144,6 +152,13 @@ def test_the_first_text_that_can_meet_all_checks_is_taken() -> None:
     assert edit_to_meet([PROSE], [Check("bullets"), Check("no_lists")]) is None
     assert edit_to_meet([PROSE], [Check("bullets"), Check("language", "fr")]) is None
     assert edit_to_meet([PROSE], []) is None and edit_to_meet([], checks) is None
+
+
+def test_the_source_has_words_of_its_own_on_the_page_and_in_the_docs() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    sources = get_args(PairSource)
+    assert "edited" in sources and len({name_of(source) for source in sources}) == len(sources)
+    assert all(name_of(source) != source and f"\n| `{source}` |" in table for source in sources)
 
 
 def test_edits_are_of_known_kinds() -> None:
