@@ -36,7 +36,7 @@ SIZES: dict[str, dict[str, object]] = {
     "dpo": {"max_pairs": 112, "max_length": 256},
     "evaluate": {"users": 56, "requests": 2, "samples": 2},
 }
-TEXT: dict[str, object] = {"max_new_tokens": 80, "context_tokens": 320}
+TEXT: dict[str, object] = {"max_new_tokens": 112, "context_tokens": 320}
 USERS = 128
 TALK = Sampling(n=1, temperature=0.9, top_k=50, max_new_tokens=80)
 

@@ -93,11 +93,7 @@ class RewardHead:
             return [0.0] * len(batch)
         form = (features(batch, self._reader) - self.mean) / self.scale
         who = np.stack([self._persona(item.persona) for item in batch])
-        learned = np.einsum("nd,df,nf->n", who, self.weights, form)
-        return [
-            float(value) + CLAIM * claims_met(item.persona, item.response)
-            for value, item in zip(learned, batch, strict=True)
-        ]
+        return [float(value) for value in np.einsum("nd,df,nf->n", who, self.weights, form)]
 
     def _persona(self, persona: str) -> Matrix:
         vector = np.zeros(len(self.directions) + 1)
@@ -180,6 +176,8 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     # A comparison and its mirror image: the head has no side that it likes.
     model.fit(np.concatenate([rows, -rows]), np.repeat([1, 0], len(rows)), np.tile(weight, 2))
     head.weights = model.coef_.reshape(len(directions) + 1, len(FEATURES)).astype(np.float64)
+    met = FEATURES.index("claims_met")
+    head.weights[-1, met] += CLAIM * scale[met]
     return head.attach(embedder)
 
 
