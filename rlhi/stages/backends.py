@@ -93,9 +93,19 @@ def embedder_folder(params: Params) -> Path:
     raise ModelError(f"no embedder {name!r}: `embedded` or local:PATH")
 
 
+def remembering(params: Params) -> Embedder:
+    """The same for one pass of a stage that asks for the same texts again and again.
+
+    New for each pass: the last bits of an embedding depend on what it was computed beside, and equal inputs shall give
+    equal bytes whatever ran before in this process.
+    """
+    from rlhi.models.embedder import RememberingEmbedder
+
+    return RememberingEmbedder(embedder(params))
+
+
 @cache
 def _embedder(path: Path) -> Embedder:
-    from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
+    from rlhi.models.embedder import LocalEmbedder
 
-    # Reward, nearness and filters ask for the same texts.
-    return RememberingEmbedder(LocalEmbedder(path))
+    return LocalEmbedder(path)

@@ -94,10 +94,11 @@ def pairs(space: Workspace, params: Params) -> Outcome:
     """
     rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    log, head = read_log(space), scorer(space, params)
+    embedder = backends.remembering(params)
+    log, head = read_log(space), scorer(space, params, embedder)
     champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
     learned = lessons_of(read_json(champion / TRAINING))
-    maker = pair_maker(log, params, head, learned)
+    maker = pair_maker(log, params, head, embedder, learned)
     made = list(maker.pairs(rows, sampled))
     # A head that too few comparisons trained finds all alike by design: pairs are then of what was seen without it.
     if not head.is_neutral:

@@ -12,8 +12,7 @@ from rlhi.learn import rewrite as ugr
 from rlhi.learn.judged import JudgedMaker
 from rlhi.learn.pairs import PairMaker
 from rlhi.learn.rewrite import Asked
-from rlhi.models.base import Scorer
-from rlhi.stages import backends
+from rlhi.models.base import Embedder, Scorer
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import told
 from rlhi.store import Workspace, read_table
@@ -54,13 +53,13 @@ def lessons_of(training: Mapping[str, object]) -> frozenset[str]:
     return frozenset(map(str, held)) if isinstance(held, list) else frozenset()
 
 
-def pair_maker(log: Log, params: Params, scorer: Scorer, learned: frozenset[str] = frozenset()) -> PairMaker:
+def pair_maker(
+    log: Log, params: Params, scorer: Scorer, embedder: Embedder, learned: frozenset[str] = frozenset()
+) -> PairMaker:
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
     judged_by = told(log.personas.values(), params.pairs.persona, params.split.holds_out)
     talks = _learned_from(log, params)
-    return PairMaker(
-        talks, log.personas, judged_by, scorer, params.pairs, learned, params.seed, backends.embedder(params)
-    )
+    return PairMaker(talks, log.personas, judged_by, scorer, params.pairs, learned, params.seed, embedder)
 
 
 def judged_maker(log: Log, params: Params, learned: frozenset[str]) -> JudgedMaker:

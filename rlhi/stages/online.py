@@ -28,6 +28,7 @@ from rlhi.learn.rows import trl_row
 from rlhi.learn.sampling import sample
 from rlhi.learn.unended import CUT
 from rlhi.progress import progress
+from rlhi.stages import backends
 from rlhi.stages.backends import embedder_folder, local_model
 from rlhi.stages.learned_from import Log, pair_maker, read_log, requests
 from rlhi.stages.reward_models import scorer
@@ -109,7 +110,8 @@ def _train(
 
 def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh | str:
     """What the last round's model answers now, as pairs for the next; or why the rounds end here."""
-    before, head = rounds[-1], scorer(space, params)
+    embedder = backends.remembering(params)
+    before, head = rounds[-1], scorer(space, params, embedder)
     ended = f"ended before round {before.number + 1} of {params.dpo.rounds}"
     if head.is_neutral:
         return f"{ended}: the reward model was trained on too little to tell answers apart"
@@ -120,7 +122,7 @@ def _answers(space: Workspace, params: Params, rounds: Sequence[Round]) -> Fresh
     if wanting:
         return f"{ended}: of its own answers, {wanting}"
     rows = list(candidates(asked, samples))
-    maker = pair_maker(log, params, head)
+    maker = pair_maker(log, params, head, embedder)
     made = list(maker.on_policy(rows, Counter(pair.user_id for one in rounds for pair in one.pairs)))
     maker.spread.check()
     used = sum(size(one.rows) for one in rounds)

@@ -19,7 +19,7 @@ from rlhi.learn import launch
 from rlhi.learn import reward as rewarding
 from rlhi.learn.comparisons import Comparison
 from rlhi.learn.resolved import weights_hash
-from rlhi.models.base import ModelError
+from rlhi.models.base import Embedder, ModelError
 from rlhi.models.prepare import checked_policy
 from rlhi.models.reward import TunedReward
 from rlhi.stages import StageError, backends
@@ -46,15 +46,15 @@ class Made:
     told: Mapping[str, object] = field(default_factory=dict)
 
 
-def scorer(space: Workspace, params: Params) -> Model:
-    """The workspace's reward model, ready to score.
+def scorer(space: Workspace, params: Params, embedder: Embedder | None = None) -> Model:
+    """The workspace's reward model, ready to score; a head reads through ``embedder``, if one is given.
 
     Raises:
         StageError: there is none yet.
     """
     file = space.path(HEAD)
     if file.is_file():
-        return rewarding.RewardHead.from_bytes(file.read_bytes()).attach(backends.embedder(params))
+        return rewarding.RewardHead.from_bytes(file.read_bytes()).attach(embedder or backends.embedder(params))
     if not (tuned := _tuned(space)):
         raise StageError(f"{space.root} has no reward model yet: run `rlhi cycle` first")
     return _read(tuned[-1]).model

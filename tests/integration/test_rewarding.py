@@ -28,7 +28,9 @@ def space(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Worksp
 
 def turned(head: RewardHead) -> RewardHead:
     """The head that ranks everything the other way round."""
-    return RewardHead(head.mean, head.scale, head.center, head.directions, -head.weights)
+    made = RewardHead(head.mean, head.scale, head.center, head.directions, -head.weights)
+    made.probe = head.probe
+    return made
 
 
 def run_with(space: Workspace, former: RewardHead, min_pairs: int) -> str:
