@@ -156,6 +156,8 @@ class DpoConfig(Section):
     epochs: float = Field(default=1, gt=0)
     learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
+    loss: Literal["sigmoid", "sigmoid_norm"] = "sigmoid"
+    sft_weight: float = Field(default=0.0, ge=0, description="of the chosen side's own likelihood beside DPO's loss")
     batch: int = Field(default=2, ge=1)
     accumulation: int = Field(default=4, ge=1)
     max_length: int = Field(default=768, ge=32)
