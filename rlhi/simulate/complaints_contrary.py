@@ -78,7 +78,7 @@ CONTRARY: dict[str, Phrasings] = {
     "no_bold": Phrasings(
         (
             "Please don't use bold.",
-            "No bold text please.",
+            "No bold words in it please.",
             "Can you write that without the asterisks?",
             "Plain text only, no bold.",
             "Remove the bold formatting.",

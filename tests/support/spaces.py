@@ -37,7 +37,8 @@ TINY: dict[str, dict[str, object]] = {
     "ingest": {"hash_users": False},  # workspaces are compared with each other, and each has a salt of its own
     "rewrites": {"turns": 12, "tries": 2, "competence": {**ANYBODY}},
     "candidates": {"prompts": 12, "n": 4, "competence": {**ANYBODY}},
-    "pairs": {"min_margin": 0.0},
+    # A tiny model speaks no language: what it says is near no request.
+    "pairs": {"min_margin": 0.0, "least_near": -1.0, "max_less_near": 2.0},
     "dpo": {"min_new_pairs": 4, "max_pairs": 16, "epochs": 1, "batch": 4, "accumulation": 1, "lora_rank": 4},
     "evaluate": {"users": 6, "requests": 2, "samples": 1, "instruction_samples": 1, "pairs": 10},
 }

@@ -136,7 +136,7 @@ def test_a_bound_at_the_margin_or_a_fallen_guard_refuses_with_figures(change: Me
     assert any(change.suite in text and reason in text for text in decision.reasons)
 
 
-@pytest.mark.parametrize("missing", ["preference", "instructions", "knowledge", "fluency", "nearness"])
+@pytest.mark.parametrize("missing", ["instructions", "knowledge", "fluency", "nearness"])
 def test_a_required_measurement_that_is_missing_refuses(missing: str) -> None:
     decision = decide([each for each in good() if each.suite != missing], drift(), GateConfig())
     assert decision.verdict == "refuse"
@@ -194,13 +194,20 @@ def test_preference_counts_where_its_judge_is_proven_and_no_verdict_gets_milder_
 
 
 def test_a_judge_that_is_not_shown_to_be_right_promotes_nothing() -> None:
-    unsure = decide(good(), drift(), GateConfig(), Interval(0.57, 0.48, 0.66, 20, 61))
+    """A real log has no other gain; where users' wishes are known, these decide."""
+
+    def judged(judge: Interval, config: GateConfig | None = None) -> GateDecision:
+        real = [each for each in good() if each.suite != "satisfaction"]
+        return decide(real, drift(), config or GateConfig(), judge)
+
+    assert decide(good(), drift(), GateConfig(), Interval(0.57, 0.48, 0.66, 20, 61)).verdict == "promote"
+    unsure = judged(Interval(0.57, 0.48, 0.66, 20, 61))
     assert unsure.verdict == "refuse"
     assert unsure.reasons[0] == (
         "The reward model ranks 57.0% (interval 48.0 to 66.0, n = 20) of held-out users' comparisons right: not shown "
         "to be above 50%, so preference does not count."
     )
-    unknown = decide(good(), drift(), GateConfig(), Interval(0.5, 0.0, 1.0, 0, 0))
+    unknown = judged(Interval(0.5, 0.0, 1.0, 0, 0))
     assert unknown.verdict == "refuse" and unknown.reasons[0].startswith("No comparison of a held-out user tells")
-    assert decide(good(), drift(), GateConfig(), Interval(0.7, 0.6, 0.8, 20, 61)).verdict == "promote"
-    assert decide(good(), drift(), GateConfig(judge=0), Interval(0.5, 0.0, 1.0, 0, 0)).verdict == "promote"
+    assert judged(Interval(0.7, 0.6, 0.8, 20, 61)).verdict == "promote"
+    assert judged(Interval(0.5, 0.0, 1.0, 0, 0), GateConfig(judge=0)).verdict == "promote"
