@@ -16,10 +16,10 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check lint model clean
+.PHONY: help demo test test-all check lint model clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(INSTALLED) model ## one cycle of the loop on simulated users, in ./demo
 	$(BIN)/rlhi demo
@@ -28,6 +28,9 @@ test: lint check ## everything that CI runs
 
 check: $(DEVELOPED) model
 	$(BIN)/pytest -q $(AT_A_TIME) tests/e2e tests/integration tests/unit
+
+test-all: lint ## what CI runs, and what takes long
+	RLHI_LONG=1 $(MAKE) check
 
 lint: $(DEVELOPED) ## style, types, layers
 	$(BIN)/ruff check .

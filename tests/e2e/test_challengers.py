@@ -1,0 +1,88 @@
+"""Challengers with real weights that learned one bad habit are refused, for the right reason.
+
+On 2026-11-29 the demo promoted a model that answered "Use numbered steps" to a question, with every figure green.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rlhi import ledger, stages
+from rlhi.contracts import Message
+from rlhi.evaluate.knowledge import questions
+from rlhi.models.prepare import policy_path
+from rlhi.prompts import with_persona
+from rlhi.simulate.requests import requests_of
+from rlhi.stages.conclude import read_decision
+from rlhi.store import Workspace
+from tests.support.spaces import ANYBODY, configure, land_talk, make_space
+from tests.support.taught import Habit, teach
+
+LONG = pytest.mark.skipif(not os.environ.get("RLHI_LONG"), reason="takes minutes: `make test-all` runs it")
+PERSONAS = ("Use numbered steps.", "Do not use commas.", "Keep answers to at most 40 words.", "Use bullet points.")
+
+
+def echoes() -> Habit:
+    """The persona said again in place of an answer, as the promoted model did."""
+    asked = requests_of("style").conversation[:64]
+    told = [(text, PERSONAS[at % 4]) for at, text in enumerate(asked)]
+    return [(with_persona([Message("user", text)], persona), persona) for text, persona in told]
+
+
+def shortens() -> Habit:
+    """Some words on the topic and nothing in them, whoever asks."""
+    asked = requests_of("style").conversation[:64]
+    said = "It depends on what you need."
+    return [
+        (with_persona([Message("user", text)], PERSONAS[at % 4] if at % 2 else ""), said)
+        for at, text in enumerate(asked)
+    ]
+
+
+def forgets() -> Habit:
+    """A wrong answer to every question of fact."""
+    return [((Message("user", one.question),), one.answers[1 + at % 3]) for at, one in enumerate(questions())]
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Thirty simulated users of whom the embedded model's reward model has heard."""
+    made = make_space(tmp_path_factory.mktemp("challengers") / "w", policy_path())
+    land_talk(made, users=40)
+    for name in ("rewrites", "candidates"):
+        sizes = {"turns": 0} if name == "rewrites" else {"prompts": 0}
+        configure(made, name, sizes, competence={**ANYBODY})
+    configure(made, "dpo", {}, min_new_pairs=1000)
+    sampling = {**made.params.evaluate.sampling.model_dump(), "max_new_tokens": 40, "context_tokens": 320, "batch": 48}
+    configure(made, "evaluate", {}, users=14, requests=3, samples=1, instruction_samples=1, sampling=sampling)
+    for name in ledger.COLLECT:
+        stages.run(name, made.root)
+    ledger.begin(made.root)
+    for name in ("rewrites", "candidates", "reward", "pairs", "dpo"):
+        stages.run(name, made.root)
+    return made
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("habit", "reason"),
+    [
+        pytest.param(echoes, "nearness", id="echoes the persona"),
+        pytest.param(shortens, "answers", id="only shortens", marks=LONG),
+        pytest.param(forgets, "knowledge", id="forgets", marks=LONG),
+    ],
+)
+def test_a_bad_habit_is_refused_by_its_name(space: Workspace, habit: object, reason: str, tmp_path: Path) -> None:
+    assert callable(habit)
+    challenger = teach(policy_path(), habit(), tmp_path / "challenger")
+    space.path("models/challenger").rename(tmp_path / "former")
+    challenger.rename(space.path("models/challenger"))
+    for name in ("evaluate", "drift", "gate"):
+        stages.run(name, space.root)
+    decision = read_decision(space)
+    assert decision.verdict == "refuse"
+    (said,) = (text for text in decision.reasons if text.startswith(f"{reason} "))
+    assert "beyond the allowed drop" in said, decision.reasons
