@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Told = Literal["own", "shuffled", "none"]
-"""Which persona is told: the user's, another user's, or none; the last two are controls of an experiment."""
+Told = Literal["own", "shuffled", "none", "brief"]
+"""Which persona is told: the user's, another user's, none, or for all that answers are to be short. All but the first
+are controls of an experiment."""
 
 
 class Section(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from itertools import groupby
@@ -134,8 +135,12 @@ def exported(space: Workspace, user_id: str | None = None) -> Iterator[str]:
         yield json.dumps(to_record(row), ensure_ascii=False)
 
 
+BRIEF = "Keep answers short."
+"""What the control ``brief`` tells of everybody: the dumbest way to please a world that wants brevity."""
+
+
 def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool]) -> dict[str, Persona]:
-    """The persona told of each user: the user's own, one that says something else of another user, or none.
+    """The persona told of each user: the own, one that says something else of another user, none, or one for all.
 
     The other user is on the same side of the split, so that no control tells training of those who are held out.
     """
@@ -144,6 +149,9 @@ def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool])
         return own
     if which == "none":
         return {}
+    if which == "brief":
+        # As if somebody had edited it: what was known at some time is no matter.
+        return {user: replace(row, text=BRIEF, claims=(), origin="edited") for user, row in own.items()}
     ring = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
     told = dict(own)
     for at, row in enumerate(ring):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlhi import ledger, stages
+from rlhi.config import Told
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Signal, Turn
 from rlhi.evaluate import suites
 from rlhi.evaluate.suites import Reply
@@ -16,7 +17,7 @@ from rlhi.models.local import LocalChatModel
 from rlhi.stages import backends
 from rlhi.stages.asked import choices, held_out_requests
 from rlhi.stages.deciding import drift
-from rlhi.stages.personas import persona_before
+from rlhi.stages.personas import persona_before, told
 from rlhi.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.spaces import configure, make_space
 
@@ -29,6 +30,17 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
 
 def requests_of(space: Workspace) -> list[Reply]:
     return held_out_requests(space, space.params, persona_before(space, space.params))
+
+
+def test_controls_tell_another_persona_of_each_user() -> None:
+    rows = [Persona(f"k{at}", f"u{at}", "v", text, (), 1) for at, text in enumerate(("Use bullets.", "Be brief.", ""))]
+
+    def texts(which: Told) -> dict[str, str]:
+        return {user: row.text for user, row in told(rows, which, lambda _: False).items()}
+
+    assert texts("own") == {"u0": "Use bullets.", "u1": "Be brief.", "u2": ""} and texts("none") == {}
+    assert texts("shuffled") == {"u0": "Be brief.", "u1": "Use bullets.", "u2": ""}
+    assert texts("brief") == dict.fromkeys(("u0", "u1", "u2"), "Keep answers short.")
 
 
 def test_a_reply_that_left_its_request_is_not_near_it(space: Workspace) -> None:

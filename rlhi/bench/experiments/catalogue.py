@@ -113,9 +113,10 @@ CATALOGUE: dict[str, Experiment] = {
         ),
     ),
     "method": Experiment(
-        "Does DPO teach more than SFT on the chosen side of the same pairs?",
+        "Does DPO teach more than SFT on the chosen side of the same pairs, and than KTO on their sides?",
         (
             Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}),
+            Arm("KTO", {"dpo": {"method": "kto", "unpaired": False}}),
             Arm("SFT, a quarter of the learning rate", {"dpo": {"method": "sft", "learning_rate": 1.0e-4}}),
             Arm("DPO"),
         ),
@@ -135,9 +136,11 @@ CATALOGUE: dict[str, Experiment] = {
         ),
     ),
     "persona-inference": Experiment(
-        "How much of what was learned needs the persona at inference?",
+        # What stands before learning is each prompt without any training.
+        "What does the persona in the prompt do, before learning and after, and what does a prompt for short answers?",
         (
             Arm("no persona", {"evaluate": {"persona": "none"}}),
+            Arm("a prompt for short answers", {"evaluate": {"persona": "brief"}}),
             Arm("another user's persona", {"evaluate": {"persona": "shuffled"}}),
             Arm("the user's persona"),
         ),
