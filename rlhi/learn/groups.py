@@ -17,6 +17,8 @@ from rlhi.models.base import Sampled
 from rlhi.turns import NOWHERE, beside, request
 
 ALIKE = "all candidates have one reward"
+RARE = 0.25
+"""Of a group's answers: a style that no more of them have is not the model's own."""
 UNTOLD = "the user's wishes tell no candidates apart"
 
 
@@ -80,8 +82,9 @@ class GroupMaker:
                 self.of.wanted.add(demands(claims_of(persona.text)), texts)
             made = Ranked.of(list(self._ranked(group, talk.user_id)))
             yield from made.pairs
-            if beside(talk.turns, at, -2) == NOWHERE:
+            if beside(talk.turns, at, -2) == NOWHERE and self.of.config.served and self.of.config.filter:
                 yield from self._for_others(group, made, served)
+                yield from self._as_it_was(group, made, served)
 
     def _ranked(self, group: Group, user: str) -> Iterator[PreferencePair]:
         """The best of a request's answers over the worst, for one user; or one edited over what it was made from."""
@@ -151,7 +154,7 @@ class GroupMaker:
         pair gets it the other way round. Only first requests: what was said before would be another user's.
         """
         others = [user for user in self.of.learners if user != group.talk.user_id and self.of.wishes(user)]
-        left = self.of.config.served if self.of.config.wishes != "ignore" and self.of.config.filter else 0
+        left = self.of.config.served if self.of.config.wishes != "ignore" else 0
         for user in sorted(others, key=lambda user: (served[user], content_key(self.of.seed, user, group.request))):
             if left == 0:
                 return
@@ -162,6 +165,29 @@ class GroupMaker:
                 served[user] += 1
                 left -= 1
                 yield pair
+
+    def _as_it_was(self, group: Group, made: Ranked, served: Counter[str]) -> Iterator[PreferencePair]:
+        """For users who have asked for nothing: what the model says by itself, over what only somebody asked for.
+
+        Else the wishes of a few become everybody's style: those who are content never say so in words.
+        """
+        key = self.of.seed, group.request
+        content = sorted(self.of.content, key=lambda user: (served[user], content_key(*key, user)))
+        asked_for = [one for one in made.pairs if one.source != "mirrored" and self._is_rare(group, one.user_id)]
+        for pair, user in zip(asked_for[: self.of.config.served], content, strict=False):
+            better, worse = Sampled(pair.rejected, "rejected" in pair.cut), Sampled(pair.chosen, "chosen" in pair.cut)
+            near, other = self.of.substance.near(group.request, [better, worse])
+            if not self.of.substance.lacking(group.request, better, near, other):
+                served[user] += 1
+                high, low = self.of.scores(group.talk, group.at, [better, worse], user)
+                source: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
+                yield self.of.pair(group.talk, group.at, source, better, worse, high, low, user)
+
+    def _is_rare(self, group: Group, user: str) -> bool:
+        """Whether few answers meet what the user asks for, so that one that does is not the model's own way."""
+        asked = self.of.wishes(user)
+        met = sum(all(one.met(text, "") for one in asked) for text in group.texts)
+        return bool(asked) and met <= RARE * len(group.texts)
 
     def _turned(self, group: Group, made: Ranked, user: str) -> PreferencePair | None:
         """A pair of this request the other way round, if the user wishes the contrary of it; each once."""

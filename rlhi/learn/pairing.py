@@ -56,6 +56,12 @@ class Pairing:
         """Users who are learned from and of whom something is known."""
         return sorted({talk.user_id for talk in self.talks.values() if talk.has_user} & set(self.personas))
 
+    @cached_property
+    def content(self) -> list[str]:
+        """Users who are learned from and have asked for nothing: they are served as the model answers by itself."""
+        said = {user for user, persona in self.personas.items() if persona.text}
+        return sorted({talk.user_id for talk in self.talks.values() if talk.has_user} - said)
+
     def wishes(self, user: str) -> list[Demand]:
         """What the persona that the reward model is told asks for, where an answer alone shows whether it is met."""
         persona = self.judged_by.get(user)

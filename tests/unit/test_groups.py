@@ -85,6 +85,17 @@ def test_what_no_candidate_meets_is_edited_and_turned_round_for_who_wishes_the_c
     assert not made(replace(making, config=PairsConfig(edit=False)), PROSE, PROSE + " Cut the tips of basil.")
 
 
+def test_who_asked_for_nothing_is_served_as_the_model_answers_by_itself() -> None:
+    """Else what a few ask for becomes everybody's style."""
+    making = maker("Use bullet points.", "")
+    (_, _, chosen, rejected), (user, source, *turned) = made(making, PROSE, PROSE + " Cut the tips of basil.")
+    assert (user, source, turned) == ("u1", "mirrored", [rejected, chosen])
+    plain = list(making.pairs([], candidates(PROSE, PROSE + " Cut the tips of basil.")))[1]
+    assert plain.prompt[0].content == "You are a helpful assistant." and plain.persona == ""
+    listed = made(making, LIST, LIST + "\n- Cut the tips of basil.", PROSE)
+    assert [row[0] for row in listed] == ["u0"], "where most answers are lists, a list is no style of somebody's"
+
+
 def test_an_answer_that_left_its_request_is_not_chosen_whatever_its_form() -> None:
     making = maker("Use bullet points.", edit=False)
     assert not made(making, PROSE, LOST)
