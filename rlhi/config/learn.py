@@ -157,6 +157,7 @@ class DpoConfig(Section):
     learning_rate: float = Field(default=4e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
     loss: Literal["sigmoid", "sigmoid_norm"] = "sigmoid"
+    ld_alpha: float = Field(default=1.0, ge=0, le=1, description="of what the longer answer has beyond the shorter")
     sft_weight: float = Field(default=0.0, ge=0, description="of the chosen side's own likelihood beside DPO's loss")
     batch: int = Field(default=2, ge=1)
     accumulation: int = Field(default=4, ge=1)

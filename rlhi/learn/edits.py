@@ -72,6 +72,17 @@ def edited(text: str, check: Check) -> str | None:
     return None
 
 
+def ended(text: str) -> str:
+    """The text without a last sentence that had not ended; as it is where little or nothing else would be left.
+
+    >>> ended(Sampled("Basil likes sun. Water it every", cut=True))
+    'Basil likes sun.'
+    """
+    parts = outline(text)
+    kept = whole(parts, isinstance(text, Sampled) and text.cut) if parts else None
+    return str(text) if not kept or kept == parts else render(kept)
+
+
 def edit_to_meet(texts: Sequence[str], checks: Sequence[Check]) -> tuple[int, str] | None:
     """The first of the texts, best first, that can be edited to satisfy all checks together.
 

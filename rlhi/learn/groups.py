@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, content_key
-from rlhi.learn.edits import edit_to_meet
+from rlhi.learn.edits import edit_to_meet, ended
 from rlhi.learn.features import claims_of
 from rlhi.learn.filters import SPEAKS_OF_FORM, speaks, speaks_of_form
 from rlhi.learn.follows import Demand, demands
@@ -119,7 +119,10 @@ class GroupMaker:
     def _edited(
         self, group: Group, user: str, asked: Sequence[Demand], scores: Sequence[float]
     ) -> PreferencePair | None:
-        """An answer edited by program to meet what no candidate meets, over the answer that it was made from."""
+        """An answer edited by program to meet what no candidate meets, over the answer that it was made from.
+
+        Both without an unfinished end, so that the pair tells of the edit and not of ending.
+        """
         checks = [one.check for one in asked if one.check]
         fit = [place for place, answers in enumerate(group.answers) if answers]
         ranked = sorted(fit, key=lambda place: (-scores[place], place))
@@ -131,9 +134,8 @@ class GroupMaker:
         (high,) = self.of.scores(group.talk, group.at, [text], user)
         if self._lacking(group, user, text, near, worse) or high - scores[worse] <= -self.of.config.max_doubt:
             return None
-        return self.of.pair(
-            group.talk, group.at, "edited", text, group.texts[worse], high, scores[worse], user
-        )  # fmt: skip
+        original = Sampled(ended(group.texts[worse]))
+        return self.of.pair(group.talk, group.at, "edited", text, original, high, scores[worse], user)
 
     def _lacking(self, group: Group, user: str, chosen: Sampled, near: float, worse: int) -> str:
         """Why ``chosen`` may not be learned from beside answer ``worse`` of the group, for this user."""

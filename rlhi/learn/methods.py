@@ -84,9 +84,11 @@ def trl_arguments(run: Resolved) -> TrainingArguments:
         return SFTConfig(**common, completion_only_loss=True)
     common |= {"beta": dpo.beta, "precompute_ref_log_probs": run.deepspeed is None}
     if dpo.method == "dpo":
-        # The figure told as the loss is the sum of both.
-        sft: dict[str, object] = {"loss_type": [dpo.loss, "sft"], "loss_weights": [1.0, dpo.sft_weight]}
-        losses = sft if dpo.sft_weight else {"loss_type": [dpo.loss]}
+        losses: dict[str, object] = {"loss_type": [dpo.loss]}
+        if dpo.sft_weight:  # the figure told as the loss is the sum of both
+            losses = {"loss_type": [dpo.loss, "sft"], "loss_weights": [1.0, dpo.sft_weight]}
+        if dpo.ld_alpha < 1:
+            losses["ld_alpha"] = dpo.ld_alpha
         return DPOConfig(**common, **losses, precompute_ref_batch_size=dpo.batch)
     rows = answers_in_batch(dpo)
     return KTOConfig(**common | {"per_device_train_batch_size": rows}, precompute_ref_batch_size=rows)
