@@ -130,11 +130,13 @@ class GroupMaker:
         if found is None:
             return None
         worse, text = ranked[found[0]], Sampled(found[1])
+        original = Sampled(ended(group.texts[worse]))
+        if text.strip() == original.strip():
+            return None
         (near,) = self.of.substance.near(group.request, [text])
         (high,) = self.of.scores(group.talk, group.at, [text], user)
         if self._lacking(group, user, text, near, worse) or high - scores[worse] <= -self.of.config.max_doubt:
             return None
-        original = Sampled(ended(group.texts[worse]))
         return self.of.pair(group.talk, group.at, "edited", text, original, high, scores[worse], user)
 
     def _lacking(self, group: Group, user: str, chosen: Sampled, near: float, worse: int) -> str:
