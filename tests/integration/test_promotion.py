@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rlhi import ledger, stages
+from rlhi.config import GateConfig
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.models.base import Sampling
@@ -94,7 +95,8 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     # Twelve users' comparisons do not show that the judge is right: preference does not count, unless one says so.
     assert any("so preference does not count" in reason for reason in read_decision(space).reasons)
     assert read_decision(space).verdict == "refuse"
-    configure(space, "gate", {}, judge=0)
+    # And they do not show what guards ask for.
+    configure(space, "gate", {}, judge=0, guards={name: False for name in GateConfig().guards})
     stages.run("gate", space.root)
     summary = conclude(space.root)
     assert (summary.verdict, summary.version) == ("promote", "v0.2.0"), summary.reasons

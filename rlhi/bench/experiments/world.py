@@ -30,6 +30,8 @@ Overrides = Mapping[str, Mapping[str, object]]
 
 LEARN = ("rewrites", "candidates", "reward", "pairs", "dpo", "evaluate")
 LARGE = 1 << 20
+ANY_TEACHER: Mapping[str, float] = {"answers": 0.0, "ended": 0.0, "language": 0.0}
+"""Arms are compared by what they learned, whoever taught: a weak policy is part of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class Size:
         return {
             "ingest": {"hash_users": False},
             "split": {"held_out": self.held_out},
-            "rewrites": {"turns": self.rewrites, "tries": 4},
-            "candidates": {"prompts": self.candidates, "n": 8, "persona_only": True},
+            "rewrites": {"turns": self.rewrites, "tries": 4, "competence": ANY_TEACHER},
+            "candidates": {"prompts": self.candidates, "n": 8, "persona_only": True, "competence": ANY_TEACHER},
             "dpo": {"max_pairs": self.pairs, "max_length": 256, "min_new_pairs": 8},
             "evaluate": {
                 "users": self.users,
