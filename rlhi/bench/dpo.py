@@ -182,6 +182,9 @@ def prepared(
         accumulation=accumulation,
         share_prompt=way == "ours",
         save_steps=0,
+        # TRL's default loss in all ways.
+        sft_weight=0.0,
+        ld_alpha=1.0,
     )
     resolved = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
     arguments = methods.trl_arguments(resolved)

@@ -13,7 +13,7 @@ from rlhi.config import DpoConfig
 from rlhi.learn.methods import make_trainer, trl_arguments
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.rows import provenance, trl_row
-from tests.support.training import make_pair
+from tests.support.training import PLAIN, make_pair
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +28,7 @@ def loss_of(base: Path, folder: Path, tail: str = "", **values: object) -> torch
     told = [trl_row(row) | provenance(row) for row in [make_pair(0, CHOSEN, REJECTED + tail)]]
     rows.write_text("".join(json.dumps(row) + "\n" for row in told), encoding="utf-8")
     config = DpoConfig.model_validate(
-        {"batch": 1, "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0} | values
+        {"batch": 1, "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0, **PLAIN} | values
     )
     run = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
     trainer = make_trainer(run, trl_arguments(run))[0]

@@ -17,10 +17,11 @@ from rlhi.config import DpoConfig
 from rlhi.learn.card import Provenance, model_card
 from rlhi.learn.launch import Trained, command
 from tests.support.spaces import make_space
-from tests.support.training import made_pairs, run
+from tests.support.training import PLAIN, made_pairs, run
 
 FAST: dict[str, Any] = {
     "batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0,
+    **PLAIN,
 }  # fmt: skip
 BASE = {"full": 0, "LoRA": 4}
 

@@ -16,9 +16,9 @@ from rlhi.contracts import to_record
 from rlhi.learn.launch import train
 from rlhi.learn.lessons import Row
 from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
-from tests.support.training import WORDS, made_judged, made_pairs, make_pair, quiet, run
+from tests.support.training import PLAIN, WORDS, made_judged, made_pairs, make_pair, quiet, run
 
-FAST = {"batch": 2, "accumulation": 1, "epochs": 2, "lora_rank": 0, "precision": "fp32", "max_length": 256}
+FAST = {"batch": 2, "accumulation": 1, "epochs": 2, "lora_rank": 0, "precision": "fp32", "max_length": 256, **PLAIN}
 EQUAL = [*made_pairs(15), make_pair(15, "the same words", "the same words")]
 LIKED = [row for row in made_judged() if row.wanted]
 SHORT_LIKED = [*LIKED, *(replace(row, response=f"{row.response} {'so ' * 300}") for row in made_judged()[1:8:2])]

@@ -19,7 +19,7 @@ from rlhi.learn.methods import make_trainer, trl_arguments
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.rows import provenance, trl_row
 from rlhi.learn.weights import WEIGHT, WeighedRows, user_weights
-from tests.support.training import made_judged, made_pairs
+from tests.support.training import PLAIN, made_judged, made_pairs
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ def trainer(
     ]
     rows.write_text("".join(json.dumps(row) + "\n" for row in told), encoding="utf-8")
     config = DpoConfig.model_validate(
-        {"batch": len(users), "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0} | values
+        {"batch": len(users), "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0, **PLAIN} | values
     )
     run = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
     return make_trainer(run, trl_arguments(run))[0]

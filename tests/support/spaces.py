@@ -20,6 +20,7 @@ from rlhi.simulate.users import WishRow
 from rlhi.stages import incoming
 from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
 from rlhi.store import Workspace, write_json, write_table
+from tests.support.training import PLAIN
 
 REPLIES = [
     "Basil needs sun and water.",
@@ -39,7 +40,7 @@ TINY: dict[str, dict[str, object]] = {
     "candidates": {"prompts": 12, "n": 4, "competence": {**ANYBODY}},
     # A tiny model speaks no language: what it says is near no request.
     "pairs": {"min_margin": 0.0, "least_near": -1.0, "max_less_near": 2.0},
-    "dpo": {"min_new_pairs": 4, "max_pairs": 16, "epochs": 1, "batch": 4, "accumulation": 1, "lora_rank": 4},
+    "dpo": {"min_new_pairs": 4, "max_pairs": 16, "epochs": 1, "batch": 4, "accumulation": 1, "lora_rank": 4, **PLAIN},
     "evaluate": {"users": 6, "requests": 2, "samples": 1, "instruction_samples": 1, "pairs": 10},
 }
 SHORT = {"max_new_tokens": 12, "context_tokens": 256, "batch": 16}

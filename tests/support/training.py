@@ -19,6 +19,8 @@ from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.launch import Trained, train
 from rlhi.learn.lessons import Row
 
+PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0}
+"""DPO's loss alone, as TRL has it: it begins at log 2."""
 WORDS = ("sun", "water", "soil", "light", "pots", "seeds", "time", "care")
 
 
