@@ -164,13 +164,15 @@ def test_the_benchmark_trains_in_all_ways_and_prints_nothing_but_its_table(
     tiny_policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from rlhi.bench.dpo import WAYS, loss_curves
+    from rlhi.precision import computed
 
     curves = loss_curves(60, pairs=4, epochs=2, base=tiny_policy)
     for way in WAYS:
         assert len(curves.losses[way]) == 4 and curves.losses[way][0] == pytest.approx(0.693, abs=0.01)
         assert curves.losses[way][-1] < 0.65
-    # By default TRL may compute in another precision.
-    assert curves.apart(WAYS[1]) < 0.001 and curves.apart(WAYS[0]) < 0.1
+    # In bf16 the two round in other places; and by default TRL may compute in another precision.
+    near = 0.01 if computed("auto") == "bf16" else 0.001
+    assert curves.apart(WAYS[1]) < near and curves.apart(WAYS[0]) < 0.1
     assert capsys.readouterr().out == "", "trainers print their figures elsewhere"
 
 
