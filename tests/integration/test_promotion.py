@@ -84,6 +84,10 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     (challenger / TRAINING).write_text(json.dumps({"lessons": [], "history": []}), encoding="utf-8")
     stages.run("evaluate", space.root)
     asked = Counter((row.suite, row.model) for row in read_table(space.path("data/evaluation"), EvalResult))
+    users = {"satisfaction", "wishes", "answered", "kept", "beyond_two_sentences", "beyond_best_style"}
+    anybody = {"nearness", "answers", "knowledge", "instructions", "fluency", "preference"}
+    assert {suite for suite, _ in asked} >= users | anybody
+    assert all(asked[suite, "champion"] == asked[suite, "challenger"] for suite in users | anybody)
     assert asked["instructions", "champion"] == asked["instructions", "challenger"] == 3 * len(INSTRUCTIONS)
     configure(space, "evaluate", sizes, instruction_samples=2)
     stages.run("evaluate", space.root)
