@@ -99,8 +99,9 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     # Twelve users' comparisons do not show that the judge is right: preference does not count, unless one says so.
     assert any("so preference does not count" in reason for reason in read_decision(space).reasons)
     assert read_decision(space).verdict == "refuse"
-    # And they do not show what guards ask for.
-    configure(space, "gate", {}, judge=0, guards={name: False for name in GateConfig().guards})
+    # Nor do they show what guards ask for, and this adapter gives everybody one answer: a gate for form alone lets it by.
+    form: dict[str, object] = {"satisfaction": False, "wishes": {"margin": 0.0}}
+    configure(space, "gate", {}, judge=0, gains=form, guards={name: False for name in GateConfig().guards})
     stages.run("gate", space.root)
     summary = conclude(space.root)
     assert (summary.verdict, summary.version) == ("promote", "v0.2.0"), summary.reasons
