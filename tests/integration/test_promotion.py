@@ -99,7 +99,7 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     # Twelve users' comparisons do not show that the judge is right: preference does not count, unless one says so.
     assert any("so preference does not count" in reason for reason in read_decision(space).reasons)
     assert read_decision(space).verdict == "refuse"
-    # Nor do they show what guards ask for, and this adapter gives everybody one answer: a gate for form alone lets it by.
+    # Nor do they show what guards ask for, and this adapter has one answer for all: a gate for form alone lets it by.
     form: dict[str, object] = {"satisfaction": False, "wishes": {"margin": 0.0}}
     configure(space, "gate", {}, judge=0, gains=form, guards={name: False for name in GateConfig().guards})
     stages.run("gate", space.root)
