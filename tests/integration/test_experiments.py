@@ -40,7 +40,8 @@ def test_an_experiment_is_told_and_its_results_are_kept(folder: Path, tmp_path: 
     assert [arm.name for arm in told.arms] == [arm.name for arm in CATALOGUE["rewrites"].arms]
     assert told.arms[0].against_first is None
     assert (against := told.arms[1].against_first) and against.clusters > 3
-    assert len({arm.before.mean for arm in told.arms}) == 1, "all arms rewrite the same answers"
+    # Where users complain more often than may be rewritten, each arm draws complaints of its own.
+    assert all(arm.before.clusters > 3 and 0 <= arm.before.mean <= 1 for arm in told.arms)
     began = time.perf_counter()
     assert run("rewrites", True, 1, folder, tiny_policy) == told, "from disk, minutes included"
     assert time.perf_counter() - began < 60 * told.minutes
@@ -93,8 +94,9 @@ def test_online_and_offline_learn_from_as_many_pairs(folder: Path, tiny_policy: 
     # A tiny model's words are no language, and a quick world has 16 requests to answer anew.
     size = {"lora_rank": 4, "batch": 4, "accumulation": 1, "max_pairs": 24}
     experiment, bench = CATALOGUE["online"], Bench(folder, QUICK, tiny_policy)
-    arms = [Arm(arm.name, {"pairs": {"filter": False}, "dpo": {**arm.overrides["dpo"], **size}}) for arm in
-            experiment.arms]  # fmt: skip
+    # And nobody is answered by it, so that few complain of a form and have a persona.
+    anybody = {"pairs": {"filter": False}, "candidates": {"persona_only": False}}
+    arms = [Arm(arm.name, {**anybody, "dpo": {**arm.overrides["dpo"], **size}}) for arm in experiment.arms]
     results: list[dict[str, Any]] = [bench.arm(experiment, arm, 1) for arm in arms]
     offline, online = results
     assert offline["pairs"] == online["pairs"] == 24

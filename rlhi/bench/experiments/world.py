@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -135,13 +135,22 @@ def rewritten(space: Workspace) -> dict[str, tuple[float, float]]:
         user: [Check(row.kind, row.argument) for row in group]
         for user, group in groupby(hidden, key=lambda row: row.user_id)
     }
-    found: dict[str, tuple[list[float], list[float]]] = {}
+    # By complaint first: how many different texts a rewriter gives must not weigh what was complained of.
+    found: dict[str, dict[tuple[str, int], tuple[float, list[float]]]] = {}
     for row in read_table(space.path("data/rewrites"), Rewrite):
         if row.source == "rewrite" and row.user_id in wishes:
-            before, after = found.setdefault(row.user_id, ([], []))
-            for texts, text in ((before, row.original), (after, row.text)):
-                texts.append(_mean([float(satisfies(wish, text)) for wish in wishes[row.user_id]]))
-    return {user: (_mean(before), _mean(after)) for user, (before, after) in found.items()}
+            asked, place = wishes[row.user_id], (row.conversation_id, row.turn_index)
+            turns = found.setdefault(row.user_id, {})
+            _, after = turns.setdefault(place, (_met(asked, row.original), []))
+            after.append(_met(asked, row.text))
+    return {
+        user: (_mean([before for before, _ in turns.values()]), _mean([_mean(after) for _, after in turns.values()]))
+        for user, turns in found.items()
+    }
+
+
+def _met(asked: Sequence[Check], text: str) -> float:
+    return _mean([float(satisfies(wish, text)) for wish in asked])
 
 
 def arm_name(overrides: Overrides) -> str:
