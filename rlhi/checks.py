@@ -199,6 +199,11 @@ def satisfies(check: Check, text: str) -> bool:
     return _WORD.search(text) is not None and KINDS[check.kind].test(text, check.argument)
 
 
+def share_met(checks: Sequence[Check], text: str) -> float:
+    """The share of some checks, one at least, that a text satisfies."""
+    return sum(satisfies(check, text) for check in checks) / len(checks)
+
+
 def describe(check: Check) -> str:
     """A check in words: ``at most 40 words``, ``written in French``."""
     argument = LANGUAGES[check.argument] if KINDS[check.kind].takes == "language" else check.argument

@@ -72,7 +72,7 @@ class Yardstick:
         if any(len(requests) < 2 for _, requests in told):
             raise ValueError("a yardstick needs another request to tell the true one from")
         gains = self._gains([(reply, [_shown(one) for one in requests]) for reply, requests in told])
-        return [_first(found) if words(reply) else 0.0 for (reply, _), found in zip(told, gains, strict=True)]
+        return [ranks_first(found) if words(reply) else 0.0 for (reply, _), found in zip(told, gains, strict=True)]
 
     def _gains(self, told: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
         unknown = dict.fromkeys(one for _, requests in told for one in requests if one not in self._alone)
@@ -90,11 +90,15 @@ def _shown(request: str) -> str:
     return request[: SHOWN // 4]
 
 
-def _first(gains: Sequence[float]) -> float:
-    if not all(map(math.isfinite, gains)):
+def ranks_first(values: Sequence[float]) -> float:
+    """Whether the first of some values is the greatest: 1, a share of it where others tie with it, else 0.
+
+    NaN where one of them is no number.
+    """
+    if any(map(math.isnan, values)):
         return math.nan
-    best = max(gains)
-    return (gains[0] == best) / gains.count(best)
+    best = max(values)
+    return (values[0] == best) / values.count(best)
 
 
 def _which(reply: str) -> tuple[Message, ...]:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rlhi.checks import Check, satisfies, sentences
+from rlhi.checks import Check, sentences, share_met
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.suites import Model, Reply
 
@@ -96,7 +96,7 @@ def product(
     Users without wishes give no row.
     """
     return [
-        EvalResult("satisfaction", reply.item, reply.user_id, model, _met(reply, asked) * answers(reply))
+        EvalResult("satisfaction", reply.item, reply.user_id, model, share_met(asked, reply.text) * answers(reply))
         for reply in replies
         if (asked := wishes.get(reply.user_id))
     ]
@@ -127,10 +127,6 @@ def controls(
 
 def _edited(replies: Sequence[Reply], edit: Edit) -> list[Reply]:
     return [replace(reply, text=edit(reply.text)) for reply in replies]
-
-
-def _met(reply: Reply, asked: Sequence[Check]) -> float:
-    return sum(satisfies(wish, reply.text) for wish in asked) / len(asked)
 
 
 def _by_user(rows: Sequence[EvalResult]) -> dict[str, float]:

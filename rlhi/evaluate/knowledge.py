@@ -8,15 +8,15 @@ form or how common it is, and not by the question, is as good as chance, exactly
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from rlhi.contracts import EvalResult, Message
-from rlhi.evaluate.suites import Model
+from rlhi.evaluate.suites import Model, per_byte
 from rlhi.models.base import LikelihoodModel
+from rlhi.relevance import ranks_first
 
 Likelihoods = Sequence[float]
 """Of one question's answers, the right one first: sums of token log-probabilities (nats)."""
@@ -67,14 +67,10 @@ def knowledge(likelihoods: Sequence[Likelihoods], model: Model) -> list[EvalResu
         ValueError: the lengths differ.
     """
     return [
-        EvalResult("knowledge", each.item, each.item, model, _finds(each.answers, told))
+        EvalResult("knowledge", each.item, each.item, model, ranks_first(_per_byte(each.answers, told)))
         for each, told in zip(questions(), likelihoods, strict=True)
     ]
 
 
-def _finds(answers: Sequence[str], told: Likelihoods) -> float:
-    each = [nats / len(answer.encode("utf-8")) for answer, nats in zip(answers, told, strict=True)]
-    if any(map(math.isnan, each)):
-        return math.nan
-    best = max(each)
-    return (each[0] == best) / each.count(best)
+def _per_byte(answers: Sequence[str], told: Likelihoods) -> list[float]:
+    return [per_byte(answer, nats) for answer, nats in zip(answers, told, strict=True)]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from rlhi.checks import Check, satisfies
+from rlhi.checks import Check, share_met
 from rlhi.contracts import EvalResult
-from rlhi.evaluate.suites import Choice, Model, Reply
+from rlhi.evaluate.suites import Choice, Model, Reply, per_byte
 
 SUITE = "persona_lift"
 
@@ -38,21 +38,17 @@ def lift_by_choice(choice: Choice, own: tuple[float, float], shuffled: tuple[flo
     ``own`` and ``shuffled`` are log-likelihoods (nats) of the chosen and the rejected answer. Compared are differences
     per UTF-8 byte: 1 where the own persona tells them apart further in the right direction, 0 where it does less.
     """
-    margins = [_per_byte(choice.chosen, pair[0]) - _per_byte(choice.rejected, pair[1]) for pair in (own, shuffled)]
+    margins = [per_byte(choice.chosen, pair[0]) - per_byte(choice.rejected, pair[1]) for pair in (own, shuffled)]
     if not all(map(math.isfinite, margins)):
         return EvalResult(SUITE, choice.item, choice.user_id, model, math.nan)
     value = 0.5 if margins[0] == margins[1] else float(margins[0] > margins[1])
     return EvalResult(SUITE, choice.item, choice.user_id, model, value)
 
 
-def _per_byte(text: str, nats: float) -> float:
-    return nats / max(1, len(text.encode("utf-8", "surrogatepass")))
-
-
 def _met(replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]]) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], list[float]] = {}
     for reply in replies:
         if asked := wishes.get(reply.user_id):
-            share = sum(satisfies(wish, reply.text) for wish in asked) / len(asked)
-            found.setdefault((reply.item.rpartition("/")[0], reply.user_id), []).append(share)
+            key = reply.item.rpartition("/")[0], reply.user_id
+            found.setdefault(key, []).append(share_met(asked, reply.text))
     return {key: math.fsum(values) / len(values) for key, values in found.items()}

@@ -14,7 +14,7 @@ from typing import Literal
 
 from rlhi import relevance
 from rlhi.answers import AnswerKey, answers
-from rlhi.checks import Check, satisfies
+from rlhi.checks import Check, share_met
 from rlhi.checks import fluency as fluency_of
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
@@ -71,7 +71,7 @@ def satisfaction(
         asked = (check,) if check else wishes.get(reply.user_id)
         if not asked:
             continue
-        met = _share(reply.text, asked)
+        met = share_met(asked, reply.text)
         values = {"wishes": met}
         if check or key:
             values["answered"] = float(answers(key, request, reply.text)) if key else met
@@ -164,7 +164,7 @@ def instructions(replies: Sequence[Reply], model: Model) -> list[EvalResult]:
     """
     by_id = {instruction.item: instruction.check for instruction in INSTRUCTIONS}
     return [
-        EvalResult("instructions", reply.item, reply.user_id, model, _share(reply.text, (by_id[reply.user_id],)))
+        EvalResult("instructions", reply.item, reply.user_id, model, share_met((by_id[reply.user_id],), reply.text))
         for reply in replies
     ]
 
@@ -223,13 +223,13 @@ def request_of(reply: Reply) -> str:
     return reply.prompt[-1].content if reply.prompt else ""
 
 
-def _share(text: str, checks: Sequence[Check]) -> float:
-    return sum(satisfies(check, text) for check in checks) / len(checks)
+def per_byte(text: str, nats: float) -> float:
+    """A log-likelihood by the text's UTF-8 bytes, one at least: as lm-evaluation-harness's ``acc_norm``."""
+    return nats / max(1, len(text.encode("utf-8", "surrogatepass")))
 
 
 def _prefers(choice: Choice, pair: tuple[float, float]) -> float:
-    chosen = pair[0] / max(1, len(choice.chosen.encode("utf-8", "surrogatepass")))
-    rejected = pair[1] / max(1, len(choice.rejected.encode("utf-8", "surrogatepass")))
+    chosen, rejected = per_byte(choice.chosen, pair[0]), per_byte(choice.rejected, pair[1])
     if math.isnan(chosen) or math.isnan(rejected):
         return math.nan
     return 0.5 if chosen == rejected else float(chosen > rejected)

@@ -121,6 +121,14 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("DPO"),
         ),
     ),
+    "terms": Experiment(
+        "Do a term of the chosen side's likelihood and less weight for longer sides' tails teach more than DPO alone?",
+        (
+            Arm("DPO alone", {"dpo": {"sft_weight": 0.0, "ld_alpha": 1.0}}),
+            Arm("with a term of likelihood", {"dpo": {"ld_alpha": 1.0}}),
+            Arm("and less weight for tails"),
+        ),
+    ),
     "online": Experiment(
         "Does DPO on fresh answers of the model in training teach more than offline DPO, at equal pairs and steps?",
         (

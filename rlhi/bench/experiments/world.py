@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from rlhi import demo, ledger, stages
-from rlhi.checks import Check, satisfies
+from rlhi.checks import Check, share_met
 from rlhi.contracts import EvalResult, Rewrite, content_key
 from rlhi.simulate import SimulatorConfig
 from rlhi.simulate.users import WishRow
@@ -141,16 +141,12 @@ def rewritten(space: Workspace) -> dict[str, tuple[float, float]]:
         if row.source == "rewrite" and row.user_id in wishes:
             asked, place = wishes[row.user_id], (row.conversation_id, row.turn_index)
             turns = found.setdefault(row.user_id, {})
-            _, after = turns.setdefault(place, (_met(asked, row.original), []))
-            after.append(_met(asked, row.text))
+            _, after = turns.setdefault(place, (share_met(asked, row.original), []))
+            after.append(share_met(asked, row.text))
     return {
         user: (_mean([before for before, _ in turns.values()]), _mean([_mean(after) for _, after in turns.values()]))
         for user, turns in found.items()
     }
-
-
-def _met(asked: Sequence[Check], text: str) -> float:
-    return _mean([float(satisfies(wish, text)) for wish in asked])
 
 
 def arm_name(overrides: Overrides) -> str:
