@@ -74,10 +74,7 @@ class GroupMaker:
                 self.of.dropped.reasons["fewer than two candidates speak"] += 1
                 continue
             talk = self.of.talks[conversation_id]
-            asked_for = request(talk.turns, at)
-            near = self.of.substance.near(asked_for, texts)
-            answers = (self.of.substance.answers(asked_for, *one) for one in zip(texts, near, strict=True))
-            group = Group(talk, at, texts, asked_for, tuple(near), tuple(answers), source)
+            group = self._group(talk, at, texts, source)
             if persona := self.of.personas.get(talk.user_id):
                 self.of.wanted.add(demands(claims_of(persona.text)), texts)
             made = Ranked.of(list(self._ranked(group, talk.user_id)))
@@ -85,6 +82,22 @@ class GroupMaker:
             if beside(talk.turns, at, -2) == NOWHERE and self.of.config.served and self.of.config.filter:
                 yield from self._for_others(group, made, served)
                 yield from self._as_it_was(group, made, served)
+
+    def edited_answer(self, talk: Conversation, at: int, asked: Sequence[Demand]) -> Iterator[PreferencePair]:
+        """The answer at ``at``, edited until it does what its user ``asked``, over itself; nothing where none is made.
+
+        An answer that is not about its request is not edited.
+        """
+        group = self._group(talk, at, (Sampled(talk.turns[at].content),), "reward")
+        scores = self.of.scores(talk, at, group.texts)
+        if self.of.config.edit and (pair := self._edited(group, talk.user_id, asked, scores)):
+            yield pair
+
+    def _group(self, talk: Conversation, at: int, texts: tuple[Sampled, ...], source: PairSource) -> Group:
+        asked_for = request(talk.turns, at)
+        near = self.of.substance.near(asked_for, texts)
+        answers = (self.of.substance.answers(asked_for, *one) for one in zip(texts, near, strict=True))
+        return Group(talk, at, texts, asked_for, tuple(near), tuple(answers), source)
 
     def _ranked(self, group: Group, user: str) -> Iterator[PreferencePair]:
         """The best of a request's answers over the worst, for one user; or one edited over what it was made from."""

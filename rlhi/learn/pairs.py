@@ -8,7 +8,7 @@ be sure of the contrary.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import groupby
 from random import Random
 
@@ -39,7 +39,10 @@ class PairMaker(Pairing):
         And as many of those that the champion has learned, for replay: what a user said before takes no room from
         what they say now.
         """
-        made = [*self._from_choices(), *self._from_rewrites(rewrites), *GroupMaker(self).pairs(candidates, "reward")]
+        groups = GroupMaker(self)
+        made = [*self._from_choices(), *self._from_rewrites(rewrites)]
+        rewritten = {(pair.conversation_id, pair.turn_index) for pair in made}
+        made += [*groups.pairs(candidates, "reward"), *self._from_complaints(groups, rewritten)]
         yield from self._shared_out(made, Counter(), self.learned)
 
     def on_policy(self, candidates: Iterable[Candidate], given: Counter[str]) -> Iterator[PreferencePair]:
@@ -104,6 +107,23 @@ class PairMaker(Pairing):
                 yield self.pair(talk, at, source, fit[best], original, scores[best], low)
                 if asked:
                     yield from self._mirrored(talk, at, source, fit[best], original)
+
+    def _from_complaints(self, groups: GroupMaker, done: Set[tuple[str, int]]) -> Iterator[PreferencePair]:
+        """Answers that were complained of, edited by program until they do what the complaint asks.
+
+        Nothing is sampled for them: the rejected side is what the user was served. Only those that answered, and that
+        gave no pair already (``done``).
+        """
+        for user in self.learners:
+            for turn in sorted({turn for claim in self.personas[user].claims for turn in claim.evidence}):
+                conversation_id, _, said_at = turn.rpartition("#")
+                talk = self.talks.get(conversation_id)
+                at = beside(talk.turns, int(said_at), -1) if talk else NOWHERE
+                if talk is None or at == NOWHERE or talk.turns[at].role != "assistant" or (conversation_id, at) in done:
+                    continue
+                asked = self._asked(talk, int(said_at), "")
+                if judge(asked, talk.turns[at].content, talk.turns[at].content) == "ignores":
+                    yield from groups.edited_answer(talk, at, asked)
 
     def _mirrored(
         self, talk: Conversation, at: int, source: PairSource, better: str, worse: str

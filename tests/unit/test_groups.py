@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlhi.config import PairsConfig
-from rlhi.contracts import Candidate, Conversation, Persona, Rewrite, Turn
+from rlhi.contracts import Candidate, Claim, Conversation, Persona, Rewrite, Turn
 from rlhi.learn.filters import SPEAKS_OF_FORM, speaks_of_form
 from rlhi.learn.pairs import PairMaker
 from rlhi.learn.substance import LEFT, LESS, Substance
@@ -131,3 +131,35 @@ def test_a_rewrite_that_speaks_of_its_form_is_no_answer() -> None:
     assert speaks_of_form("Use numbered steps", "Use numbered steps.")
     assert not speaks_of_form("Do not use commas before 'and' in a list.", "Do not use commas.", "How do commas work?")
     assert not speaks_of_form("Here is a list of ways. Water it often. Give it sun, and cut the tips off in June.", "")
+
+
+def complained(answer: str, *claims: Claim, **config: object) -> PairMaker:
+    """One user, who said something of ``answer`` that the claims rest on."""
+    turns = Turn("user", ASK), Turn("assistant", answer), Turn("user", "In bullet points please.")
+    talk = Conversation("t0", "u0", "real", None, None, None, turns, "test")
+    persona = {"u0": Persona("k0", "u0", "v0", "Use bullet points.", claims, 1)}
+    return PairMaker({"t0": talk}, persona, persona, Even(), PairsConfig.model_validate(config), embedder=OfBasil())
+
+
+LISTS = Claim("format", "Use bullet points.", 0.9, ("t0#2",))
+
+
+def test_an_answer_complained_of_is_edited_until_it_does_what_was_asked() -> None:
+    """Nothing has to be sampled for it, and the rejected side is what the user was served."""
+    making = complained(PROSE, LISTS)
+    (pair,) = making.pairs([], [])
+    assert (pair.source, pair.chosen, pair.rejected, pair.turn_index) == ("edited", LIST_OF_PROSE, PROSE, 1)
+    assert "Use bullet points." in pair.prompt[0].content and pair.prompt[-1].content == ASK
+    rewrite = Rewrite("r", "t0", "u0", 1, "rewrite", PROSE, LIST, "m")
+    (own,) = making.pairs([rewrite], [])
+    assert (own.source, own.chosen) == ("rewrite", LIST), "a rewrite of it comes first"
+
+
+def test_an_answer_complained_of_is_not_edited_where_that_would_teach_nothing() -> None:
+    assert not list(complained(PROSE, LISTS, edit=False).pairs([], []))
+    assert not list(complained(LIST, LISTS).pairs([], [])), "it does already what the claim asks"
+    assert not list(complained("The weather is fine. The trains are late.", LISTS).pairs([], [])), "it was no answer"
+    elsewhere = replace(LISTS, evidence=("t9#2", "t0#0"))
+    assert not list(complained(PROSE, elsewhere).pairs([], [])), "nothing was said of it"
+    humour = replace(LISTS, text="Be humorous.")
+    assert not list(complained(PROSE, humour).pairs([], [])), "no program can tell"
