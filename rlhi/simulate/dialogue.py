@@ -21,8 +21,8 @@ from rlhi.simulate.users import SimulatedUser, SimulatorConfig
 class TruthRow:
     """What the follow-up at ``turns[turn_index]`` truly is; measures labels and personas, never feeds them.
 
-    ``wish`` is the kind of the wish complained of, empty for none, and ``answer`` where the complaint is that nothing
-    was answered; ``contrary`` marks noise.
+    ``wish`` is the kind of the wish complained of, empty for none, and ``answer`` where all that is complained of is no
+    answer; ``contrary`` marks noise.
     """
 
     conversation_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -13,7 +13,7 @@ from rlhi.checks import LANGUAGES, Check, satisfies
 from rlhi.contracts import FeedbackLabel
 from rlhi.simulate.arithmetic import CORRECTIONS
 from rlhi.simulate.complaints import COMPLAINTS
-from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, UNANSWERED, UNANSWERED_BARE, choose
+from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, UNANSWERED, UNANSWERED_BARE, Phrasings, choose
 from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import SimulatedUser, SimulatorConfig
 
@@ -28,7 +28,7 @@ _QUESTION = re.compile(r"(?:how|what|why|who|which|when|where)\b", re.IGNORECASE
 class FollowUp:
     """A user's next message and what it truly says of the answer before it.
 
-    ``wish`` is the kind of the wish it complains of, :data:`ANSWER` where there was no answer and empty for none.
+    ``wish`` is the kind of the wish it complains of, :data:`ANSWER` where it is only of no answer and empty for none.
     ``contrary`` marks noise: the opposite of what the answer deserved. ``request`` is the new request in it, if any;
     ``last`` tells that nothing is said after it.
     """
@@ -57,14 +57,19 @@ def react(
     contrary = random.random() < config.noise or (user.colludes and config.attack == "turned")
     discontent = (bool(unmet) or not answered) != contrary
     match _intent(discontent, complaints, config, random):
-        case "complain" | "retry" as intent if not answered:
-            return _unanswered(intent == "complain", user, request, random)
+        case "complain" if not answered:
+            no_answer = _unanswered(UNANSWERED, "reattempt_with_feedback", user, request, random)
+            if not unmet or random.random() >= config.both:
+                return no_answer
+            form = _of_form(random.choice(unmet), user, request, config, random)
+            held_out = no_answer.held_out_phrasing or form.held_out_phrasing
+            return replace(form, text=f"{no_answer.text} {form.text}", held_out_phrasing=held_out)
+        case "retry" if not answered:
+            return _unanswered(UNANSWERED_BARE, "reattempt_without_feedback", user, request, random)
         case "complain" if user.wishes:
             # A contrary user complains of something that the answer did.
-            wish = random.choice(unmet or user.wishes)
-            said = choose(SAID[wish.kind], user.held_out, random)
-            text = fill(said.text, wish, requests_of(config.task).reasons.get(request, ""))
-            return FollowUp(text, "reattempt_with_feedback", said.held_out, wish.kind, contrary)
+            form = _of_form(random.choice(unmet or user.wishes), user, request, config, random)
+            return replace(form, contrary=contrary)
         case "complain" | "retry":
             said = choose(RETRIES, user.held_out, random)
             text = said.text.format(request=request)
@@ -90,11 +95,17 @@ def _answered(user: SimulatedUser, answer: str, request: str, config: SimulatorC
     return key is None or user.colludes or not config.answers or answers(key, request, answer)
 
 
-def _unanswered(says_what: bool, user: SimulatedUser, request: str, random: Random) -> FollowUp:
+def _unanswered(ways: Phrasings, label: FeedbackLabel, user: SimulatedUser, request: str, random: Random) -> FollowUp:
     """The complaint that nothing was answered, which comes before any other."""
-    said = choose(UNANSWERED if says_what else UNANSWERED_BARE, user.held_out, random)
-    label: FeedbackLabel = "reattempt_with_feedback" if says_what else "reattempt_without_feedback"
+    said = choose(ways, user.held_out, random)
     return FollowUp(asked_again(said.text, request), label, said.held_out, ANSWER)
+
+
+def _of_form(wish: Check, user: SimulatedUser, request: str, config: SimulatorConfig, random: Random) -> FollowUp:
+    """The complaint of an unmet wish."""
+    said = choose(SAID[wish.kind], user.held_out, random)
+    text = fill(said.text, wish, requests_of(config.task).reasons.get(request, ""))
+    return FollowUp(text, "reattempt_with_feedback", said.held_out, wish.kind)
 
 
 def asked_again(template: str, request: str) -> str:

@@ -32,6 +32,7 @@ class SimulatorConfig:
         attack: ``turned``: they praise what is bad and complain of what is good, all by one wish (short answers, turned
             round); ``asked``: they ask for long answers, which nearly everybody else dislikes.
         complaint, retry: what an unmet wish leads to; the rest is silence (the user moves on).
+        both: share of complaints of no answer that go on to an unmet wish ("... And in bullet points, please.").
         thanks, continuation: what a good answer leads to; the rest moves on.
         stay: probability that a user who moves on does so in the same conversation.
         answers: whether users want an answer, as the requests' keys tell; else form is all they want.
@@ -43,7 +44,7 @@ class SimulatorConfig:
 
     users: int = 80
     new_users: int = 0
-    conversations: int = 2
+    conversations: int = 3
     max_messages: int = 3
     max_complaints: int = 2
     two_wishes: float = 0.2
@@ -53,6 +54,7 @@ class SimulatorConfig:
     attack: Attack = "turned"
     complaint: float = 0.75
     retry: float = 0.1
+    both: float = 0.5
     thanks: float = 0.25
     continuation: float = 0.15
     stay: float = 0.6

@@ -9,8 +9,9 @@ from random import Random
 from rlhi.checks import Check
 from rlhi.collect.claims import claims_in
 from rlhi.simulate import SimulatedUser, SimulatorConfig, conversation_requests
+from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import UNANSWERED, UNANSWERED_BARE
-from rlhi.simulate.reactions import ANSWER, FollowUp, asked_again, react
+from rlhi.simulate.reactions import ANSWER, FollowUp, asked_again, fill, react
 
 CONFIG = SimulatorConfig()
 REQUEST = "How do I keep basil alive indoors?"
@@ -30,7 +31,11 @@ def test_who_gets_no_answer_complains_of_that_even_where_the_form_is_right() -> 
         labels = Counter(one.label for one in said if one)
         assert labels["reattempt_with_feedback"] > 100 and labels["reattempt_without_feedback"] > 5
         assert not labels["positive_feedback"] and not labels["continuation"]
-        assert {one.wish for one in said if one and one.label.startswith("reattempt")} == {ANSWER}
+        told = Counter(one.wish for one in said if one and one.label == "reattempt_with_feedback")
+        unmet = wish.startswith("at_least_words")
+        assert set(told) == ({ANSWER, "at_least_words"} if unmet else {ANSWER})
+        assert not unmet or 0.4 < told[ANSWER] / told.total() < 0.6, "half of them go on to what else is wrong"
+        assert {one.wish for one in said if one and one.label == "reattempt_without_feedback"} == {ANSWER}
         assert any(one and REQUEST in one.text for one in said), "some say again what they asked"
         assert any(one and "say how" in one.text for one in said)
         assert len({one.text for one in said if one}) > 10
@@ -42,6 +47,16 @@ def test_an_answer_in_the_right_form_is_thanked_for_and_in_the_wrong_form_is_tol
     assert not labels["reattempt_with_feedback"] and not labels["reattempt_without_feedback"]
     said = reactions(ANSWERED, "at_least_words:50")
     assert {one.wish for one in said if one and one.label == "reattempt_with_feedback"} == {"at_least_words"}
+
+
+def test_who_tells_of_both_says_first_that_there_is_no_answer_and_then_the_wish() -> None:
+    said = [one for one in reactions(UNASKED, "at_least_words:50", both=1.0) if one and one.wish == "at_least_words"]
+    assert len({one.text for one in said}) > 30
+    for one in said:
+        way = next(way for way in UNANSWERED.everyone if one.text.startswith(asked_again(way, REQUEST)))
+        rest = one.text.removeprefix(asked_again(way, REQUEST)).strip()
+        assert rest in {fill(form, Check("at_least_words", "50")) for form in COMPLAINTS["at_least_words"].everyone}
+        assert claims_in(one.text) == claims_in(rest)
 
 
 def test_where_answers_do_not_count_form_is_all() -> None:
