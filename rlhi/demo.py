@@ -14,6 +14,7 @@ from typing import Literal
 import yaml
 
 from rlhi import ledger
+from rlhi.config import ServedConfig
 from rlhi.contracts import Measurement
 from rlhi.models.base import Sampling
 from rlhi.models.prepare import policy_path
@@ -37,10 +38,10 @@ SIZES: dict[str, dict[str, object]] = {
     "dpo": {"max_pairs": 160, "max_length": 256},
     "evaluate": {"users": 56, "requests": 3, "samples": 2},
 }
-TEXT: dict[str, object] = {"max_new_tokens": 112, "context_tokens": 320}
+TOKENS = 96
+TEXT: dict[str, object] = {"max_new_tokens": TOKENS, "context_tokens": 320}
 USERS = 100
-CONVERSATIONS = 3  # of each in a cycle: about half of all users complain of nothing in two
-TALK = Sampling(n=1, temperature=0.9, top_k=50, max_new_tokens=80)
+TALK = Sampling(1, ServedConfig().temperature, ServedConfig().top_k, TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
 
 
 def _simulator(users: int, seed: int) -> SimulatorConfig:
-    return SimulatorConfig(users=users, conversations=CONVERSATIONS, seed=seed)
+    return SimulatorConfig(users=users, seed=seed)
 
 
 def _size(root: Path, seed: int) -> None:

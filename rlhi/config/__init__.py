@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, SplitConfig, Told
+from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, ServedConfig, SplitConfig, Told
 from rlhi.config.collect import (
     ClaimGroup,
     FeedbackConfig,
@@ -38,8 +38,8 @@ __all__ = [
     "CandidatesConfig", "ClaimGroup", "CompetenceConfig", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",
     "FeedbackConfig", "FeedbackLlmConfig", "GainConfig", "GateConfig", "GuardConfig", "IngestConfig", "Method",
     "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "Precision",
-    "RewardConfig", "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "SplitConfig", "StepLimits", "Told",
-    "TrainingLimits", "TunedRewardConfig", "load_params",
+    "RewardConfig", "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "ServedConfig", "SplitConfig",
+    "StepLimits", "Told", "TrainingLimits", "TunedRewardConfig", "load_params",
 ]  # fmt: skip
 
 

@@ -29,6 +29,13 @@ class SamplingConfig(Section):
     batch: int = Field(default=96, ge=1)
 
 
+class ServedConfig(SamplingConfig):
+    """How text is sampled where users read it; set it to what serves your model. Cooler by default than what is sampled
+    to be compared: that has to differ, and this is to say what is likely."""
+
+    temperature: float = Field(default=0.4, ge=0)
+
+
 ENDPOINT = "openai:http://HOST:PORT/v1#NAME"
 # Of an endpoint the address may be left to $OPENAI_BASE_URL: what is refused is an address without a name.
 _LOOKS = {"local:PATH": "local:.+", ENDPOINT: "openai:(?!https?://[^#]*#?$).+", "scripted:FILE": "scripted:.+"}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rlhi.config.base import SamplingConfig, Section, Told
+from rlhi.config.base import Section, ServedConfig, Told
 
 
 class EvaluateConfig(Section):
@@ -26,7 +26,7 @@ class EvaluateConfig(Section):
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
     resamples: int = Field(default=2000, ge=100)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    sampling: SamplingConfig = SamplingConfig()
+    sampling: ServedConfig = ServedConfig()
 
 
 class DriftConfig(Section):

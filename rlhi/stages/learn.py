@@ -53,7 +53,7 @@ def rewrites(space: Workspace, params: Params) -> Outcome:
     counts |= _judged(space, teachers, store, model)
     written = [row.cut for row in rows if row.source == "rewrite"]
     counts["cut off"] = sum(written)
-    note += f"; {wanting}" if wanting else _cut_off(written)
+    note += f"; {wanting}" if wanting else _cut_off(written, config.sampling.max_new_tokens)
     if len(found) > len(asked):
         counts["too long for the rewriter with the answer"] = len(found) - len(asked)
     return Outcome(new, max(0, len(rows) - new * config.tries), counts, note)
@@ -82,7 +82,7 @@ def candidates(space: Workspace, params: Params) -> Outcome:
     }
     counts["cut off"] = sum(row.cut for row in rows)
     counts |= _judged(space, teachers, store, model)
-    note += f"; {wanting}" if wanting else _cut_off([row.cut for row in rows])
+    note += f"; {wanting}" if wanting else _cut_off([row.cut for row in rows], config.sampling.max_new_tokens)
     return Outcome(new, 0, counts, note)
 
 
@@ -175,11 +175,14 @@ def _used(space: Workspace, store: SampleStore, asked: Sequence[Asked]) -> str:
     return f"{now} (and {len(keys) - now} of cycles before)" if len(keys) > now else str(now)
 
 
-def _cut_off(cut: Sequence[bool]) -> str:
-    """A warning where most of the text had not ended, and what to do."""
+def _cut_off(cut: Sequence[bool], tokens: int) -> str:
+    """A warning where most of the text had not ended: what that costs, and what to do."""
     if sum(cut) <= len(cut) / 2:
         return ""
-    return f"; {sum(cut)} of {len(cut)} are cut off, raise sampling.max_new_tokens"
+    return (
+        f"; {sum(cut)} of {len(cut)} are cut off at {tokens} tokens and teach no end; "
+        "a larger sampling.max_new_tokens takes longer"
+    )
 
 
 def _unanswered(asked: Sequence[Asked], store: SampleStore) -> dict[str, int]:

@@ -39,6 +39,6 @@ def test_what_had_not_ended_is_told_and_not_chosen_beside_what_had(space: Worksp
     drawn = read_table(space.path("data/candidates"), Candidate)
     cut = {row.text for row in drawn if row.cut}
     assert 2 * sum(row.cut for row in drawn) > len(drawn)
-    assert "are cut off, raise sampling.max_new_tokens" in notes["candidates"]
+    assert "tokens and teach no end; a larger sampling.max_new_tokens" in notes["candidates"]
     made = [row for row in read_table(space.path("data/pairs"), PreferencePair) if row.source == "reward"]
     assert made and all(row.rejected in cut for row in made if row.chosen in cut)
