@@ -3,7 +3,8 @@
 - ``explicit_choice``: the user chose between two answers. ``edit``: the user changed the answer.
 - ``observed_revision``: the assistant's next try, which its user accepted, beats the answer complained of.
 - ``rating``: of two answers in one conversation, the one with the better mark (stars, thumbs).
-- ``feedback``: an answer that a user went on from beats one that the same user complained of, whatever was asked.
+- ``feedback``: an answer that a user went on from beats one that the same user complained of, whatever was asked. Who
+  goes on right after a complaint has mostly given up: that is no sign of liking.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Literal, get_args
 
-from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Rewrite, Turn, content_key
+from rlhi.contracts import REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, Message, Rewrite, Turn, content_key
 from rlhi.models.base import Scored
 from rlhi.turns import beside, spoken
 
@@ -25,6 +26,7 @@ PersonaAt = Callable[[Conversation, int], str]
 
 # Weight of an answer that its user asked something else after: they may have liked it, or given up.
 MOVED_ON = 0.3
+WENT_ON: frozenset[FeedbackLabel] = frozenset({"new_request", "continuation"})
 # A user who talks all day must not be the only one the head listens to.
 COMPARISONS_PER_USER = 12
 
@@ -133,9 +135,12 @@ def _revised(
 
 def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[_Found]:
     sides: dict[str, tuple[list[FeedbackTurn], list[FeedbackTurn]]] = {}
+    labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
     for row in feedback:
         # What a jailbreak or abuse says of an answer is not that it was bad.
         if row.conversation_id in talks and row.label != "other" and not row.unsafe:
+            if row.label in WENT_ON and labels.get(_said_before(talks[row.conversation_id], row)) in REATTEMPTS:
+                continue
             sides.setdefault(row.user_id, ([], []))[row.label in REATTEMPTS].append(row)
     for both in sides.values():
         # Drawn before they are crossed: a user of a thousand turns has a million crossings.
@@ -145,6 +150,11 @@ def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]
         for one, other in product(liked, disliked):
             better, worse = (_answer_before(talks[row.conversation_id], row.turn_index) for row in (one, other))
             yield _Found("feedback", better, worse, max(one.weight, MOVED_ON))
+
+
+def _said_before(talk: Conversation, row: FeedbackTurn) -> tuple[str, int]:
+    """The place of what the user said before this, of the answer before that."""
+    return talk.conversation_id, beside(talk.turns, row.turn_index, -2)
 
 
 def _answer_before(talk: Conversation, at: int) -> tuple[Conversation, int, str]:

@@ -38,6 +38,7 @@ from rlhi.turns import NOWHERE, spoken
 EMPTY = "empty"
 IN_A_PAIR = "a pair holds the answer"
 UNSAFE = "after a jailbreak or abuse"
+GAVE_UP = "gone on from after a complaint"
 
 Judgement = tuple[JudgedSource, bool, float]
 """Where it comes from, whether the answer is wanted, and how much that weighs."""
@@ -114,6 +115,8 @@ class JudgedMaker:
             if found is None:
                 continue
             reason = UNSAFE if jailbroken or (asked and asked.unsafe) else self._unfit(talk.turns[at], found)
+            if not reason and found[0] == "continuation" and asked and asked.label in REATTEMPTS:
+                reason = GAVE_UP
             if not reason and (talk.conversation_id, at, talk.turns[at].content) in held:
                 reason = IN_A_PAIR
             if reason:

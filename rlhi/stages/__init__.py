@@ -103,12 +103,12 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=6,
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=7,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
-            version=8,
+            version=9,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),

@@ -17,7 +17,7 @@ from rlhi.contracts import (
     Signal,
     Turn,
 )
-from rlhi.learn.judged import EMPTY, IN_A_PAIR, UNSAFE, JudgedMaker
+from rlhi.learn.judged import EMPTY, GAVE_UP, IN_A_PAIR, UNSAFE, JudgedMaker
 from rlhi.learn.lessons import Row, lesson, size, training_set
 from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE
 
@@ -131,6 +131,16 @@ def test_refusals_and_scraps_are_not_wanted_but_may_be_unwanted() -> None:
     asked = replace(label(2, "reattempt_with_feedback"), about_refusal=True)
     assert not made([talk("How?", PROSE, "Do it.")], [asked])[0], "a complaint of a refusal needs one"
     assert made([talk("How?", REFUSAL, "Do it.")], [asked])[0]
+
+
+def test_who_goes_on_after_a_complaint_has_given_up() -> None:
+    row = talk("How?", PROSE, "Shorter!", OTHER, "And why?", "x")
+    labels = [label(2, "reattempt_with_feedback"), label(4, "continuation")]
+    rows, dropped = made([row], labels)
+    assert [(one.source, one.turn_index) for one in rows] == [("complaint", 1)]
+    assert dropped[GAVE_UP] == 1
+    rows, _ = made([row], [labels[0], label(4, "positive_feedback")])
+    assert [one.turn_index for one in rows] == [1, 3]
 
 
 def test_an_answer_that_a_pair_holds_is_left_to_the_pair() -> None:

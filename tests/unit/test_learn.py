@@ -409,7 +409,7 @@ def test_a_head_of_another_embedder_or_a_damaged_one_is_refused_in_one_line() ->
 
 def test_what_a_head_sees_is_part_of_its_stage() -> None:
     """A head of other features is out of date: raise the version of the stage `reward` with them."""
-    assert (content_key(FEATURES), STAGES["reward"].version) == ("d3886a6ff6e77b37", 6)
+    assert (content_key(FEATURES), STAGES["reward"].version) == ("d3886a6ff6e77b37", 7)
 
 
 def test_what_was_said_outright_weighs_more_than_moving_on() -> None:
@@ -423,6 +423,14 @@ def test_what_was_said_outright_weighs_more_than_moving_on() -> None:
     head = train([sure, *against] * 4, WordEmbedder(), RewardConfig())
     high, low = head.score([Scored("", (), LIST), Scored("", (), PROSE)])
     assert high > low, "one word of praise beats two who moved on"
+
+
+def test_who_goes_on_after_a_complaint_has_given_up_and_likes_nothing() -> None:
+    row = talk("How?", PROSE, "Shorter!", "Oh.", "And why?", LIST, "When?", "x")
+    labels = [label(2, "reattempt_with_feedback"), label(4, "continuation"), label(6, "new_request")]
+    assert {one.better.response for one in comparisons([row], labels, [], lambda *_: "")} == {LIST}
+    labels[1] = label(4, "positive_feedback")
+    assert {one.better.response for one in comparisons([row], labels, [], lambda *_: "")} == {LIST, "Oh."}
 
 
 def test_choices_edits_and_marks_are_comparisons_and_come_before_what_is_only_implied() -> None:
