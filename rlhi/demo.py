@@ -33,10 +33,10 @@ from rlhi.store import Workspace, read_json
 SIZES: dict[str, dict[str, object]] = {
     "ingest": {"hash_users": False},  # nobody is to be hidden, and a seed is to draw the same users in every workspace
     "split": {"held_out": 0.45},
-    "rewrites": {"turns": 40, "tries": 4},
+    "rewrites": {"turns": 24, "tries": 4},
     "candidates": {"prompts": 56, "n": 8, "persona_only": True},
-    "dpo": {"max_pairs": 160, "max_length": 256},
-    "evaluate": {"users": 56, "requests": 3, "samples": 2},
+    "dpo": {"max_length": 256},
+    "evaluate": {"users": 56, "requests": 3, "samples": 2, "instruction_samples": 4},
 }
 TOKENS = 96
 TEXT: dict[str, object] = {"max_new_tokens": TOKENS, "context_tokens": 320}

@@ -150,11 +150,11 @@ class DpoConfig(Section):
     rounds: int = Field(default=1, ge=1, description="1 learns offline")
     min_fresh_pairs: int = Field(default=8, ge=1, description="fewer from a round's answers end the rounds")
     min_new_pairs: int = Field(default=24, ge=1)
-    max_pairs: int = Field(default=160, ge=1)
+    max_pairs: int = Field(default=240, ge=1)
     unpaired: bool = Field(default=True, description="for kto: learn from answers that users judged singly, too")
     user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's rows weigh together, at most")
     epochs: float = Field(default=2, gt=0)
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=3e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
     loss: Literal["sigmoid", "sigmoid_norm"] = "sigmoid"
     ld_alpha: float = Field(default=0.3, ge=0, le=1, description="of what the longer answer has beyond the shorter")

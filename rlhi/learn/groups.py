@@ -63,10 +63,10 @@ class GroupMaker:
     """Makes pairs of candidates: ranked for the user who asked, and for others who wish otherwise."""
 
     of: Pairing
+    served: Counter[str] = field(default_factory=Counter)
 
     def pairs(self, candidates: Iterable[Candidate], source: PairSource) -> Iterator[PreferencePair]:
         ordered = sorted(candidates, key=lambda row: (row.conversation_id, row.turn_index, row.index))
-        served: Counter[str] = Counter()
         for (conversation_id, at), rows in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
             drawn = [row for row in rows if speaks(row.text) or not self.of.config.filter]
             texts = tuple(Sampled(row.text, row.cut) for row in drawn)
@@ -80,18 +80,20 @@ class GroupMaker:
             made = Ranked.of(list(self._ranked(group, talk.user_id)))
             yield from made.pairs
             if beside(talk.turns, at, -2) == NOWHERE and self.of.config.served and self.of.config.filter:
-                yield from self._for_others(group, made, served)
-                yield from self._as_it_was(group, made, served)
+                yield from self._for_others(group, made)
+                yield from self._as_it_was(group, made.pairs)
 
     def edited_answer(self, talk: Conversation, at: int, asked: Sequence[Demand]) -> Iterator[PreferencePair]:
         """The answer at ``at``, edited until it does what its user ``asked``, over itself; nothing where none is made.
 
-        An answer that is not about its request is not edited.
+        An answer that is not about its request is not edited. Whom it is all the same to gets the answer as it was.
         """
         group = self._group(talk, at, (Sampled(talk.turns[at].content),), "reward")
         scores = self.of.scores(talk, at, group.texts)
         if self.of.config.edit and (pair := self._edited(group, talk.user_id, asked, scores)):
             yield pair
+            if beside(talk.turns, at, -2) == NOWHERE and self.of.config.served and self.of.config.filter:
+                yield from self._as_it_was(group, [pair])
 
     def _group(self, talk: Conversation, at: int, texts: tuple[Sampled, ...], source: PairSource) -> Group:
         asked_for = request(talk.turns, at)
@@ -164,7 +166,7 @@ class GroupMaker:
             or (SPEAKS_OF_FORM if speaks_of_form(chosen, persona.text if persona else "", group.request) else "")
         )
 
-    def _for_others(self, group: Group, made: Ranked, served: Counter[str]) -> Iterator[PreferencePair]:
+    def _for_others(self, group: Group, made: Ranked) -> Iterator[PreferencePair]:
         """The same answers for ``config.served`` users who wish otherwise, those who were served least first.
 
         What such pairs have in common is the persona, and not the request or its answers. Who wishes the contrary of a
@@ -172,33 +174,49 @@ class GroupMaker:
         """
         others = [user for user in self.of.learners if user != group.talk.user_id and self.of.wishes(user)]
         left = self.of.config.served if self.of.config.wishes != "ignore" else 0
-        for user in sorted(others, key=lambda user: (served[user], content_key(self.of.seed, user, group.request))):
+        for user in sorted(
+            others, key=lambda user: (self.served[user], content_key(self.of.seed, user, group.request))
+        ):
             if left == 0:
                 return
             turned = self._turned(group, made, user)
             pair = turned or next(self._ranked(group, user), None)
             if pair is not None:
                 made.take(pair, turned is not None)
-                served[user] += 1
+                self.served[user] += 1
                 left -= 1
                 yield pair
 
-    def _as_it_was(self, group: Group, made: Ranked, served: Counter[str]) -> Iterator[PreferencePair]:
-        """For users who have asked for nothing: what the model says by itself, over what only somebody asked for.
+    def _as_it_was(self, group: Group, pairs: Sequence[PreferencePair]) -> Iterator[PreferencePair]:
+        """What the model says by itself, over what only somebody asked for, for users whom the difference is the same.
 
-        Else the wishes of a few become everybody's style: those who are content never say so in words.
+        Those are users who have asked for nothing, and users who wish for something else: without them a model learns
+        that who is known at all wants what a few ask for (docs/log.md, 2026-11-30).
         """
-        key = self.of.seed, group.request
-        content = sorted(self.of.content, key=lambda user: (served[user], content_key(*key, user)))
-        asked_for = [one for one in made.pairs if one.source != "mirrored" and self._is_rare(group, one.user_id)]
-        for pair, user in zip(asked_for[: self.of.config.served], content, strict=False):
+        asked_for = [one for one in pairs if one.source != "mirrored" and self._is_rare(group, one.user_id)]
+        given: set[str] = set()
+        for pair in asked_for[: self.of.config.served]:
             better, worse = Sampled(pair.rejected, "rejected" in pair.cut), Sampled(pair.chosen, "chosen" in pair.cut)
             near, other = self.of.substance.near(group.request, [better, worse])
-            if not self.of.substance.lacking(group.request, better, near, other):
-                served[user] += 1
+            if self.of.substance.lacking(group.request, better, near, other):
+                continue
+            indifferent = self._indifferent(better, worse)
+            same = [user for user in indifferent if user not in given and pair.user_id not in indifferent]
+            key = self.of.seed, pair.key
+            for user in sorted(same, key=lambda user: (self.served[user], content_key(*key, user)))[:1]:
+                given.add(user)
+                self.served[user] += 1
                 high, low = self.of.scores(group.talk, group.at, [better, worse], user)
                 source: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
                 yield self.of.pair(group.talk, group.at, source, better, worse, high, low, user)
+
+    def _indifferent(self, one: str, other: str) -> list[str]:
+        """Users who have asked for nothing, and those who get as much of what they asked for from either answer."""
+        asked = ((user, self.of.wishes(user)) for user in self.of.learners)
+        same = {
+            user for user, wishes in asked if wishes and not sum(it.met(one, "") - it.met(other, "") for it in wishes)
+        }
+        return sorted(same | set(self.of.content))
 
     def _is_rare(self, group: Group, user: str) -> bool:
         """Whether few answers meet what the user asks for, so that one that does is not the model's own way."""

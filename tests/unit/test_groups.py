@@ -96,6 +96,18 @@ def test_who_asked_for_nothing_is_served_as_the_model_answers_by_itself() -> Non
     assert [row[0] for row in listed] == ["u0"], "where most answers are lists, a list is no style of somebody's"
 
 
+def test_who_wishes_for_something_else_is_served_as_the_model_answers_by_itself_too() -> None:
+    """Else what is learned is that whoever is known at all wants what a few ask for."""
+    making = maker("Use bullet points.", "Do not give examples.")
+    (_, _, chosen, rejected), *others = made(making, PROSE, PROSE + " Cut the tips of basil.")
+    assert others == [("u1", "mirrored", rejected, chosen)]
+    (_, plain) = making.pairs([], candidates(PROSE, PROSE + " Cut the tips of basil."))
+    assert plain.persona == "Do not give examples."
+    alone = maker("Use bullet points.", "Use bullet points.")
+    found = made(alone, PROSE, PROSE + " Cut the tips of basil.")
+    assert {(row[0], row[1]) for row in found} == {("u0", "edited"), ("u1", "edited")}, "nobody whom it is the same"
+
+
 def test_an_answer_that_left_its_request_is_not_chosen_whatever_its_form() -> None:
     making = maker("Use bullet points.", edit=False)
     assert not made(making, PROSE, LOST)
@@ -150,6 +162,10 @@ def test_an_answer_complained_of_is_edited_until_it_does_what_was_asked() -> Non
     (pair,) = making.pairs([], [])
     assert (pair.source, pair.chosen, pair.rejected, pair.turn_index) == ("edited", LIST_OF_PROSE, PROSE, 1)
     assert "Use bullet points." in pair.prompt[0].content and pair.prompt[-1].content == ASK
+    other = Conversation("t1", "u1", "real", None, None, None, (Turn("user", ASK), Turn("assistant", PROSE)), "test")
+    with_others = replace(making, talks={**making.talks, "t1": other})
+    _, plain = with_others.pairs([], [])
+    assert (plain.user_id, plain.source, plain.chosen, plain.rejected) == ("u1", "mirrored", PROSE, LIST_OF_PROSE)
     rewrite = Rewrite("r", "t0", "u0", 1, "rewrite", PROSE, LIST, "m")
     (own,) = making.pairs([rewrite], [])
     assert (own.source, own.chosen) == ("rewrite", LIST), "a rewrite of it comes first"
