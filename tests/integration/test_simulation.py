@@ -33,7 +33,7 @@ def test_talk_lands_a_log_and_the_table_tells_how_it_was_read(
     root = space.root
     # Such a model answers nothing: of users who want an answer, none would come to speak of a wish.
     said = talk(root, SimulatorConfig(users=24, answers=False), Sampling(max_new_tokens=8))
-    assert (said.users, said.conversations) == (24, 48) and said.messages > 48
+    assert (said.users, said.conversations) == (24, 72) and said.messages > 72
     for name in COLLECT:
         stages.run(name, root)
     known = {row.user_id for row in read_table(space.path("data/conversations"), Conversation)}

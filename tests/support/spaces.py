@@ -74,7 +74,7 @@ def land_talk(
 
     The script answers nothing, so these users want a form alone.
     """
-    config = SimulatorConfig(users=users, seed=seed, weights=weights, answers=False)
+    config = SimulatorConfig(users=users, conversations=2, seed=seed, weights=weights, answers=False)
     split = SplitConfig()
     people = make_users(config, lambda name: split.holds_out(user_key(name)), cycle - 1)
     talks = simulate(ScriptedChatModel(REPLIES), people, {}, Sampling(), config, cycle - 1)
