@@ -60,6 +60,8 @@ Suite = Literal[
 class GateConfig(Section):
     """What a promotion needs. ``drift: refuse`` lets drift alone refuse, ``report`` only records it.
 
+    ``few_users``: a guard that is not required and was measured on fewer users than these is held to its mean, for its
+    interval is wider than any drop that it may allow; a fall that is shown refuses all the same.
     ``judge``: preference counts where the reward model that tells it is shown to rank more than this share of held-out
     users' comparisons right; 0 takes its word.
     """
@@ -78,4 +80,5 @@ class GateConfig(Section):
         "kept": GuardConfig(max_drop=0.2),
     }
     drift: Literal["refuse", "report"] = "refuse"
+    few_users: int = Field(default=30, ge=0)
     judge: float = Field(default=0.5, ge=0, lt=1)

@@ -1,7 +1,8 @@
 """The gate: from measurements and drift to a verdict with its reasons. A pure function.
 
 A challenger is promoted only when at least one gain is shown, no measured gain fails, every measured guard is shown not
-to fall by more than it may, nothing required is missing, drift does not refuse, and every figure is a number. A refusal
+to fall by more than it may (one that is not required and has too few users to show anything: does not fall so far in
+the mean), nothing required is missing, drift does not refuse, and every figure is a number. A refusal
 is a valid ending: its reasons say what evidence was lacking.
 """
 
@@ -59,7 +60,7 @@ def decide(
     if not any(name in by_suite for name in config.gains):
         found.add(False, "No gain was measured, so nothing shows that the challenger is better.")
     for name, guard in sorted(config.guards.items()):
-        _guard(name, guard, by_suite.get(name), found)
+        _guard(name, guard, config.few_users, by_suite.get(name), found)
     _drift(drift, config, found)
     return GateDecision(
         verdict="refuse" if found.refused else "promote",
@@ -111,11 +112,15 @@ def _gain(name: str, config: GainConfig, measured: Measurement | None, found: _F
     found.add(False, f"{reason}{lacking}.")
 
 
-def _guard(name: str, config: GuardConfig, measured: Measurement | None, found: _Findings) -> None:
+def _guard(name: str, config: GuardConfig, few: int, measured: Measurement | None, found: _Findings) -> None:
     if measured is None:
         found.not_measured(name, config.required)
         return
     gain = measured.gain
+    if gain.low <= -config.max_drop < gain.mean and gain.clusters < few and not config.required:
+        told = f"within the allowed drop of {_points(config.max_drop)} in the mean; fewer than {few} users show no more"
+        found.add(gain.high >= 0, f"{name} changes by {_figures(gain)}, {told}.")
+        return
     if gain.low > -config.max_drop:
         found.add(True, f"{name} changes by {_figures(gain)}, within the allowed drop of {_points(config.max_drop)}.")
         return

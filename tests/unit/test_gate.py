@@ -20,9 +20,9 @@ GAINS: tuple[Suite, ...] = ("satisfaction", "preference")
 GUARDS: tuple[Suite, ...] = tuple(GateConfig().guards)
 
 
-def measurement(suite: str, mean: float, low: float, high: float) -> Measurement:
-    level = Interval(0.5, 0.4, 0.6, 40, 320)
-    return Measurement(suite, level, level, Interval(mean, low, high, 40, 320))
+def measurement(suite: str, mean: float, low: float, high: float, users: int = 40) -> Measurement:
+    level = Interval(0.5, 0.4, 0.6, users, 320)
+    return Measurement(suite, level, level, Interval(mean, low, high, users, 320))
 
 
 def drift(status: str = "stable", failed: int = 0) -> DriftReport:
@@ -35,7 +35,7 @@ def measurements(draw: st.DrawFn, names: tuple[str, ...] = (*GAINS, *GUARDS, "ex
     made = []
     for name in draw(st.lists(st.sampled_from(names), unique=True)):
         low, mean, high = sorted(draw(st.tuples(*[st.floats(-1, 1)] * 3)))
-        made.append(measurement(name, mean, low, high))
+        made.append(measurement(name, mean, low, high, draw(st.sampled_from((13, 40)))))
     return made
 
 
@@ -53,7 +53,12 @@ def allowed(measured: list[Measurement], report: DriftReport, config: GateConfig
     """The rules once more, written as one condition."""
     by_suite = {each.suite: each.gain for each in measured}
     gains = [by_suite[name].low > config.gains[name].margin for name in GAINS if name in by_suite]
-    guards = [by_suite[name].low > -config.guards[name].max_drop for name in GUARDS if name in by_suite]
+    guards = []
+    for name in GUARDS:
+        if name in by_suite:
+            guard, gain = config.guards[name], by_suite[name]
+            by_mean = gain.clusters < config.few_users and not guard.required and gain.high >= 0
+            guards.append((gain.mean if by_mean else gain.low) > -guard.max_drop)
     required = [name for name in GAINS if config.gains[name].required]
     required += [name for name in GUARDS if config.guards[name].required]
     complete = all(name in by_suite for name in required)
@@ -176,6 +181,24 @@ def test_a_guard_is_shown_not_to_fall_to_its_limit(low: float, verdict: str) -> 
     decision = decide(evidence, drift(), config)
     assert decision.verdict == verdict
     assert any("not shown to be within" in reason for reason in decision.reasons) == (verdict == "refuse")
+
+
+def test_a_guard_of_few_users_is_held_to_its_mean_unless_it_is_required() -> None:
+    """Thirteen users' intervals are wider than any drop that is allowed: nothing could ever be promoted."""
+    gains = [each for each in good() if each.suite in GAINS]
+
+    def verdict(few: Measurement, required: bool = False) -> GateDecision:
+        config = GateConfig(guards={"choices": GuardConfig(max_drop=0.2, required=required)})
+        return decide([*gains, few], drift(), config)
+
+    wide = measurement("choices", 0.0, -0.247, 0.247, users=13)
+    assert verdict(wide).verdict == "promote" and any("fewer than 30 users" in one for one in verdict(wide).reasons)
+    assert verdict(wide, required=True).verdict == "refuse"
+    assert verdict(measurement("choices", 0.0, -0.247, 0.247, users=30)).verdict == "refuse"
+    assert verdict(measurement("choices", -0.21, -0.4, 0.1, users=13)).verdict == "refuse", (
+        "it falls too far in the mean"
+    )
+    assert verdict(measurement("choices", -0.1, -0.3, -0.01, users=13)).verdict == "refuse", "a fall is shown"
 
 
 @given(measurements(), configs(), st.floats(0, 1), st.floats(0, 1), st.integers(0, 40))
