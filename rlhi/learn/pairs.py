@@ -112,9 +112,9 @@ class PairMaker(Pairing):
         """Answers that were complained of, edited by program until they do what the complaint asks.
 
         Nothing is sampled for them: the rejected side is what the user was served. Only those that answered, and that
-        gave no pair already (``done``).
+        gave no pair already (``done``); none where another persona judges or wishes are ignored, as in controls.
         """
-        for user in self.learners:
+        for user in self.learners if self.config.persona == "own" and self.config.wishes != "ignore" else ():
             for turn in sorted({turn for claim in self.personas[user].claims for turn in claim.evidence}):
                 conversation_id, _, said_at = turn.rpartition("#")
                 talk = self.talks.get(conversation_id)

@@ -173,6 +173,8 @@ def test_an_answer_complained_of_is_edited_until_it_does_what_was_asked() -> Non
 
 def test_an_answer_complained_of_is_not_edited_where_that_would_teach_nothing() -> None:
     assert not list(complained(PROSE, LISTS, edit=False).pairs([], []))
+    assert not list(complained(PROSE, LISTS, persona="none").pairs([], [])), "a control is told no persona's wishes"
+    assert not list(complained(PROSE, LISTS, wishes="ignore").pairs([], []))
     assert not list(complained(LIST, LISTS).pairs([], [])), "it does already what the claim asks"
     assert not list(complained("The weather is fine. The trains are late.", LISTS).pairs([], [])), "it was no answer"
     elsewhere = replace(LISTS, evidence=("t9#2", "t0#0"))
