@@ -2,8 +2,8 @@
 
 A challenger is promoted only when at least one gain is shown, no measured gain fails, every measured guard is shown not
 to fall by more than it may (one that is not required and has too few users to show anything: does not fall so far in
-the mean), nothing required is missing, drift does not refuse, and every figure is a number. A refusal
-is a valid ending: its reasons say what evidence was lacking.
+the mean), nothing required is missing, drift does not refuse, and every figure is a number. A refusal is a valid
+ending: its reasons say what evidence was lacking.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class GroupMaker:
                 self.of.wanted.add(demands(claims_of(persona.text)), texts)
             made = Ranked.of(list(self._ranked(group, talk.user_id)))
             yield from made.pairs
-            if beside(talk.turns, at, -2) == NOWHERE and self.of.config.served and self.of.config.filter:
+            if self._serves_others(group):
                 yield from self._for_others(group, made)
                 yield from self._as_it_was(group, made.pairs)
 
@@ -92,8 +92,13 @@ class GroupMaker:
         scores = self.of.scores(talk, at, group.texts)
         if self.of.config.edit and (pair := self._edited(group, talk.user_id, asked, scores)):
             yield pair
-            if beside(talk.turns, at, -2) == NOWHERE and self.of.config.served and self.of.config.filter:
+            if self._serves_others(group):
                 yield from self._as_it_was(group, [pair])
+
+    def _serves_others(self, group: Group) -> bool:
+        """Only first requests: what was said before would be another user's."""
+        first = beside(group.talk.turns, group.at, -2) == NOWHERE
+        return first and self.of.config.served > 0 and self.of.config.filter
 
     def _group(self, talk: Conversation, at: int, texts: tuple[Sampled, ...], source: PairSource) -> Group:
         asked_for = request(talk.turns, at)
@@ -170,7 +175,7 @@ class GroupMaker:
         """The same answers for ``config.served`` users who wish otherwise, those who were served least first.
 
         What such pairs have in common is the persona, and not the request or its answers. Who wishes the contrary of a
-        pair gets it the other way round. Only first requests: what was said before would be another user's.
+        pair gets it the other way round.
         """
         others = [user for user in self.of.learners if user != group.talk.user_id and self.of.wishes(user)]
         left = self.of.config.served if self.of.config.wishes != "ignore" else 0
@@ -188,7 +193,7 @@ class GroupMaker:
                 yield pair
 
     def _as_it_was(self, group: Group, pairs: Sequence[PreferencePair]) -> Iterator[PreferencePair]:
-        """What the model says by itself, over what only somebody asked for, for users whom the difference is the same.
+        """What the model says by itself, over what only somebody asked for, for users to whom both are the same.
 
         Those are users who have asked for nothing, and users who wish for something else: without them a model learns
         that who is known at all wants what a few ask for (docs/log.md, 2026-11-30).
@@ -200,23 +205,24 @@ class GroupMaker:
             near, other = self.of.substance.near(group.request, [better, worse])
             if self.of.substance.lacking(group.request, better, near, other):
                 continue
-            indifferent = self._indifferent(better, worse)
-            same = [user for user in indifferent if user not in given and pair.user_id not in indifferent]
-            key = self.of.seed, pair.key
-            for user in sorted(same, key=lambda user: (self.served[user], content_key(*key, user)))[:1]:
-                given.add(user)
-                self.served[user] += 1
-                high, low = self.of.scores(group.talk, group.at, [better, worse], user)
-                source: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
-                yield self.of.pair(group.talk, group.at, source, better, worse, high, low, user)
+            same = self._indifferent(better, worse)
+            if pair.user_id in same or not same - given:
+                continue
+            drawn = {user: (self.served[user], content_key(self.of.seed, pair.key, user)) for user in same - given}
+            user = min(drawn, key=drawn.__getitem__)
+            given.add(user)
+            self.served[user] += 1
+            high, low = self.of.scores(group.talk, group.at, [better, worse], user)
+            source: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
+            yield self.of.pair(group.talk, group.at, source, better, worse, high, low, user)
 
-    def _indifferent(self, one: str, other: str) -> list[str]:
+    def _indifferent(self, one: str, other: str) -> set[str]:
         """Users who have asked for nothing, and those who get as much of what they asked for from either answer."""
         asked = ((user, self.of.wishes(user)) for user in self.of.learners)
         same = {
             user for user, wishes in asked if wishes and not sum(it.met(one, "") - it.met(other, "") for it in wishes)
         }
-        return sorted(same | set(self.of.content))
+        return same | set(self.of.content)
 
     def _is_rare(self, group: Group, user: str) -> bool:
         """Whether few answers meet what the user asks for, so that one that does is not the model's own way."""
