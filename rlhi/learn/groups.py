@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from rlhi.checks import satisfies
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, content_key
 from rlhi.learn.edits import edit_to_meet, ended
 from rlhi.learn.features import claims_of
@@ -106,8 +107,13 @@ class GroupMaker:
         answers = (self.of.substance.answers(asked_for, *one) for one in zip(texts, near, strict=True))
         return Group(talk, at, texts, asked_for, tuple(near), tuple(answers), source)
 
-    def _ranked(self, group: Group, user: str) -> Iterator[PreferencePair]:
-        """The best of a request's answers over the worst, for one user; or one edited over what it was made from."""
+    def _ranked(self, group: Group, user: str, turn: int = 0) -> Iterator[PreferencePair]:
+        """The best of a request's answers over the worst, for one user; or one edited over what it was made from.
+
+        For who asked an edit has to do what no answer does: two answers teach to answer. For others it comes first: its
+        two sides differ in the wish and in nothing else, which teaches to read who asks. ``turn`` is whose turn it is
+        among them, so that they do not all get the same answer edited.
+        """
         asked, own = self.of.wishes(user), user == group.talk.user_id
         met = [sum(one.met(text, "") for one in asked) for text in group.texts]
         if not own and max(met) == min(met) == len(asked):
@@ -115,8 +121,9 @@ class GroupMaker:
         scores = self.of.scores(group.talk, group.at, group.texts, user)
         if own:
             self.of.spread.add(scores)
-        unmet = max(met) < len(asked) and self.of.config.edit and group.source == "reward"
-        if unmet and (edited := self._edited(group, user, asked, scores)):
+        unmet = (max(met) if own else min(met)) < len(asked)
+        may_edit = self.of.config.edit and group.source == "reward"
+        if unmet and may_edit and (edited := self._edited(group, user, asked, scores, turn)):
             yield edited
             return
         if max(scores) == min(scores) and max(met) == min(met):
@@ -137,15 +144,20 @@ class GroupMaker:
             yield self.of.pair(group.talk, group.at, group.source, *sides, scores[best], scores[worst], user)
 
     def _edited(
-        self, group: Group, user: str, asked: Sequence[Demand], scores: Sequence[float]
+        self, group: Group, user: str, asked: Sequence[Demand], scores: Sequence[float], turn: int = 0
     ) -> PreferencePair | None:
-        """An answer edited by program to meet what no candidate meets, over the answer that it was made from.
+        """An answer edited by program to meet what it does not meet, over the answer that it was made from.
 
         Both without an unfinished end, so that the pair tells of the edit and not of ending.
         """
         checks = [one.check for one in asked if one.check]
-        fit = [place for place, answers in enumerate(group.answers) if answers]
+        fit = [
+            place
+            for place, (text, answers) in enumerate(zip(group.texts, group.answers, strict=True))
+            if answers and not all(satisfies(check, text) for check in checks)
+        ]
         ranked = sorted(fit, key=lambda place: (-scores[place], place))
+        ranked = ranked[(first := turn % max(1, len(ranked))) :] + ranked[:first]
         found = edit_to_meet([group.texts[place] for place in ranked], checks) if len(checks) == len(asked) else None
         if found is None:
             return None
@@ -185,7 +197,7 @@ class GroupMaker:
             if left == 0:
                 return
             turned = self._turned(group, made, user)
-            pair = turned or next(self._ranked(group, user), None)
+            pair = turned or next(self._ranked(group, user, len(made.pairs)), None)
             if pair is not None:
                 made.take(pair, turned is not None)
                 self.served[user] += 1

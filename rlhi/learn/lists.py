@@ -110,7 +110,9 @@ def _run(lead: Part | None, items: Parts) -> Part | None:
             return steps
         return Part("", (*lead.sentences[:-1], f"{lead.sentences[-1]} {', '.join(names[:-1])} and {names[-1]}."))
     before = () if lead is None else lead.sentences[:-1]
-    told = [sentence for part in items for sentence in _closed(part).sentences]
+    told = _told(items)
+    if not told:
+        return None
     if lead and not FILLER.match(lead.sentences[-1]):
         aim = _STEPS_FOLLOW.match(lead.sentences[-1])
         if aim is None:
@@ -118,6 +120,19 @@ def _run(lead: Part | None, items: Parts) -> Part | None:
         elif told[0].split()[0].lower() in ORDERS.split():
             told = [f"{aim['aim']}, {told[0][:1].lower()}{told[0][1:]}", *told[1:]]
     return Part("", (*before, *told))
+
+
+def _told(items: Parts) -> list[str]:
+    """The items' sentences; an item that is a heading ("**Soil**:") stands before the first sentence of the next."""
+    told, heading = list[str](), ""
+    for part in items:
+        if part.text.rstrip("*").endswith(":"):
+            heading = f"{heading}{part.text} "
+            continue
+        first, *rest = _closed(part).sentences
+        told += [heading + first, *rest]
+        heading = ""
+    return told
 
 
 def _steps(names: list[str]) -> Part | None:

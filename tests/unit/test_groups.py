@@ -68,8 +68,10 @@ def test_one_group_serves_users_who_wish_otherwise() -> None:
     assert found == [
         ("u0", "reward", LIST, PROSE),
         ("u1", "mirrored", PROSE, LIST),
-        ("u2", "reward", LIST, PROSE),
+        ("u2", "edited", LIST_OF_PROSE, PROSE),
     ]
+    (*_, last) = made(replace(making, config=PairsConfig(edit=False)), PROSE, LIST)
+    assert last == ("u2", "reward", LIST, PROSE)
     assert made(replace(making, config=PairsConfig(served=0)), PROSE, LIST) == found[:1]
     assert len(made(replace(making, config=PairsConfig(served=1)), PROSE, LIST)) == 2
     for pair in making.pairs([], candidates(PROSE, LIST)):
@@ -83,6 +85,18 @@ def test_what_no_candidate_meets_is_edited_and_turned_round_for_who_wishes_the_c
     assert source == "edited" and chosen.startswith("- ") and rejected in (PROSE, PROSE + " Cut the tips of basil.")
     assert turned == ("u1", "mirrored", rejected, chosen)
     assert not made(replace(making, config=PairsConfig(edit=False)), PROSE, PROSE + " Cut the tips of basil.")
+
+
+def test_others_are_served_what_differs_in_the_wish_alone() -> None:
+    """Two answers of a model differ in so much that who asks is not what is learned; and not all get the same one."""
+    other = "Keep basil in a pot. Turn its leaves to the sun."
+    making = maker("Write in prose, without lists.", "Use bullet points.", "Use bullet points.")
+    found = [row for row in made(making, PROSE, other, LIST) if row[0] != "u0"]
+    assert sorted(row[1] for row in found) == ["edited", "mirrored"], "the contrary of a pair first, once"
+    making = maker("Do not give examples.", "Use bullet points.", "Use bullet points.", "Use bullet points.")
+    found = [row for row in made(making, PROSE, other, LIST) if row[1] == "edited"]
+    assert len(found) == 3 and {row[3] for row in found} == {PROSE, other}
+    assert all(chosen == "- " + rejected.replace(". ", ".\n- ") for _, _, chosen, rejected in found)
 
 
 def test_who_asked_for_nothing_is_served_as_the_model_answers_by_itself() -> None:
