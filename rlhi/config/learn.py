@@ -111,7 +111,7 @@ class PairsConfig(Section):
     ``only``: and candidates that they do not tell apart give no pair; ``ignore``: the reward model alone ranks.
     ``mirror``: where a program tells a rewrite and its original apart, a user who wishes the contrary gives a pair of
     them too. ``served``: candidates of one request are ranked for so many users more who wish otherwise. ``edit``:
-    where no candidate meets a wish, one is edited until it does.
+    where no candidate meets a wish, one is edited until it does; for other users than who asked, wherever one does not.
     """
 
     filter: bool = True
@@ -120,11 +120,11 @@ class PairsConfig(Section):
     min_margin: float = Field(default=0.5, ge=0)
     max_doubt: float = Field(default=0.5, ge=0, description="log-odds against a side that a program finds the better")
     mirror: bool = False
-    served: int = Field(default=3, ge=0, description="other users for whom a request's candidates are ranked as well")
+    served: int = Field(default=8, ge=0, description="other users for whom a request's candidates are ranked as well")
     edit: bool = True
     least_near: float = Field(default=0.45, ge=-1, le=1, description="cosine of the chosen side and its request")
     max_less_near: float = Field(default=0.1, ge=0, le=2, description="by which it may be below the rejected side's")
-    max_per_user: int = Field(default=8, ge=1)
+    max_per_user: int = Field(default=16, ge=1)
     max_users: int = Field(default=0, ge=0, description="0 for all")
     max_longer: float = Field(default=5.0, gt=0)
     replay: float = Field(default=0.3, ge=0, le=1)
@@ -150,11 +150,11 @@ class DpoConfig(Section):
     rounds: int = Field(default=1, ge=1, description="1 learns offline")
     min_fresh_pairs: int = Field(default=8, ge=1, description="fewer from a round's answers end the rounds")
     min_new_pairs: int = Field(default=24, ge=1)
-    max_pairs: int = Field(default=240, ge=1)
+    max_pairs: int = Field(default=400, ge=1)
     unpaired: bool = Field(default=True, description="for kto: learn from answers that users judged singly, too")
     user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's rows weigh together, at most")
-    epochs: float = Field(default=2, gt=0)
-    learning_rate: float = Field(default=3e-4, gt=0)
+    epochs: float = Field(default=1, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     beta: float = Field(default=0.1, gt=0)
     loss: Literal["sigmoid", "sigmoid_norm"] = "sigmoid"
     ld_alpha: float = Field(default=0.3, ge=0, le=1, description="of what the longer answer has beyond the shorter")

@@ -77,6 +77,21 @@ WISHES: dict[str, WishKind] = {
 }
 
 
+def only(*matters: str) -> tuple[tuple[str, int], ...]:
+    """Weights of decks that hold these matters and no others.
+
+    >>> ("no_commas", 0) in only("length"), ("at_least_words", 0) in only("length")
+    (True, False)
+
+    Raises:
+        ValueError: a name is no matter's.
+    """
+    known = {kind.matter for kind in WISHES.values()}
+    if unknown := sorted(set(matters) - known):
+        raise ValueError(f"no wish is of {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    return tuple((name, 0) for name, kind in WISHES.items() if kind.matter not in matters)
+
+
 def opposite(wish: Check) -> Check | None:
     """The contrary wish on the same matter; None where nobody holds it.
 
