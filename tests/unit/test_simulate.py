@@ -17,6 +17,7 @@ import pytest
 from rlhi.answers import AnswerKey, answers
 from rlhi.checks import Check, satisfies
 from rlhi.contracts import Message, content_key, from_record, schema_of, to_record
+from rlhi.demo import MATTERS
 from rlhi.learn.follows import corrected
 from rlhi.models.base import Sampled, Sampling
 from rlhi.simulate import (
@@ -36,7 +37,7 @@ from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import CONTINUATIONS, RETRIES, THANKS, UNANSWERED, UNANSWERED_BARE, Phrasings
 from rlhi.simulate.reactions import ANSWER, asked_again, fill, react
 from rlhi.simulate.requests import requests_of
-from rlhi.simulate.wishes import WISHES, deck, opposite
+from rlhi.simulate.wishes import WISHES, deck, only, opposite
 
 CONFIG = SimulatorConfig(users=80, seed=3)
 ANSWERS = (
@@ -200,16 +201,24 @@ def test_opposite_wishes_are_never_both_met() -> None:
 
 def test_no_one_style_pleases_everybody() -> None:
     styles = [*ANSWERS, "- sun\n- water", "Short.", "word " * 60, "what else, then? " * 20]
-    wishes = [wish for number in range(12) for wish in deck({}, 0, number)]
-    pleased = [sum(satisfies(wish, style) for wish in wishes) / len(wishes) for style in styles]
-    assert max(pleased) < 0.6, pleased
+    for weights in ((), only(*MATTERS)):
+        wishes = [wish for number in range(12) for wish in deck(dict(weights), 0, number)]
+        pleased = [sum(satisfies(wish, style) for wish in wishes) / len(wishes) for style in styles]
+        assert max(pleased) < 0.6, pleased
+
+
+def test_a_demo_deals_its_matters_and_no_others() -> None:
+    users = make_users(replace(CONFIG, users=60, weights=only(*MATTERS)), held_out)
+    assert {WISHES[wish.kind].matter for user in users for wish in user.wishes} == set(MATTERS)
+    with pytest.raises(ValueError, match="no wish is of 'lengths'"):
+        only("lengths", "lists")
 
 
 def test_weights_are_configurable() -> None:
-    only = tuple((name, 0) for name in WISHES if name != "bullets")
-    users = make_users(replace(CONFIG, weights=only), held_out)
+    alone = tuple((name, 0) for name in WISHES if name != "bullets")
+    users = make_users(replace(CONFIG, weights=alone), held_out)
     assert {wish.kind for user in users for wish in user.wishes} == {"bullets"}
-    for wrong in ((("rhymes", 1),), (("bullets", -1),), (*only, ("bullets", 0))):
+    for wrong in ((("rhymes", 1),), (("bullets", -1),), (*alone, ("bullets", 0))):
         with pytest.raises(ValueError, match="wish"):
             make_users(replace(CONFIG, weights=wrong), held_out)
 
