@@ -163,6 +163,7 @@ class DpoConfig(Section):
     accumulation: int = Field(default=2, ge=1)
     max_length: int = Field(default=768, ge=32)
     lora_rank: int = Field(default=16, ge=0, description="0 trains every weight")
+    merge: float = Field(default=0.5, gt=0, le=1, description="of what was learned that the challenger takes over")
     precision: Precision = "auto"
     processes: int = Field(default=1, ge=1)
     nodes: int = Field(default=1, ge=1)

@@ -36,7 +36,7 @@ def _make(run: Resolved, yardstick: Yardstick | None) -> process.Job:
 
 
 def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
-    """The whole model in bf16 safetensors; a LoRA is merged into the champion it started from."""
+    """The whole model in bf16 safetensors: the champion and ``dpo.merge`` of what was learned beyond it."""
     import torch
     from transformers.integrations import unset_hf_deepspeed_config
 
@@ -48,10 +48,25 @@ def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, ta
         model = PeftModel.from_pretrained(_whole(Path(run.base)), str(trained)).merge_and_unload()
     else:
         model = _whole(trained)
+    if run.dpo.merge < 1:
+        blend(model, _whole(Path(run.base)), run.dpo.merge)
     model.to(torch.bfloat16)
     process.check_numbers(model, run)
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
+
+
+def blend(model: PreTrainedModel, champion: PreTrainedModel, share: float) -> None:
+    """Leave ``share`` of what ``model`` has learned beyond the champion, by weight (WiSE-FT, arXiv 2109.01903).
+
+    What is asked for is learned with room to spare, and what is forgotten comes back faster than it goes.
+    """
+    import torch
+
+    before = dict(champion.named_parameters())
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(torch.lerp(before[name].to(weight), weight, share))
 
 
 def _whole(folder: Path) -> PreTrainedModel:

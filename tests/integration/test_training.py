@@ -80,6 +80,28 @@ def test_two_processes_without_deepspeed_share_the_reference_s_figures(tmp_path:
     assert_whole(done, tiny_policy)
 
 
+@pytest.mark.parametrize("lora", BASE)
+def test_a_part_of_what_was_learned_is_merged(tmp_path: Path, tiny_policy: Path, lora: str) -> None:
+    """Weights between the champion's and the trained ones, whether an adapter or the whole model was trained."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    def weights(folder: Path) -> dict[str, torch.Tensor]:
+        return dict(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).named_parameters())
+
+    config = DpoConfig(lora_rank=BASE[lora], precision="fp32", **FAST)
+    whole = run(tiny_policy, tmp_path / "whole", config)
+    part = run(tiny_policy, tmp_path / "part", config.model_copy(update={"merge": 0.25}))
+    assert losses(part) == pytest.approx(losses(whole), abs=1e-4), "training itself is the same"
+    before, after, between = weights(tiny_policy), weights(whole.model), weights(part.model)
+    moved = 0
+    for name, weight in between.items():
+        wanted = torch.lerp(before[name], after[name], 0.25)
+        assert torch.allclose(weight, wanted, rtol=2e-2, atol=1e-4), name
+        moved += not torch.allclose(weight, after[name], rtol=2e-2, atol=1e-4)
+    assert moved > 4
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:

@@ -19,8 +19,8 @@ from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.launch import Trained, train
 from rlhi.learn.lessons import Row
 
-PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0}
-"""DPO's loss alone, as TRL has it: it begins at log 2."""
+PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}
+"""DPO's loss alone, as TRL has it: it begins at log 2; and all that was learned is exported."""
 WORDS = ("sun", "water", "soil", "light", "pots", "seeds", "time", "care")
 
 
