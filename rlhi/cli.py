@@ -238,7 +238,7 @@ def simulate(
     users: Annotated[int, typer.Option(min=1, help="Simulated users.")] = 80,
     seed: Annotated[int, typer.Option(help="Seed of their wishes and words.")] = 0,
 ) -> None:
-    """Let simulated users with hidden wishes talk to the champion; their log lands for the next cycle."""
+    """Let simulated users, the demo's, with hidden wishes talk to the champion; their log lands for the next cycle."""
     from rlhi.demo import talked
 
     print(talked(_space(context), users, seed))

@@ -1,9 +1,9 @@
 """A training that drifts too far stops: does the model still answer what users ask?
 
-Every few steps a copy of the model as it would be saved now replies to a handful of the requests that it is learning
-from, the same ones each time, greedily. A reply answers when its embedding is near its request's: of the first twelve
-words that passes 81% of what a reader called an answer and 14% of what a reader called none (docs/log.md). The share
-before the first step is what later ones are compared with.
+Every few steps a copy of the model with all that it has learned so far (more than ``dpo.merge`` saves) replies to a
+handful of the requests that it is learning from, the same ones each time, greedily. A reply answers when its embedding
+is near its request's: of the first twelve words that passes 81% of what a reader called an answer and 14% of what a
+reader called none (docs/log.md). The share before the first step is what later ones are compared with.
 
 The copy leaves the training alone: its mode, its graph and its random numbers stay as they were.
 """

@@ -60,6 +60,7 @@ Trained by RLHI with {METHODS[dpo.method]} from `policy@{origin.champion}`{refer
 | data | {data}, hash of its rows' keys `{origin.pairs}` |
 | pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed{fresh} |{judged}
 | trained | {rounds}{trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
+| merged | {dpo.merge:.0%} of what was learned |
 | weights | bfloat16 safetensors, `from_pretrained` and `vllm serve` read them as they are |
 | verdict | not yet given when this card was written |
 

@@ -1,6 +1,6 @@
 """Answers edited by program until they do what a user wishes: lists made and undone, sentences dropped, commas out.
 
-Where no sample of a model meets a wish, an answer on the topic that was edited to meet it still shows what is wished.
+An answer on the topic that was edited to meet a wish shows what is wished, also where no sample of a model meets it.
 Nothing is invented: an edit takes away, rearranges or respells what is there, and where the result would not read well
 (or is the matter of another answer: longer, in French, with an example) there is none.
 """

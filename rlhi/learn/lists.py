@@ -123,16 +123,16 @@ def _run(lead: Part | None, items: Parts) -> Part | None:
 
 
 def _told(items: Parts) -> list[str]:
-    """The items' sentences; an item that is a heading ("**Soil**:") stands before the first sentence of the next."""
+    """The items' sentences, a heading ("**Soil**:") before the next item's; nothing where there is no next."""
     told, heading = list[str](), ""
     for part in items:
-        if part.text.rstrip("*").endswith(":"):
+        if part.text.rstrip("*_").endswith(":"):
             heading = f"{heading}{part.text} "
             continue
         first, *rest = _closed(part).sentences
         told += [heading + first, *rest]
         heading = ""
-    return told
+    return [] if heading else told
 
 
 def _steps(names: list[str]) -> Part | None:

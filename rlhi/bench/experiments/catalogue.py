@@ -117,7 +117,7 @@ CATALOGUE: dict[str, Experiment] = {
         (
             Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}),
             Arm("KTO", {"dpo": {"method": "kto", "unpaired": False}}),
-            Arm("SFT, a quarter of the learning rate", {"dpo": {"method": "sft", "learning_rate": 1.0e-4}}),
+            Arm("SFT, a quarter of the learning rate", {"dpo": {"method": "sft", "learning_rate": 1.25e-4}}),
             Arm("DPO"),
         ),
     ),
