@@ -35,7 +35,7 @@ SIZES: dict[str, dict[str, object]] = {
     "ingest": {"hash_users": False},  # nobody is to be hidden, and a seed is to draw the same users in every workspace
     "split": {"held_out": 0.45},
     "rewrites": {"turns": 24, "tries": 4},
-    "candidates": {"prompts": 56, "n": 8, "persona_only": True},
+    "candidates": {"prompts": 56, "n": 4, "persona_only": True},
     "dpo": {"max_length": 256},
     "evaluate": {"users": 56, "requests": 3, "samples": 2, "instruction_samples": 4},
 }
@@ -73,7 +73,7 @@ class DemoCycle:
 
 def talked(root: Path, users: int, seed: int) -> str:
     """`rlhi simulate`: one round of talk; what to tell of it."""
-    done = talk(root, _simulator(users, seed), TALK)
+    done = talk(root, simulator(users, seed), TALK)
     return f"{done.users} users, {done.conversations} conversations, {done.messages} messages: landed {done.log.name}"
 
 
@@ -105,7 +105,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
     _tell(f"cycle {number}: simulated users talk to policy@{ledger.champion(root)}")
     said: Talked | None = None
     if not (root / ".rlhi" / "simulated" / f"cycle-{number:04d}.jsonl.gz").exists():
-        said = talk(root, _simulator(USERS, seed), TALK)
+        said = talk(root, simulator(USERS, seed), TALK)
         _tell(f"  {said.users} users had {said.conversations} conversations, {said.messages} messages")
     report = improve(root)
     _tell("  " + report.as_text().replace("\n", "\n  "))
@@ -130,8 +130,9 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
     )
 
 
-def _simulator(users: int, seed: int) -> SimulatorConfig:
-    return SimulatorConfig(users=users, seed=seed, weights=only(*MATTERS))
+def simulator(users: int, seed: int, **others: object) -> SimulatorConfig:
+    """Users of the demo's matters; ``others`` are fields of :class:`SimulatorConfig`."""
+    return SimulatorConfig(**{"users": users, "seed": seed, "weights": only(*MATTERS), **others})  # type: ignore[arg-type]
 
 
 def _size(root: Path, seed: int) -> None:

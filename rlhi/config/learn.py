@@ -150,7 +150,7 @@ class DpoConfig(Section):
     rounds: int = Field(default=1, ge=1, description="1 learns offline")
     min_fresh_pairs: int = Field(default=8, ge=1, description="fewer from a round's answers end the rounds")
     min_new_pairs: int = Field(default=24, ge=1)
-    max_pairs: int = Field(default=400, ge=1)
+    max_pairs: int = Field(default=240, ge=1)
     unpaired: bool = Field(default=True, description="for kto: learn from answers that users judged singly, too")
     user_cap: float = Field(default=8.0, gt=0, description="pairs that a user's rows weigh together, at most")
     epochs: float = Field(default=1, gt=0)

@@ -197,7 +197,8 @@ class GroupMaker:
             if left == 0:
                 return
             turned = self._turned(group, made, user)
-            pair = turned or next(self._ranked(group, user, len(made.pairs)), None)
+            edits = sum(pair.source == "edited" for pair in made.pairs)
+            pair = turned or next(self._ranked(group, user, edits), None)
             if pair is not None:
                 made.take(pair, turned is not None)
                 self.served[user] += 1

@@ -61,7 +61,8 @@ def training_set(
     Returns:
         (new rows, replayed rows); together worth at most ``most`` pairs, drawn by seed, new ones first.
     """
-    new, old = parted(sorted(made, key=lambda row: content_key(seed, lesson(row))), learned)
+    # With the user: pairs of one request that serve several users are drawn one by one, or few requests would fill it.
+    new, old = parted(sorted(made, key=lambda row: content_key(seed, lesson(row), row.user_id)), learned)
     # Room is left for replay, or it would vanish when there is most to learn.
     old = _within(old, most - int(most / (1 + replay)), fits)
     new = _within(new, most - size(old), fits)

@@ -78,7 +78,7 @@ def refused(folder: Path, text: str) -> str:
         ("[a]: 1", " is not valid YAML, line 1: found unhashable key"),
         ("seed: -1", ": seed: Input should be greater than or equal to 0"),
         ("seed: 4294967296", ": seed: Input should be less than 4294967296"),
-        ("dpo: {rounds: 51}", ": dpo: dpo.rounds=51 leaves a round 7 of dpo.max_pairs=400 pairs, fewer than "),
+        ("dpo: {rounds: 31}", ": dpo: dpo.rounds=31 leaves a round 7 of dpo.max_pairs=240 pairs, fewer than "),
     ],
 )
 def test_a_broken_shape_is_told_in_words(tmp_path: Path, text: str, said: str) -> None:

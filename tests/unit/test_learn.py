@@ -470,6 +470,14 @@ def test_training_takes_the_new_first_and_replays_a_share(new: int, old: int, sh
     assert len(replayed) <= share * len(fresh) and len(fresh) + len(replayed) <= most
 
 
+def test_where_there_is_no_room_for_all_every_request_is_learned_from() -> None:
+    """Pairs of one request serve many users; drawn together they would leave most requests out."""
+    (one,) = maker(talk("How?", PROSE)).pairs([], sampled("One two three.", PROSE))
+    made = [replace(one, conversation_id=f"t{at}", user_id=f"u{user}") for at in range(20) for user in range(8)]
+    fresh, _ = training_set(made, frozenset(), 0.0, 80, 0)
+    assert len({pair.conversation_id for pair in fresh}) >= 18, "a random half of the pairs is of nearly all of them"
+
+
 @given(st.text(), st.text())
 def test_features_are_finite_for_any_text(prompt: str, answer: str) -> None:
     found = answer_features(prompt, answer)

@@ -88,9 +88,9 @@ CATALOGUE: dict[str, Experiment] = {
     "candidates": Experiment(
         "Do more candidates of each request make pairs that teach more?",
         (
-            Arm("4 candidates", {"candidates": {"n": 4}}),
-            Arm("8 candidates"),
-            Arm("16 candidates", {"candidates": {"n": 16}}),
+            Arm("2 candidates", {"candidates": {"n": 2}}),
+            Arm("4 candidates"),
+            Arm("8 candidates", {"candidates": {"n": 8}}),
         ),
     ),
     "wishes": Experiment(

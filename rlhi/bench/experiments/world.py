@@ -18,7 +18,6 @@ import yaml
 from rlhi import demo, ledger, stages
 from rlhi.checks import Check, share_met
 from rlhi.contracts import EvalResult, Rewrite, content_key
-from rlhi.simulate import SimulatorConfig
 from rlhi.simulate.users import WishRow
 from rlhi.stages import incoming
 from rlhi.stages.simulation import talk
@@ -53,7 +52,7 @@ class Size:
             "ingest": {"hash_users": False},
             "split": {"held_out": self.held_out},
             "rewrites": {"turns": self.rewrites, "tries": 4, "competence": ANY_TEACHER},
-            "candidates": {"prompts": self.candidates, "n": 8, "persona_only": True, "competence": ANY_TEACHER},
+            "candidates": {"prompts": self.candidates, "n": 4, "persona_only": True, "competence": ANY_TEACHER},
             "dpo": {"max_pairs": self.pairs, "max_length": 256, "min_new_pairs": 8},
             "evaluate": {
                 "users": self.users,
@@ -64,7 +63,8 @@ class Size:
         }
 
 
-FULL = Size(users=128, held_out=0.45, rewrites=40, candidates=56, pairs=112, requests=2, samples=2)
+# As much as the demo does, so that its figures and an experiment's can be laid side by side.
+FULL = Size(users=100, held_out=0.45, rewrites=24, candidates=56, pairs=240, requests=3, samples=2)
 QUICK = Size(users=40, held_out=0.45, rewrites=12, candidates=16, pairs=32, requests=1, samples=1)
 
 
@@ -82,7 +82,7 @@ def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, obje
     """One cycle begins: everybody talks to the champion, and what they said is collected."""
     cycle = ledger.upcoming(space.root)
     if not any(batch.cycle == cycle for batch in incoming.batches(space)):
-        talk(space.root, SimulatorConfig(users=size.users, seed=seed, **simulator), demo.TALK)  # type: ignore[arg-type]
+        talk(space.root, demo.simulator(size.users, seed, **simulator), demo.TALK)
     for name in ledger.COLLECT:
         stages.run(name, space.root)
     incoming.begin(space)
