@@ -20,7 +20,7 @@ class EvaluateConfig(Section):
     requests: int = Field(default=2, ge=1)
     samples: int = Field(default=2, ge=1)
     instruction_samples: int = Field(default=8, ge=1)
-    recognised: int = Field(default=1, ge=1, description="replies to each request that the yardstick reads")
+    recognised: int = Field(default=1, ge=0, description="replies to each request that the yardstick reads")
     others: int = Field(default=19, ge=1, description="requests that the yardstick tells the true one from")
     lift_samples: int = Field(default=1, ge=0, description="replies to each request with another user's persona")
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")

@@ -142,6 +142,8 @@ def _of_replies(space: Workspace, params: Params, said: _Said) -> list[EvalResul
         # Of what users see alone: instructions without a persona would hide that it is no language any more.
         rows += suites.fluency(said.replies[model], model)
         rows += suites.nearness(said.replies[model], model, reader)
+    if not params.evaluate.recognised:
+        return rows
     yardstick = Yardstick(backends.yardstick(space, params))
     read = {model: suites.first_samples(said.replies[model], params.evaluate.recognised) for model in MODELS}
     others = _others(read["champion"], params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -97,6 +98,13 @@ def test_others_are_served_what_differs_in_the_wish_alone() -> None:
     found = [row for row in made(making, PROSE, other, LIST) if row[1] == "edited"]
     assert len(found) == 3 and {row[3] for row in found} == {PROSE, other}
     assert all(chosen == "- " + rejected.replace(". ", ".\n- ") for _, _, chosen, rejected in found)
+
+
+def test_answers_take_turns_at_being_edited_whoever_is_given_the_contrary_between() -> None:
+    other = "Keep basil in a pot. Turn its leaves to the sun."
+    making = maker("Do not give examples.", *["Use bullet points.", "Write in prose, without lists."] * 4)
+    edited = Counter(row[3] for row in made(making, PROSE, other) if row[1] == "edited")
+    assert edited == {PROSE: 2, other: 2}
 
 
 def test_who_asked_for_nothing_is_served_as_the_model_answers_by_itself() -> None:

@@ -47,6 +47,7 @@ OPEN: Mapping[str, object] = {
     "guards": {name: {"max_drop": 2.0} for name in GateConfig().guards},
     "drift": "report", "judge": 0,
 }  # fmt: skip
+AS_BY_DEFAULT = {"instruction_samples": 8, "recognised": 1}
 ALL_PROMOTED = Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "gate": OPEN})
 
 # On arithmetic: nobody has a persona where answers are right or wrong; as many pairs and steps for each arm. Answers
@@ -177,7 +178,7 @@ CATALOGUE: dict[str, Experiment] = {
     "gate": Experiment(
         "Three cycles in a row: are users better off where the gate decides than where every challenger is promoted?",
         # Its guards are measured as well as by default.
-        (ALL_PROMOTED, Arm("the gate decides", {"pairs": {"replay": 0.3}, "evaluate": {"instruction_samples": 8}})),
+        (ALL_PROMOTED, Arm("the gate decides", {"pairs": {"replay": 0.3}, "evaluate": AS_BY_DEFAULT})),
         cycles=3,
     ),
     "reasoning": Experiment(
