@@ -8,24 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from rlhi.contracts import JudgedAnswer, PreferencePair, content_key
+from rlhi.contracts import JudgedAnswer, PairSource, PreferencePair, content_key
 
 Row = PreferencePair | JudgedAnswer
 """What is learned from; the second kind by KTO alone."""
 Some = TypeVar("Some", bound=Row)
 
 
+# Pairs of one request's answers, made for whoever asked and for others.
+SERVES_MANY: frozenset[PairSource] = frozenset({"reward", "edited", "mirrored", "on_policy"})
+
+
 def lesson(row: Row) -> str:
     """What a row teaches, whichever text it teaches it with: its answer's place and source, and what its user decided.
 
-    A user who takes a thumb back, or chooses the other answer after all, teaches something else.
+    A user who takes a thumb back, or chooses the other answer after all, teaches something else; and so do two users
+    who are served by the answers to one request.
     """
     place = f"{row.conversation_id}#{row.turn_index}#{row.source}"
     if isinstance(row, JudgedAnswer):
         return f"{place}#{'wanted' if row.wanted else 'unwanted'}"
     if row.source == "explicit_choice":
         return f"{place}#{content_key(row.chosen, row.rejected)[:8]}"
-    return place
+    return f"{place}#{content_key(row.user_id)[:8]}" if row.source in SERVES_MANY else place
 
 
 def weight(row: Row) -> float:
@@ -61,8 +66,7 @@ def training_set(
     Returns:
         (new rows, replayed rows); together worth at most ``most`` pairs, drawn by seed, new ones first.
     """
-    # With the user: pairs of one request that serve several users are drawn one by one, or few requests would fill it.
-    new, old = parted(sorted(made, key=lambda row: content_key(seed, lesson(row), row.user_id)), learned)
+    new, old = parted(sorted(made, key=lambda row: content_key(seed, lesson(row))), learned)
     # Room is left for replay, or it would vanish when there is most to learn.
     old = _within(old, most - int(most / (1 + replay)), fits)
     new = _within(new, most - size(old), fits)

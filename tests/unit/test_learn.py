@@ -474,6 +474,7 @@ def test_where_there_is_no_room_for_all_every_request_is_learned_from() -> None:
     """Pairs of one request serve many users; drawn together they would leave most requests out."""
     (one,) = maker(talk("How?", PROSE)).pairs([], sampled("One two three.", PROSE))
     made = [replace(one, conversation_id=f"t{at}", user_id=f"u{user}") for at in range(20) for user in range(8)]
+    assert len({lesson(pair) for pair in made}) == len(made), "each teaches what another user wishes"
     fresh, _ = training_set(made, frozenset(), 0.0, 80, 0)
     assert len({pair.conversation_id for pair in fresh}) >= 18, "a random half of the pairs is of nearly all of them"
 
