@@ -16,6 +16,9 @@ class EvaluateConfig(Section):
     """
 
     persona: Told = "own"
+    conversations: int | None = Field(
+        default=None, ge=0, description="a simulated user's first, that the persona knows"
+    )
     users: int = Field(default=48, ge=1)
     requests: int = Field(default=2, ge=1)
     samples: int = Field(default=2, ge=1)

@@ -30,7 +30,8 @@ def held_out_requests(space: Workspace, params: Params, known: PersonaBefore, wh
     of afterwards would tell both models how to answer. Where a log tells no times, all of the user's other
     conversations count as before, and an edited persona is told as it is, for edits have no date.
 
-    ``which`` persona is told, if not the one that ``evaluate.persona`` names; another user's has no date here.
+    ``which`` persona is told, if not the one that ``evaluate.persona`` names; another user's has no date here. Requests
+    that are asked afresh come after all that was said, or after a user's first ``evaluate.conversations``.
     """
     which = which or params.evaluate.persona
     personas = told(read_table(space.path("data/personas"), Persona), which, params.split.holds_out)
@@ -38,21 +39,31 @@ def held_out_requests(space: Workspace, params: Params, known: PersonaBefore, wh
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user: dict[str, dict[str, Conversation]] = {}
+    every: dict[str, list[Conversation]] = {}
     for talk in conversations(space):
         if _held_out(talk, params) and (first := opening(talk.turns)).strip():
             by_user.setdefault(talk.user_id, {}).setdefault(first, talk)
+            every.setdefault(talk.user_id, []).append(talk)
     chosen = sorted(by_user, key=lambda user: content_key(params.seed, "evaluate", user))[: params.evaluate.users]
     asked = []
     for user in sorted(chosen):
         random = Random(content_key(params.seed, "requests", user))
         pool = sorted(set(fixed) or by_user[user])
         row = personas.get(user)
-        dated = not fixed and row is not None and row.user_id == user and row.origin == "inferred"
+        inferred = row is not None and row.user_id == user and row.origin == "inferred"
+        next_one = _behind_the_first(every[user], params.evaluate.conversations) if fixed else None
         for text in random.sample(pool, min(params.evaluate.requests, len(pool))):
-            persona = (known(by_user[user][text], 0) or prior) if dated else row.text if row else ""
+            before = next_one if fixed else by_user[user][text]
+            persona = (known(before, 0) or prior) if inferred and before else row.text if row else ""
             prompt = with_persona([Message("user", text)], persona)
             asked.append(Reply(content_key(user, text), user, persona, prompt, ""))
     return asked
+
+
+def _behind_the_first(talks: Sequence[Conversation], heard: int | None) -> Conversation | None:
+    """The conversation that came after so many, by time; None where there is none, or all were heard."""
+    ordered = sorted(talks, key=lambda talk: (talk.created_at or "", talk.conversation_id))
+    return None if heard is None or heard >= len(ordered) else ordered[heard]
 
 
 def _held_out(talk: Conversation, params: Params) -> bool:

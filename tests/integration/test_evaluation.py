@@ -96,6 +96,9 @@ def test_a_request_of_the_log_comes_with_what_was_known_before_it(space: Workspa
     write_json(space.path("data/simulator/requests.json"), {"requests": ["What is rain?", "What is snow?"]})
     later = requests_of(space)
     assert {one.persona for one in later} == set(texts.values()), "what is asked afresh comes after all that was said"
+    for heard, told_then in ((0, {""}), (1, set(texts.values())), (2, set(texts.values())), (3, set(texts.values()))):
+        configure(space, "evaluate", {}, requests=2, users=100, conversations=heard)
+        assert {one.persona for one in requests_of(space)} == told_then, f"after {heard} of two conversations"
 
 
 def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_policy: Path) -> None:

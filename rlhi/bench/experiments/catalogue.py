@@ -8,6 +8,7 @@ from typing import Literal
 
 from rlhi.bench.experiments.world import Overrides
 from rlhi.config import GateConfig
+from rlhi.simulate.wishes import only
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ OPEN: Mapping[str, object] = {
 }  # fmt: skip
 AS_BY_DEFAULT = {"instruction_samples": 8, "recognised": 1}
 ALL_PROMOTED = Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "gate": OPEN})
+
+# Three of four wish for bullet points, one for prose: of users whose wishes oppose one another a prior knows nothing.
+MOST_ALIKE: Mapping[str, object] = {"weights": (*only("lists"), ("bullets", 9), ("numbered", 0))}
+
+# As many complaints as there are, answers to nothing else, and none edited by program: few pairs come of it.
+REWRITES_ALONE: Overrides = {
+    "rewrites": {"turns": 200}, "candidates": {"prompts": 0}, "pairs": {"edit": False},
+    "dpo": {"method": "sft", "min_new_pairs": 2},
+}  # fmt: skip
 
 # On arithmetic: nobody has a persona where answers are right or wrong; as many pairs and steps for each arm. Answers
 # given after a complaint are guided by its words: in no arm, so that guidance is what differs.
@@ -117,6 +127,7 @@ CATALOGUE: dict[str, Experiment] = {
         "Does DPO teach more than SFT on the chosen side of the same pairs, and than KTO on their sides?",
         (
             Arm("SFT on the chosen side", {"dpo": {"method": "sft"}}),
+            Arm("SFT on rewrites alone", REWRITES_ALONE),
             Arm("KTO", {"dpo": {"method": "kto", "unpaired": False}}),
             Arm("SFT, a quarter of the learning rate", {"dpo": {"method": "sft", "learning_rate": 1.25e-4}}),
             Arm("DPO"),
@@ -152,6 +163,16 @@ CATALOGUE: dict[str, Experiment] = {
             Arm("a prompt for short answers", {"evaluate": {"persona": "brief"}}),
             Arm("another user's persona", {"evaluate": {"persona": "shuffled"}}),
             Arm("the user's persona"),
+        ),
+    ),
+    "cold-start": Experiment(
+        "What do users get by the number of conversations they have had, and does a prior help who is new?",
+        (
+            Arm("no conversation yet", {"evaluate": {"conversations": 0}}, MOST_ALIKE),
+            Arm("none yet, and a prior", {"evaluate": {"conversations": 0}, "personas": {"prior": True}}, MOST_ALIKE),
+            Arm("one conversation", {"evaluate": {"conversations": 1}}, MOST_ALIKE),
+            Arm("two conversations", {"evaluate": {"conversations": 2}}, MOST_ALIKE),
+            Arm("all three", {}, MOST_ALIKE),
         ),
     ),
     "noise": Experiment(

@@ -27,7 +27,7 @@ from rlhi.store import Workspace, read_table, write_atomic
 Overrides = Mapping[str, Mapping[str, object]]
 """Sections of params.yaml with the values that differ."""
 
-LEARN = ("rewrites", "candidates", "reward", "pairs", "dpo", "evaluate")
+LEARN = ("personas", "rewrites", "candidates", "reward", "pairs", "dpo", "evaluate")
 LARGE = 1 << 20
 ANY_TEACHER: Mapping[str, float] = {"answers": 0.0, "ended": 0.0, "language": 0.0}
 """Arms are compared by what they learned, whoever taught: a weak policy is part of the question."""
