@@ -206,10 +206,10 @@ class GroupMaker:
                 yield pair
 
     def _as_it_was(self, group: Group, pairs: Sequence[PreferencePair]) -> Iterator[PreferencePair]:
-        """What the model says by itself, over what only somebody asked for, for users to whom both are the same.
+        """What the model says by itself, over what only somebody asked for, for users whom either serves.
 
-        Those are users who have asked for nothing, and users who wish for something else: without them a model learns
-        that who is known at all wants what a few ask for (docs/log.md, 2026-11-30).
+        Those are users who have asked for nothing, and users who wish for something else and have it in both: without
+        them a model learns that who is known at all wants what a few ask for (docs/log.md, 2026-11-30).
         """
         asked_for = [one for one in pairs if one.source != "mirrored" and self._is_rare(group, one.user_id)]
         given: set[str] = set()
@@ -218,7 +218,7 @@ class GroupMaker:
             near, other = self.of.substance.near(group.request, [better, worse])
             if self.of.substance.lacking(group.request, better, near, other):
                 continue
-            same = self._indifferent(better, worse)
+            same = self._served_by_either(better, worse)
             if pair.user_id in same or not same - given:
                 continue
             drawn = {user: (self.served[user], content_key(self.of.seed, pair.key, user)) for user in same - given}
@@ -229,13 +229,16 @@ class GroupMaker:
             source: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
             yield self.of.pair(group.talk, group.at, source, better, worse, high, low, user)
 
-    def _indifferent(self, one: str, other: str) -> set[str]:
-        """Users who have asked for nothing, and those who get as much of what they asked for from either answer."""
+    def _served_by_either(self, one: str, other: str) -> set[str]:
+        """Users who have asked for nothing, and those who have all that they asked for in both answers.
+
+        Who has it in neither would be taught, by the term of the chosen side's likelihood, what they do not want.
+        """
         asked = ((user, self.of.wishes(user)) for user in self.of.learners)
-        same = {
-            user for user, wishes in asked if wishes and not sum(it.met(one, "") - it.met(other, "") for it in wishes)
+        both = {
+            user for user, wishes in asked if wishes and all(it.met(one, "") and it.met(other, "") for it in wishes)
         }
-        return same | set(self.of.content)
+        return both | set(self.of.content)
 
     def _is_rare(self, group: Group, user: str) -> bool:
         """Whether few answers meet what the user asks for, so that one that does is not the model's own way."""

@@ -108,12 +108,12 @@ STAGES: dict[str, Stage] = {
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
-            version=10,
+            version=11,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
-            pool="gpu", fleeting=("models/challenger",), version=4,
+            pool="gpu", fleeting=("models/challenger",), version=5,
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),

@@ -125,6 +125,12 @@ def test_who_wishes_for_something_else_is_served_as_the_model_answers_by_itself_
     assert others == [("u1", "mirrored", rejected, chosen)]
     (_, plain) = making.pairs([], candidates(PROSE, PROSE + " Cut the tips of basil."))
     assert plain.persona == "Do not give examples."
+    longer = [PROSE + f" {said}" for said in ("Cut its tips.", "Turn it to the light.", "Pots of clay are best.")]
+    for wish, served in (("Use bullet points.", {"u0"}), ("Write in prose, without lists.", {"u0", "u1"})):
+        making = maker("Keep answers to at most 2 sentences.", wish, edit=False)
+        assert {row[0] for row in made(making, PROSE, *longer)} == served, (
+            "who has it in neither is not taught to do without"
+        )
     alone = maker("Use bullet points.", "Use bullet points.")
     found = made(alone, PROSE, PROSE + " Cut the tips of basil.")
     assert {(row[0], row[1]) for row in found} == {("u0", "edited"), ("u1", "edited")}, "nobody whom it is the same"
