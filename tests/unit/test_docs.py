@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from rlhi.stages import STAGES
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
+OPERATED = [ROOT / "docs" / name for name in ("operations.md", "serving.md")]
+"""What is typed at night: here commands in sentences are checked, too."""
 CLI = ROOT / "docs" / "cli.md"
 SOURCES = sorted((ROOT / "rlhi").rglob("*.py"))
 
@@ -144,15 +147,46 @@ def code(file: Path) -> Iterator[str]:
         yield from filter(None, (re.sub(r"(^|\s+)#.*", "", line).strip() for line in block.splitlines()))
 
 
+def calls(line: str) -> Iterator[list[str]]:
+    """The commands that a line of the shell calls one after another, each as its words."""
+    words: list[str] = []
+    for word in [*shlex.split(line), ";"]:
+        if word not in ("&&", "||", "|", ";"):
+            words.append(word)
+        elif words:
+            yield words
+            words = []
+
+
 @pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_command_that_is_shown_exists(file: Path) -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     for line in code(file):
-        first, *rest = shlex.split(line)
-        if first == "make":
-            assert rest[0] in targets, line
-        elif first == "rlhi":
-            check_usage(line, rest)
+        for first, *rest in calls(line):
+            if first == "make":
+                assert rest[0] in targets, line
+            elif first == "rlhi":
+                check_usage(line, rest)
+            elif first == "dvc":
+                check_dvc(line, rest)
+
+
+@pytest.mark.parametrize("file", OPERATED, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_command_that_is_named_in_a_sentence_exists(file: Path) -> None:
+    plain = re.sub(r"^```.*?^```", "", file.read_text(encoding="utf-8"), flags=re.M | re.S)
+    named = [" ".join(span.split()) for span in re.findall(r"`(rlhi\s[^`]+)`", plain)]
+    assert named, "no command is named: has the form of one changed?"
+    for line in named:
+        check_usage(line, shlex.split(line)[1:])
+
+
+def check_dvc(line: str, words: list[str]) -> None:
+    """DVC's own parser has to take the words."""
+    cli = import_module("dvc.cli")  # it has no types
+    try:
+        cli.parse_args(words)
+    except cli.DvcParserError:
+        pytest.fail(f"{line}: dvc knows no such command or option")
 
 
 def check_usage(line: str, words: list[str]) -> None:
