@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from rlhi.config import load_params
-from rlhi.repository import LedgerError, alone, commits, dvc, git, gto, number, tags
+from rlhi.repository import LedgerError, alone, commits, dvc, git, gto, number, prepare, tags
 from rlhi.store import read_json, write_json
 
 __all__ = [
@@ -90,9 +90,7 @@ def init(root: Path, policy: Path) -> bool:
     with alone(root):
         if not (root / ".git").is_dir():
             git(root, "init", "--quiet", "--initial-branch=main")
-        if not git(root, "config", "user.email", check=False):
-            git(root, "config", "user.name", "rlhi")
-            git(root, "config", "user.email", "rlhi@localhost")
+        prepare(root)
         if not (root / ".dvc" / "config").is_file():
             dvc(root, "init", "--quiet", "--force")
             dvc(root, "config", "core.analytics", "false")
@@ -101,8 +99,6 @@ def init(root: Path, policy: Path) -> bool:
         for name in ("dvc.yaml", "params.yaml", "prefect.yaml"):
             if not (root / name).exists():
                 (root / name).write_text(template(name), encoding="utf-8")
-        # All that DVC versions stays out of git, also before DVC first sees it.
-        (root / ".gitignore").write_text("/.rlhi/\n/data/*/\n/models/*/\n/reports/\n", encoding="utf-8")
         for folder, text in _CARRIED.items():
             (root / folder).mkdir(parents=True, exist_ok=True)
             (root / folder / "README.md").write_text(text, encoding="utf-8")

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK_SECONDS = 15
+# All that DVC versions stays out of git, also before DVC first sees it.
+IGNORED = ("/.rlhi/", "/data/?*/", "/models/?*/", "/reports/")
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 
 
@@ -24,11 +26,33 @@ class LedgerError(RuntimeError):
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
     """Hold the ledger's lock; the system frees it when its holder dies."""
+    if (root / ".dvc").is_dir():
+        (root / ".rlhi").mkdir(exist_ok=True)  # a clone has none
     with (root / ".rlhi" / "ledger.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         _drop_dead_locks(root / ".git")
         _drop_dead_rwlock(root / ".dvc" / "tmp" / "rwlock")
+        if (root / ".git").is_dir():
+            prepare(root)
         yield
+
+
+def prepare(root: Path) -> None:
+    """Give a repository what a clone, or a workspace made before 2026-12, lacks.
+
+    A name to commit by, and patterns of what git shall not hold that leave ``data/`` and ``models/`` themselves in
+    sight. DVC's reader of such patterns takes ``/data/*/`` for the folder too, and then `dvc push`, `pull` and `gc`
+    pass over every ``.dvc`` file in it.
+    """
+    if not git(root, "config", "user.email", check=False):
+        git(root, "config", "user.name", "rlhi")
+        git(root, "config", "user.email", "rlhi@localhost")
+    file = root / ".gitignore"
+    held = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    kept = [line for line in held if line not in ("/data/*/", "/models/*/")]
+    lacking = [line for line in IGNORED if line not in kept]
+    if lacking or kept != held:
+        file.write_text("\n".join([*kept, *lacking]) + "\n", encoding="utf-8")
 
 
 def _drop_dead_locks(git: Path) -> None:

@@ -197,6 +197,36 @@ def test_versions_come_back_from_the_cache(space: Path, tmp_path: Path) -> None:
     assert (tmp_path / "user" / "model.safetensors").read_text() == "better"
 
 
+@pytest.mark.parametrize("ignored", ["as init wrote it", "/.rlhi/\n/data/*/\n/models/*/\n/reports/\n/mine/\n"])
+def test_a_backup_by_dvc_and_git_holds_everything(
+    space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignored: str
+) -> None:
+    """Plain `dvc push` and `dvc pull`; also of a workspace whose patterns hid `data/` and `models/` from DVC.
+
+    The remote is the user's and not the repository's: earlier commits would not know it.
+    """
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "config"))
+    lake, clone = tmp_path / "lake", tmp_path / "clone"
+    if ignored != "as init wrote it":
+        (space / ".gitignore").write_text(ignored)
+    cycled(space, "first", "better", "promote")
+    dvc = [sys.executable, "-m", "dvc"]
+    out(space, *dvc, "remote", "add", "--global", "--default", "lake", str(lake))
+    out(space, *dvc, "push")
+    assert dvc_status(space) == "Data and pipelines are up to date."
+    out(tmp_path, "git", "clone", "--quiet", str(space), str(clone))
+    out(clone, *dvc, "pull", "--quiet")
+    assert (clone / "models/policy/model.safetensors").read_text() == "better"
+    assert (clone / "data/incoming/first.txt").read_text() == "first"
+    assert out(clone, "git", "status", "--porcelain") == "", "and git holds none of it"
+    held = (space / ".gitignore").read_text().splitlines()
+    assert sorted(held)[:4] == sorted(["/.rlhi/", "/data/?*/", "/models/?*/", "/reports/", "/mine/"][: len(held)])[:4]
+    # A clone has no `.rlhi` and, on another machine, no name to commit by; former versions come with their tags.
+    out(space, *dvc, "push", "--all-tags")
+    out(clone, "git", "config", "user.email", "")
+    assert ledger.rollback(clone, "v0.1.0") == "v0.1.0" and weights(clone, "v0.1.0") == "base"
+
+
 def test_the_disk_holds_the_champion_the_one_before_and_no_refused_challenger(space: Path) -> None:
     for name in ("good", "better", "best"):
         cycled(space, name, name, "promote")
