@@ -125,9 +125,10 @@ def run(context: typer.Context, stage: Annotated[str, typer.Argument(help="A sta
     from rlhi import ledger, stages
     from rlhi.store import Workspace
 
-    space = _space(context)
-    pinned = stage in stages.STAGES and "cycle.json" in stages.STAGES[stage].inputs
-    if pinned and Workspace(space).params and not (space / "cycle.json").exists():
+    space, known = _space(context), stages.STAGES.get(stage)
+    if known and "cycle.json" in known.inputs and Workspace(space).params and not (space / "cycle.json").exists():
+        # First: a cycle that begins pins the split for good.
+        stages.check_inputs(known, Workspace(space), given=("cycle.json",))
         ledger.begin(space)
     report = stages.run(stage, space)
     print(stages.line(report))

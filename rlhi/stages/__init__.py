@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, cast
@@ -146,7 +146,7 @@ def run(name: str, workspace: Path) -> StageReport:
         raise StageError(f"no stage {name!r}: one of {', '.join(STAGES)}")
     space = Workspace(workspace.resolve())
     _ = space.params  # says so where this is no workspace
-    _check_inputs(STAGES[name], space)
+    check_inputs(STAGES[name], space)
     with alone(space, name):
         return _run(STAGES[name], space)
 
@@ -200,9 +200,14 @@ def state(space: Workspace) -> str:
     return content_key([read_json(space.path(f".rlhi/stages/{name}.json")) for name in pinned])
 
 
-def _check_inputs(stage: Stage, space: Workspace) -> None:
+def check_inputs(stage: Stage, space: Workspace, given: Sequence[str] = ()) -> None:
+    """See that all is there that a stage reads, but for what is ``given``.
+
+    Raises:
+        StageError: an input is missing; the message says what makes it.
+    """
     for name in stage.inputs:
-        if not _exists(space, name):
+        if name not in given and not _exists(space, name):
             maker = next((other.name for other in STAGES.values() if name in other.outputs), None)
             remedy = f"run `rlhi run {maker}` first" if maker else "run `rlhi cycle`, which begins a cycle"
             raise StageError(f"stage {stage.name} needs {name}, which is not there: {remedy}")

@@ -120,6 +120,8 @@ def test_errors_are_one_line_with_the_remedy(tmp_path: Path, tiny_policy: Path) 
     root = make_space(tmp_path / "w", tiny_policy).root
     advised = f"run `rlhi --workspace {root} run ingest` first"
     assert advised in one_line(rlhi("--workspace", root, "run", "personas"))
+    assert "needs data/" in one_line(rlhi("--workspace", root, "run", "dpo"))
+    assert not (root / "cycle.json").exists(), "a refused stage begins no cycle, and pins no split"
     assert "no stage 'nonsense'" in one_line(rlhi("--workspace", root, "run", "nonsense"))
     assert "holds no model" in one_line(rlhi("init", tmp_path / "v", "--policy", tmp_path))
     text = (root / "params.yaml").read_text(encoding="utf-8")
