@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rlhi.store import write_atomic
+
 LOCK_SECONDS = 15
 # All that DVC versions stays out of git, also before DVC first sees it.
 IGNORED = ("/.rlhi/", "/data/?*/", "/models/?*/", "/reports/")
@@ -44,15 +46,16 @@ def prepare(root: Path) -> None:
     sight. DVC's reader of such patterns takes ``/data/*/`` for the folder too, and then `dvc push`, `pull` and `gc`
     pass over every ``.dvc`` file in it.
     """
-    if not git(root, "config", "user.email", check=False):
-        git(root, "config", "user.name", "rlhi")
-        git(root, "config", "user.email", "rlhi@localhost")
+    # GTO reads nothing but these two; git itself prefers GIT_COMMITTER_NAME and its like, where they are set.
+    for setting, value in (("user.name", "rlhi"), ("user.email", "rlhi@localhost")):
+        if not git(root, "config", setting, check=False):
+            git(root, "config", setting, value)
     file = root / ".gitignore"
-    held = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    kept = [line for line in held if line not in ("/data/*/", "/models/*/")]
-    lacking = [line for line in IGNORED if line not in kept]
-    if lacking or kept != held:
-        file.write_text("\n".join([*kept, *lacking]) + "\n", encoding="utf-8")
+    held = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if file.is_file() else []
+    kept = [f"{line[:-2]}?*/" if line in ("/data/*/", "/models/*/") else line for line in held]
+    kept += [line for line in IGNORED if line not in kept]
+    if kept != held:
+        write_atomic(file, "\n".join([*kept, ""]).encode("utf-8", "surrogateescape"))
 
 
 def _drop_dead_locks(git: Path) -> None:

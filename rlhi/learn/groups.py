@@ -52,6 +52,12 @@ class Ranked:
             made.take(pair)
         return made
 
+    def holds(self, pair: PreferencePair) -> bool:
+        """Whether there is such a pair, of whichever user."""
+        return any(
+            (one.persona, one.chosen, one.rejected) == (pair.persona, pair.chosen, pair.rejected) for one in self.pairs
+        )
+
     def take(self, pair: PreferencePair, turned: bool = False) -> None:
         """Add a pair; one that is another's the other way round is not turned again."""
         self.pairs.append(pair)
@@ -199,7 +205,8 @@ class GroupMaker:
             turned = self._turned(group, made, user)
             edits = sum(pair.source == "edited" for pair in made.pairs)
             pair = turned or next(self._ranked(group, user, edits), None)
-            if pair is not None:
+            # Users whose personas say the same would be given the same pair.
+            if pair is not None and not made.holds(pair):
                 made.take(pair, turned is not None)
                 self.served[user] += 1
                 left -= 1
@@ -211,8 +218,8 @@ class GroupMaker:
         Those are users who have asked for nothing, and users who wish for something else and have it in both: without
         them a model learns that who is known at all wants what a few ask for (docs/log.md, 2026-11-30).
         """
-        asked_for = [one for one in pairs if one.source != "mirrored" and self._is_rare(group, one.user_id)]
-        given: set[str] = set()
+        asked_for = [one for one in pairs if one.source != "mirrored" and self._is_somebody_s_form(group, one)]
+        given = {one.user_id for one in pairs if one.source == "mirrored"}
         for pair in asked_for[: self.of.config.served]:
             better, worse = Sampled(pair.rejected, "rejected" in pair.cut), Sampled(pair.chosen, "chosen" in pair.cut)
             near, other = self.of.substance.near(group.request, [better, worse])
@@ -240,11 +247,15 @@ class GroupMaker:
         }
         return both | set(self.of.content)
 
-    def _is_rare(self, group: Group, user: str) -> bool:
-        """Whether few answers meet what the user asks for, so that one that does is not the model's own way."""
-        asked = self.of.wishes(user)
+    def _is_somebody_s_form(self, group: Group, pair: PreferencePair) -> bool:
+        """Whether a pair's chosen side does more of what its user asks for, and few answers do it by themselves.
+
+        Else the chosen side may be the model's own way, or simply the better answer.
+        """
+        asked = self.of.wishes(pair.user_id)
+        gained = sum(one.met(pair.chosen, "") - one.met(pair.rejected, "") for one in asked)
         met = sum(all(one.met(text, "") for one in asked) for text in group.texts)
-        return bool(asked) and met <= RARE * len(group.texts)
+        return gained > 0 and met <= RARE * len(group.texts)
 
     def _turned(self, group: Group, made: Ranked, user: str) -> PreferencePair | None:
         """A pair of this request the other way round, if the user wishes the contrary of it; each once."""

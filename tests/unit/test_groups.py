@@ -71,8 +71,9 @@ def test_one_group_serves_users_who_wish_otherwise() -> None:
         ("u1", "mirrored", PROSE, LIST),
         ("u2", "edited", LIST_OF_PROSE, PROSE),
     ]
-    (*_, last) = made(replace(making, config=PairsConfig(edit=False)), PROSE, LIST)
-    assert last == ("u2", "reward", LIST, PROSE)
+    assert made(replace(making, config=PairsConfig(edit=False)), PROSE, LIST) == found[:2], (
+        "u2 would get u0's pair again"
+    )
     assert made(replace(making, config=PairsConfig(served=0)), PROSE, LIST) == found[:1]
     assert len(made(replace(making, config=PairsConfig(served=1)), PROSE, LIST)) == 2
     for pair in making.pairs([], candidates(PROSE, LIST)):
@@ -96,15 +97,18 @@ def test_others_are_served_what_differs_in_the_wish_alone() -> None:
     assert sorted(row[1] for row in found) == ["edited", "mirrored"], "the contrary of a pair first, once"
     making = maker("Do not give examples.", "Use bullet points.", "Use bullet points.", "Use bullet points.")
     found = [row for row in made(making, PROSE, other, LIST) if row[1] == "edited"]
-    assert len(found) == 3 and {row[3] for row in found} == {PROSE, other}
+    assert len(found) == 2 and {row[3] for row in found} == {PROSE, other}, "the third would get a copy"
     assert all(chosen == "- " + rejected.replace(". ", ".\n- ") for _, _, chosen, rejected in found)
 
 
 def test_answers_take_turns_at_being_edited_whoever_is_given_the_contrary_between() -> None:
     other = "Keep basil in a pot. Turn its leaves to the sun."
-    making = maker("Do not give examples.", *["Use bullet points.", "Write in prose, without lists."] * 4)
-    edited = Counter(row[3] for row in made(making, PROSE, other) if row[1] == "edited")
-    assert edited == {PROSE: 2, other: 2}
+    lists = ["Use bullet points.", "Use numbered steps."]
+    making = maker("Do not give examples.", *lists * 2, *["Write in prose, without lists."] * 4)
+    found = made(making, PROSE, other)
+    assert Counter(row[3] for row in found if row[1] == "edited") == {PROSE: 2, other: 2}
+    told = [(making.personas[row[0]].text, *row[2:]) for row in found]
+    assert len(set(told)) == len(told), "no pair twice for two users of one persona"
 
 
 def test_who_asked_for_nothing_is_served_as_the_model_answers_by_itself() -> None:
@@ -134,6 +138,18 @@ def test_who_wishes_for_something_else_is_served_as_the_model_answers_by_itself_
     alone = maker("Use bullet points.", "Use bullet points.")
     found = made(alone, PROSE, PROSE + " Cut the tips of basil.")
     assert {(row[0], row[1]) for row in found} == {("u0", "edited"), ("u1", "edited")}, "nobody whom it is the same"
+
+
+def test_the_better_of_answers_that_miss_a_wish_is_not_turned_round_for_others() -> None:
+    """It is nobody's form: it is better by the reward model alone."""
+
+    class Longer(Even):
+        def score(self, batch: Sequence[Scored]) -> list[float]:
+            return [float(len(one.response)) for one in batch]
+
+    making = replace(maker("Write at least 50 words.", "", edit=False), scorer=Longer())
+    texts = [PROSE, PROSE + " Cut its tips.", PROSE + " Cut its tips. Turn it to the light."]
+    assert made(making, *texts) == [("u0", "reward", texts[2], texts[0])]
 
 
 def test_an_answer_that_left_its_request_is_not_chosen_whatever_its_form() -> None:

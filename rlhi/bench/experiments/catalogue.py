@@ -54,9 +54,9 @@ ALL_PROMOTED = Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "ga
 # Three of four wish for bullet points, one for prose: of users whose wishes oppose one another a prior knows nothing.
 MOST_ALIKE: Mapping[str, object] = {"weights": (*only("lists"), ("bullets", 9), ("numbered", 0))}
 
-# As many complaints as there are, answers to nothing else, and none edited by program: few pairs come of it.
+# As many complaints as there are; no other requests, no revisions of the log, nothing edited: other pairs, and few.
 REWRITES_ALONE: Overrides = {
-    "rewrites": {"turns": 200}, "candidates": {"prompts": 0}, "pairs": {"edit": False},
+    "rewrites": {"turns": 200, "revisions": False}, "candidates": {"prompts": 0}, "pairs": {"edit": False},
     "dpo": {"method": "sft", "min_new_pairs": 2},
 }  # fmt: skip
 
@@ -169,7 +169,11 @@ CATALOGUE: dict[str, Experiment] = {
         "What do users get by the number of conversations they have had, and does a prior help who is new?",
         (
             Arm("no conversation yet", {"evaluate": {"conversations": 0}}, MOST_ALIKE),
-            Arm("none yet, and a prior", {"evaluate": {"conversations": 0}, "personas": {"prior": True}}, MOST_ALIKE),
+            Arm(
+                "none yet, trained and told with a prior",
+                {"evaluate": {"conversations": 0}, "personas": {"prior": True}},
+                MOST_ALIKE,
+            ),
             Arm("one conversation", {"evaluate": {"conversations": 1}}, MOST_ALIKE),
             Arm("two conversations", {"evaluate": {"conversations": 2}}, MOST_ALIKE),
             Arm("all three", {}, MOST_ALIKE),

@@ -101,8 +101,8 @@ class Bench:
                 hours.
         """
         asked = content_key(
-            asdict(self.size), weights_hash(self.policy), experiment.measured, experiment.cycles, _dealt(),
-            [[arm.name, dict(arm.simulator), worlds.arm_name(arm.overrides)] for arm in experiment.arms],
+            self.size.params, weights_hash(self.policy), experiment.measured, experiment.cycles, _dealt(),
+            [[arm.name, self._users(arm, seed), worlds.arm_name(arm.overrides)] for arm in experiment.arms],
         )  # fmt: skip
         held = read_json(kept) if kept else {}
         if held.get("asked") == asked:
@@ -122,7 +122,7 @@ class Bench:
         defaults = Params().model_dump(mode="json")
         versions = {stage.name: stage.version for stage in STAGES.values()}
         made_by = {name: versions[name] for name in COLLECT}, _dealt(), asdict(demo.TALK), demo.TEXT
-        settings = asdict(self.size), dict(arm.simulator), seed, weights_hash(self.policy), defaults
+        settings = self.size.params, self._users(arm, seed), weights_hash(self.policy), defaults
         world = content_key(made_by, settings)[:12]
         asked = versions, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles
         key = content_key(world, asked)[:12]
@@ -149,6 +149,10 @@ class Bench:
                 shutil.rmtree(root)
         return held
 
+    def _users(self, arm: Arm, seed: int) -> dict[str, object]:
+        """All that is settled about who talks."""
+        return asdict(demo.simulator(self.size.users, seed, **arm.simulator))
+
     def _run(
         self, experiment: Experiment, arm: Arm, seed: int, space: Workspace
     ) -> tuple[dict[str, tuple[float, float]], int]:
@@ -172,7 +176,7 @@ class Bench:
 
 def _sampled(arm: Arm) -> str:
     """What an arm samples, as a name: a stage reads all samples there are, so arms that draw others share none."""
-    return worlds.arm_name({name: arm.overrides.get(name, {}) for name in ("rewrites", "candidates")})
+    return worlds.arm_name({name: arm.overrides.get(name, {}) for name in ("personas", "rewrites", "candidates")})
 
 
 def _learned_from(space: Workspace, where: str) -> int:

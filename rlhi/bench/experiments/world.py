@@ -58,7 +58,7 @@ class Size:
                 "users": self.users,
                 "requests": self.requests,
                 "samples": self.samples,
-                # What no experiment reads takes as long as what it does.
+                # No experiment reads these, and they take as long as the rest.
                 "instruction_samples": 1,
                 "recognised": 0,
                 "lift_samples": 0,
