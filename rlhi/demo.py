@@ -43,7 +43,7 @@ TOKENS = 96
 TEXT: dict[str, object] = {"max_new_tokens": TOKENS, "context_tokens": 320}
 USERS = 100
 # Three matters, both sides of each wished for as often. All eleven are too many for what two cores train in minutes: of
-# some hundreds of pairs each of 24 forms gets too few to be learned by who asks for it, and each of these eight gets enough
+# some hundreds of pairs each of 24 forms gets too few to be learned by who asks for it, each of these eight enough
 # (docs/log.md, 2026-11-30).
 MATTERS = ("length", "breaks", "lists")
 TALK = Sampling(1, ServedConfig().temperature, ServedConfig().top_k, TOKENS)
