@@ -74,6 +74,8 @@ def answers(
     space: Workspace, params: Params, model: LocalChatModel, asked: Sequence[Reply], n: int, identity: str
 ) -> list[Reply]:
     """``n`` replies for each item, from the store of samples where this very model was asked before."""
+    if not asked:
+        return []  # what is not measured wants no replies: ``n`` is 0 then
     config = params.evaluate
     store = SampleStore(space, "evaluate")
     settings = config.sampling.model_dump() | {"n": n}

@@ -89,7 +89,7 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     assert {suite for suite, _ in asked} >= users | anybody
     assert all(asked[suite, "champion"] == asked[suite, "challenger"] for suite in users | anybody)
     assert asked["instructions", "champion"] == asked["instructions", "challenger"] == 3 * len(INSTRUCTIONS)
-    configure(space, "evaluate", sizes, instruction_samples=2, recognised=0)
+    configure(space, "evaluate", sizes, instruction_samples=2, recognised=0, lift_samples=0)
     stages.run("evaluate", space.root)
     again = Counter((row.suite, row.model) for row in read_table(space.path("data/evaluation"), EvalResult))
     assert again["instructions", "challenger"] == 2 * len(INSTRUCTIONS), "samples of another number are not taken"
