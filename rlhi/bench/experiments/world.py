@@ -67,7 +67,7 @@ class Size:
 
 
 # As much as the demo does, so that its figures and an experiment's can be laid side by side.
-FULL = Size(users=100, held_out=0.45, rewrites=24, candidates=56, pairs=240, requests=3, samples=2)
+FULL = Size(users=demo.USERS, held_out=0.45, rewrites=24, candidates=56, pairs=240, requests=3, samples=2)
 QUICK = Size(users=40, held_out=0.45, rewrites=12, candidates=16, pairs=32, requests=1, samples=1)
 
 
