@@ -99,6 +99,18 @@ def bench_sample(
     print(bench(quick, as_json))
 
 
+@bench_app.command("seeds")
+def bench_seeds(
+    workspaces: Annotated[list[Path], typer.Argument(metavar="WORKSPACE...", help="Say, of demos of several seeds.")],
+    cycle: Annotated[int, typer.Option(min=1, help="Which cycle of each.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """What a cycle of several workspaces measured, side by side, and the mean over them."""
+    from rlhi.bench.seeds import run as bench
+
+    print(bench(workspaces, cycle, as_json))
+
+
 @bench_app.command("pii")
 def bench_pii(as_json: Json = False) -> None:
     """Redaction of personal data: precision and recall on this project's labelled texts, and texts a second."""

@@ -16,6 +16,7 @@ import yaml
 from rlhi import ledger
 from rlhi.config import ServedConfig
 from rlhi.contracts import Measurement
+from rlhi.evaluate import personas
 from rlhi.models.base import Sampling
 from rlhi.models.prepare import policy_path
 from rlhi.runner import improve
@@ -166,7 +167,7 @@ def _table(told: list[DemoCycle]) -> None:
         "the answer alone (by its key)": [_change(one, "answered") for one in told],
         "the request can be told from the reply": [_change(one, "answers") for one in told],
         "replies near their request": [_change(one, "nearness") for one in told],
-        "own persona less another's, change": [_gain(one, "persona_lift", 2) for one in told],
+        "own persona less another's, change": [_gain(one, personas.SUITE, personas.WHOLE) for one in told],
         "facts known": [_change(one, "knowledge") for one in told],
         "users who lost half": [_lost(one) for one in told],
         "pairs learned from": [str(one.pairs) for one in told],

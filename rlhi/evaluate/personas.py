@@ -15,6 +15,8 @@ from rlhi.contracts import EvalResult
 from rlhi.evaluate.suites import Choice, Model, Reply, per_byte
 
 SUITE = "persona_lift"
+WHOLE = 2
+"""What a gain of the suite is multiplied by to be told in points of own less another's."""
 
 
 def lift_by_wishes(

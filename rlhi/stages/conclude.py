@@ -90,13 +90,15 @@ def _write_report(space: Workspace, decision: GateDecision) -> None:
     params, folder = space.params, space.path("reports")
     evidence = _evidence(space, params, decision)
     write_json(folder / f"cycle-{evidence.number:04d}.json", write_evidence(evidence))
-    former = [
-        read_evidence(read_json(file), params.gate)
-        for file in sorted(folder.glob("cycle-*.json"))
-        if file.name < f"cycle-{evidence.number:04d}.json"
-    ]
+    former = (one for one in recorded(space) if one.number < evidence.number)
     page = render(Evidence(f"RLHI: {space.root.name}", (*former, evidence), params.evaluate.confidence))
     write_atomic(folder / "index.html", page.encode())
+
+
+def recorded(space: Workspace) -> tuple[CycleEvidence, ...]:
+    """What the evidence page shows of each cycle that was concluded, in their order."""
+    files = sorted(space.path("reports").glob("cycle-*.json"))
+    return tuple(read_evidence(read_json(file), space.params.gate) for file in files)
 
 
 def _evidence(space: Workspace, params: Params, decision: GateDecision) -> CycleEvidence:
