@@ -182,14 +182,13 @@ CATALOGUE: dict[str, Experiment] = {
     "noise": Experiment(
         "How much noise in users' reactions does learning stand?",
         (
-            Arm("no noise", simulator={"noise": 0.0}),
-            Arm("10% of reactions turned round", simulator={"noise": 0.1}),
+            Arm("5% of reactions turned round, as in the demo"),
             Arm("30% of reactions turned round", simulator={"noise": 0.3}),
         ),
     ),
     "collusion": Experiment(
         "How much harm do colluding users do, with a user's share of the pairs capped and not?",
-        (Arm("nobody colludes"), *_colluding("collude", 0.01, 0.05, 0.1)),
+        (Arm("nobody colludes"), *_colluding("collude", 0.1)),
     ),
     "collusion-asked": Experiment(
         "And colluders who ask in words for what others dislike?",
