@@ -13,11 +13,12 @@ from flows.collect import collect
 from flows.evaluate import evaluate
 from flows.learn import learn
 from flows.tasks import alone, escaped
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.stages import StageReport, incoming
 from rlhi.stages.conclude import CycleSummary
 from rlhi.stages.conclude import conclude as conclude_cycle
-from rlhi.store import Workspace
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace
 
 
 @dataclass(frozen=True, slots=True)

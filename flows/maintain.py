@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 
 from flows.tasks import alone
-from rlhi import ledger
+from rlhi.workspace import ledger
 
 
 @task(name="publish", task_run_name="publish", persist_result=True, cache_policy=NO_CACHE)

@@ -14,7 +14,7 @@ from prefect.task_runners import TaskRunner
 
 from rlhi.stages import StageError
 from rlhi.stages.spread import Spread, using, windowed
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 
 # Pieces handed to the cluster ahead of the result that is waited for: enough for some tens of workers.
 AHEAD = 64

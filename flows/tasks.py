@@ -19,7 +19,7 @@ from prefect.runtime import flow_run
 
 from flows.spread import spread_as_configured
 from rlhi import stages
-from rlhi.deploy import LEDGER_LIMIT, make_limit
+from rlhi.orchestrate.deploy import LEDGER_LIMIT, make_limit
 from rlhi.stages import STAGES, StageReport
 
 _LEASE_SECONDS = 60

@@ -22,7 +22,7 @@ from rlhi.collect.labeller_llm import LlmLabeller
 from rlhi.config import FeedbackConfig
 from rlhi.stages import StageError, backends
 from rlhi.stages.ingest import conversations
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 
 if TYPE_CHECKING:
     import numpy as np

@@ -34,7 +34,7 @@ from rlhi.config import Params
 from rlhi.simulate.requests import conversation_requests
 from rlhi.stages import incoming
 from rlhi.stages.ingest import ingest
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 
 COPIES, GROWN, PERSONAL, BROKEN = 0.03, 0.02, 0.02, 0.001
 SHARE = 0.01

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from rlhi.bench.feedback_data import data_with, embedder_folder
 from rlhi.bench.persona_data import NEEDED
 from rlhi.bench.persona_real import RealPersonas, real, verdict
-from rlhi.checks import LANGUAGES, Check
+from rlhi.checks.form import LANGUAGES, Check
 from rlhi.collect.persona import History, personas, said_claims
 from rlhi.config import FeedbackConfig, PersonasConfig, SplitConfig
 from rlhi.contracts import Claim, Conversation, FeedbackTurn, Interval

@@ -22,7 +22,7 @@ from rlhi.evaluate import personas
 from rlhi.report import CycleEvidence
 from rlhi.stages import StageError
 from rlhi.stages.conclude import recorded
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 
 NORMAL = 1.96
 SCALE = {personas.SUITE: personas.WHOLE}

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from rlhi.checks import is_refusal
+from rlhi.checks.form import is_refusal
 from rlhi.contracts import REATTEMPTS, FeedbackLabel, content_key
 
 Context = tuple[str, str, str]  # request, answer, follow-up

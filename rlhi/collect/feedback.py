@@ -13,7 +13,7 @@ from rlhi.collect.labeller import AccurateLabeller, Context, Labeller
 from rlhi.collect.labeller_training import LabelledFollowUp
 from rlhi.config import FeedbackConfig
 from rlhi.contracts import FEEDBACK_LABELS, REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, content_key
-from rlhi.turns import spoken
+from rlhi.contracts.turns import spoken
 
 if TYPE_CHECKING:
     import numpy as np

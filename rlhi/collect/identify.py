@@ -133,7 +133,7 @@ def _automaton() -> _Automaton:
 def _identifier() -> _Identifier:
     import numpy as np
 
-    # An instance of our own, loaded on first use: `rlhi.checks` asks the same model about fewer languages.
+    # An instance of our own, loaded on first use: `rlhi.checks.form` asks the same model about fewer languages.
     langid = import_module("py3langid.langid")
     identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(CODES.values()))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rlhi.checks import LANGUAGES, language_of
+from rlhi.checks.form import LANGUAGES, language_of
 from rlhi.collect.persona_evidence import Found, claim_of
 from rlhi.collect.persona_history import Said
 from rlhi.collect.words import normalise

@@ -32,7 +32,7 @@ from rlhi.config.learn import (
     TrainingLimits,
     TunedRewardConfig,
 )
-from rlhi.options import Method, RewardKind
+from rlhi.contracts.options import Method, RewardKind
 
 __all__ = [
     "CandidatesConfig", "ClaimGroup", "CompetenceConfig", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",

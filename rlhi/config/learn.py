@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from rlhi.config.base import Precision, SamplingConfig, Section, Told
-from rlhi.options import Method, RewardKind
+from rlhi.contracts.options import Method, RewardKind
 
 Tracker = Literal[
     "azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "flyte", "kubeflow", "mlflow", "neptune",

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rlhi.checks import Check, sentences, share_met
+from rlhi.checks.form import Check, sentences, share_met
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.suites import Model, Reply
 

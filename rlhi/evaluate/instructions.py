@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rlhi.checks import Check
+from rlhi.checks.form import Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from rlhi.checks.relevance import ranks_first
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.suites import Model, per_byte
 from rlhi.models.base import LikelihoodModel
-from rlhi.relevance import ranks_first
 
 Likelihoods = Sequence[float]
 """Of one question's answers, the right one first: sums of token log-probabilities (nats)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from rlhi.checks import Check, share_met
+from rlhi.checks.form import Check, share_met
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.suites import Choice, Model, Reply, per_byte
 

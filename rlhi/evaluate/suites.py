@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from rlhi import relevance
-from rlhi.answers import AnswerKey, answers
-from rlhi.checks import Check, share_met
-from rlhi.checks import fluency as fluency_of
+from rlhi.checks import relevance
+from rlhi.checks.answers import AnswerKey, answers
+from rlhi.checks.form import Check, share_met
+from rlhi.checks.form import fluency as fluency_of
+from rlhi.checks.relevance import Yardstick
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.models.base import Embedder
-from rlhi.relevance import Yardstick
 
 Model = Literal["champion", "challenger"]
 LogLikelihoods = Sequence[tuple[float, float]]
@@ -180,7 +180,7 @@ def fluency(replies: Sequence[Reply], model: Model) -> list[EvalResult]:
 
 
 def nearness(replies: Sequence[Reply], model: Model, embedder: Embedder) -> list[EvalResult]:
-    """Whether replies are near their requests (:mod:`rlhi.relevance`): 1 or 0. The guard against leaving the topic."""
+    """Whether replies are near their requests (:mod:`rlhi.checks.relevance`): 1 or 0."""
     cosines = relevance.nearness([request_of(reply) for reply in replies], [reply.text for reply in replies], embedder)
     return [
         EvalResult("nearness", reply.item, reply.user_id, model, float(cosine >= relevance.NEAR))

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rlhi.codec import content_key
 from rlhi.config import TrainingLimits
 from rlhi.contracts import Message
+from rlhi.contracts.codec import content_key
 from rlhi.learn.guards import own_weights
 from rlhi.learn.resolved import Resolved, TrainingStopped
 from rlhi.learn.rows import read_rows

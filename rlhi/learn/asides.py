@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from rlhi.checks import is_refusal, language_of, length
+from rlhi.checks.form import is_refusal, language_of, length
 
 # So many words in a row, taken from the complaint, are its echo and no answer.
 ECHOED_WORDS = 6

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from rlhi.config import CandidatesConfig
 from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
+from rlhi.contracts.turns import spoken
 from rlhi.learn.rewrite import Asked
-from rlhi.prompts import with_persona
-from rlhi.turns import spoken
+from rlhi.models.prompts import with_persona
 
 
 def requests(

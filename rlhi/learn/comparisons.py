@@ -15,8 +15,8 @@ from itertools import combinations, product
 from typing import Literal, get_args
 
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, Message, Rewrite, Turn, content_key
+from rlhi.contracts.turns import beside, spoken
 from rlhi.models.base import Scored
-from rlhi.turns import beside, spoken
 
 ComparisonSource = Literal["explicit_choice", "edit", "observed_revision", "rating", "feedback"]
 COMPARISON_SOURCES: tuple[ComparisonSource, ...] = get_args(ComparisonSource)

@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlhi.checks import LANGUAGES, language_of, words
+from rlhi.checks.form import LANGUAGES, language_of, words
+from rlhi.checks.relevance import NEAR, nearness
 from rlhi.config import CompetenceConfig
 from rlhi.learn.asides import speaks_of_feedback, without_asides
 from rlhi.learn.filters import speaks
 from rlhi.models.base import Embedder
-from rlhi.relevance import NEAR, nearness
 
 FEWEST = 12
 """Requests to judge by, at least: outputs of one request are much alike."""

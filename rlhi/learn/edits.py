@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from rlhi.checks import Check, is_refusal, language_of, satisfies, words
+from rlhi.checks.form import Check, is_refusal, language_of, satisfies, words
 from rlhi.learn.lists import FILLER, GOES_ON, ORDERS, Edit, Parts, listed, one_paragraph, unlisted, without_filler
 from rlhi.learn.outline import Part, outline, render, whole
 from rlhi.learn.respelled import without_commas, without_digits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rlhi.checks import fluency, is_refusal, length, sentences, words
+from rlhi.checks.form import fluency, is_refusal, length, sentences, words
 from rlhi.config import PairsConfig
 from rlhi.learn.asides import speaks_of_feedback
 

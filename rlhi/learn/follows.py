@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rlhi.checks import LANGUAGES, Check, satisfies, words
+from rlhi.checks.form import LANGUAGES, Check, satisfies, words
 
 Judgement = Literal["follows", "ignores", "unknown", "fits not"]
 

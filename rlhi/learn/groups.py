@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from rlhi.checks import satisfies
+from rlhi.checks.form import satisfies
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, content_key
+from rlhi.contracts.turns import NOWHERE, beside, request
 from rlhi.learn.edits import edit_to_meet, ended
 from rlhi.learn.features import claims_of
 from rlhi.learn.filters import SPEAKS_OF_FORM, speaks, speaks_of_form
 from rlhi.learn.follows import Demand, demands
 from rlhi.learn.pairing import Pairing
 from rlhi.models.base import Sampled
-from rlhi.turns import NOWHERE, beside, request
 
 ALIKE = "all candidates have one reward"
 RARE = 0.25

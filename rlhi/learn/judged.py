@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from rlhi.checks import is_refusal
+from rlhi.checks.form import is_refusal
 from rlhi.config import PairsConfig
 from rlhi.contracts import (
     REATTEMPTS,
@@ -27,13 +27,13 @@ from rlhi.contracts import (
     Turn,
     content_key,
 )
+from rlhi.contracts.turns import NOWHERE, spoken
 from rlhi.learn.comparisons import mark
 from rlhi.learn.filters import NO_LANGUAGE, REFUSAL, speaks
 from rlhi.learn.lessons import parted
 from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE
 from rlhi.learn.tallies import Dropped
-from rlhi.prompts import with_persona
-from rlhi.turns import NOWHERE, spoken
+from rlhi.models.prompts import with_persona
 
 EMPTY = "empty"
 IN_A_PAIR = "a pair holds the answer"

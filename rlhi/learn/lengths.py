@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.learn.lessons import Row
 from rlhi.learn.rows import fitted, plain_row, trl_row
-from rlhi.prompts import tokenizer_of
+from rlhi.models.prompts import tokenizer_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

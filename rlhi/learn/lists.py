@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from rlhi.checks import words
+from rlhi.checks.form import words
 from rlhi.learn.outline import Part, split_sentences
 
 Parts = list[Part]

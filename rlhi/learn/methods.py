@@ -21,8 +21,8 @@ from rlhi.learn.resume import KEPT_CHECKPOINTS, keeping_reference
 from rlhi.learn.rows import Contents, answers_in_batch, balance, dataset
 from rlhi.learn.unended import teaching_no_end
 from rlhi.learn.weights import WEIGHT, weigh, weighing
-from rlhi.precision import computed
-from rlhi.prompts import tokenizer_of
+from rlhi.models.precision import computed
+from rlhi.models.prompts import tokenizer_of
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel

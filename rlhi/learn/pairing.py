@@ -15,7 +15,7 @@ from rlhi.learn.follows import Demand, demands
 from rlhi.learn.substance import Substance
 from rlhi.learn.tallies import Dropped, Spread, Wanted
 from rlhi.models.base import Embedder, Sampled, Scored, Scorer
-from rlhi.prompts import with_persona
+from rlhi.models.prompts import with_persona
 
 MARGIN = "margin too small"
 COPY = "copy or empty"

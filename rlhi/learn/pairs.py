@@ -13,6 +13,7 @@ from itertools import groupby
 from random import Random
 
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, Rewrite, content_key
+from rlhi.contracts.turns import NOWHERE, beside, request
 from rlhi.learn.comparisons import preferred
 from rlhi.learn.filters import SPEAKS_OF_FORM, speaks_of_form
 from rlhi.learn.follows import Demand, demands, judge
@@ -20,7 +21,6 @@ from rlhi.learn.groups import GroupMaker
 from rlhi.learn.lessons import parted
 from rlhi.learn.pairing import COPY, Pairing
 from rlhi.models.base import Sampled
-from rlhi.turns import NOWHERE, beside, request
 
 IGNORES = "chosen does not follow the feedback"
 FITS_NOT = "the feedback does not fit the answer"

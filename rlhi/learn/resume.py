@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.codec import content_key
+from rlhi.contracts.codec import content_key
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rlhi.checks import is_refusal
+from rlhi.checks.form import is_refusal
 from rlhi.config import RewritesConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
+from rlhi.contracts.turns import beside, request, spoken
 from rlhi.learn.follows import names_result
-from rlhi.prompts import rewrite_request, with_persona
-from rlhi.turns import beside, request, spoken
+from rlhi.models.prompts import rewrite_request, with_persona
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from rlhi.learn.guards import check_answers, check_judged, check_left_out
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.unended import CUT
 from rlhi.learn.weights import WEIGHT, user_weights
-from rlhi.prompts import fit_context, plain
+from rlhi.models.prompts import fit_context, plain
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -196,7 +196,7 @@ def dataset(run: Resolved, tokenizer: PreTrainedTokenizerBase) -> tuple[Dataset,
 
 
 def plain_row(row: Row, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    """TRL's row with every text :func:`rlhi.prompts.plain`: no user's words are control tokens."""
+    """TRL's row with every text :func:`rlhi.models.prompts.plain`: no user's words are control tokens."""
     found: dict[str, Any] = dict(row)
     for side in ("prompt", *_sides(row)):
         found[side] = [{**message, "content": plain(message["content"], tokenizer)} for message in found[side]]

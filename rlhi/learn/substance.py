@@ -1,7 +1,7 @@
 """The chosen side of a pair must answer at least as well as the rejected one: else a model learns to stop answering.
 
 Of the chosen rewrites of one demo 46% had left their request, of the candidates 20% (docs/log.md, 2026-11-29). Answers
-are told by nearness alone (:mod:`rlhi.relevance`); the yardstick that measures challengers is asked of no pair.
+are told by nearness alone (:mod:`rlhi.checks.relevance`); the yardstick that measures challengers is asked of no pair.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlhi.checks import language_of
+from rlhi.checks.form import language_of
+from rlhi.checks.relevance import nearness
 from rlhi.config import PairsConfig
 from rlhi.models.base import Embedder
-from rlhi.relevance import nearness
 
 LEFT = "chosen is not about the request"
 LESS = "chosen answers less than rejected"

@@ -25,7 +25,7 @@ from rlhi.learn.resolved import ResolvedReward, TrainingError
 from rlhi.learn.rows import Contents, read_rows
 from rlhi.learn.weights import WEIGHT, WeighedComparisons, weigh, weighing
 from rlhi.models.base import Scored
-from rlhi.prompts import judged, tokenizer_of
+from rlhi.models.prompts import judged, tokenizer_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from rlhi.config import Precision
 from rlhi.contracts import Message
 from rlhi.models.base import ModelError, Sampled, Sampling
-from rlhi.precision import dtype
-from rlhi.prompts import chat_text, fit_context, plain, tokenizer_of
+from rlhi.models.precision import dtype
+from rlhi.models.prompts import chat_text, fit_context, plain, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +46,7 @@ class LocalChatModel:
         name: what rows record as their model; the folder's name when empty.
         context_tokens: prompts longer than this lose their oldest exchanges.
         batch: replies sampled at once; memory grows with it (23 KB a token and reply at 135M in bf16, 46 in fp32).
-        precision: what it computes in (:mod:`rlhi.precision`).
+        precision: what it computes in (:mod:`rlhi.models.precision`).
         on_prompts: told how many more prompts were answered, for a progress bar.
     """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, to_record
 from rlhi.models.base import ModelError, Sampled, Sampling
-from rlhi.prompts import well_formed
+from rlhi.models.prompts import well_formed
 
 if TYPE_CHECKING:
     from openai import BadRequestError, OpenAI, OpenAIError

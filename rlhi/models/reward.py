@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rlhi.config import TunedRewardConfig
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.local import blocks
-from rlhi.precision import dtype
-from rlhi.prompts import judged, tokenizer_of
+from rlhi.models.precision import dtype
+from rlhi.models.prompts import judged, tokenizer_of
 
 if TYPE_CHECKING:
     import torch

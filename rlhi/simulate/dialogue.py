@@ -11,7 +11,7 @@ from random import Random
 
 from rlhi.contracts import FeedbackLabel, Turn, content_key
 from rlhi.models.base import ChatModel, Sampling
-from rlhi.prompts import with_persona
+from rlhi.models.prompts import with_persona
 from rlhi.simulate.reactions import FollowUp, react
 from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import SimulatedUser, SimulatorConfig

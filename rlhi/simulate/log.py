@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rlhi.checks import LANGUAGES, language_of
+from rlhi.checks.form import LANGUAGES, language_of
 from rlhi.contracts import Turn, content_key
 from rlhi.simulate.dialogue import SimulatedConversation
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-from rlhi.answers import answers
-from rlhi.checks import LANGUAGES, Check, satisfies
+from rlhi.checks.answers import answers
+from rlhi.checks.form import LANGUAGES, Check, satisfies
 from rlhi.contracts import FeedbackLabel
 from rlhi.simulate.arithmetic import CORRECTIONS
 from rlhi.simulate.complaints import COMPLAINTS

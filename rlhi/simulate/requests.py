@@ -12,8 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from rlhi.answers import AnswerKey
-from rlhi.checks import Check
+from rlhi.checks.answers import AnswerKey
+from rlhi.checks.form import Check
 from rlhi.simulate.arithmetic import problems
 
 Task = Literal["style", "arithmetic"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from rlhi.checks import Check
+from rlhi.checks.form import Check
 from rlhi.contracts import content_key
 from rlhi.simulate.requests import Task
 from rlhi.simulate.wishes import deal, second_wish
@@ -83,7 +83,7 @@ class SimulatedUser:
 
 @dataclass(frozen=True, slots=True)
 class WishRow:
-    """One hidden wish of one user; ``rlhi.checks.Check(kind, argument)``. Only ``evaluate`` opens these."""
+    """One hidden wish of one user; ``rlhi.checks.form.Check(kind, argument)``. Only ``evaluate`` opens these."""
 
     user_id: str
     kind: str

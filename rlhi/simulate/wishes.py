@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from rlhi.checks import Check
+from rlhi.checks.form import Check
 from rlhi.contracts import content_key
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
-from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import content_key
-from rlhi.stages.alone import alone
-from rlhi.store import MANIFEST, Workspace, read_json, write_json
+from rlhi.workspace import ledger
+from rlhi.workspace.locks import alone
+from rlhi.workspace.store import MANIFEST, Workspace, read_json, write_json
 
 Counts = Mapping[str, int | float | str]
 

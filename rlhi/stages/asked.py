@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from itertools import islice
 from random import Random
 
-from rlhi import ledger
 from rlhi.config import Params, Told
 from rlhi.contracts import Conversation, Message, Persona, Rewrite, Sample, content_key, to_record
+from rlhi.contracts.turns import opening
 from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.learn.comparisons import preferred, prompt_before
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.prompts import with_persona
+from rlhi.models.prompts import with_persona
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import PersonaBefore, told
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import TRAINING
 from rlhi.stages.truth import EVALUATION_REQUESTS
-from rlhi.store import Workspace, read_json, read_table
-from rlhi.turns import opening
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table
 
 
 def held_out_requests(space: Workspace, params: Params, known: PersonaBefore, which: Told | None = None) -> list[Reply]:

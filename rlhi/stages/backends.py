@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
 from rlhi.models.base import ChatModel, Embedder, ModelError, StructuredModel
-from rlhi.store import Workspace
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace
 
 if TYPE_CHECKING:
     from rlhi.models.local import LocalChatModel

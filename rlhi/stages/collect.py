@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.collect.feedback import FollowUpLabeller
 from rlhi.collect.labeller import AccurateLabeller, Labeller
 from rlhi.collect.labeller_llm import LlmLabeller
@@ -16,7 +15,8 @@ from rlhi.stages import Outcome, backends
 from rlhi.stages.ingest import conversations, ingest
 from rlhi.stages.personas import personas
 from rlhi.stages.samples import RecordedModel, SampleStore
-from rlhi.store import Workspace, read_table, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_table, write_table
 
 __all__ = ["feedback", "ingest", "personas"]
 

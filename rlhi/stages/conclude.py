@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import (
     FeedbackTurn,
@@ -32,12 +31,13 @@ from rlhi.report import (
     write_evidence,
 )  # fmt: skip
 from rlhi.stages import RECORDED, incoming, state
-from rlhi.stages.alone import alone
 from rlhi.stages.ingest import conversations
 from rlhi.stages.replies import read_replies
 from rlhi.stages.teachers import found_wanting
 from rlhi.stages.training import TRAINING, all_pairs
-from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json
+from rlhi.workspace import ledger
+from rlhi.workspace.locks import alone
+from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json
 
 EXAMPLES = 6
 DRAWN, EXTREME = 6, 3

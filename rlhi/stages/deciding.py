@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import DriftReport, EvalResult, FeedbackTurn, Interval, from_record, to_record
 from rlhi.evaluate.drift import DriftRow, drift_row
@@ -13,7 +12,8 @@ from rlhi.evaluate.gate import decide
 from rlhi.evaluate.statistics import measure
 from rlhi.stages import Outcome, incoming
 from rlhi.stages.ingest import conversations
-from rlhi.store import Workspace, read_json, read_note, read_table, write_atomic, write_json
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_note, read_table, write_atomic, write_json
 
 
 def drift(space: Workspace, params: Params) -> Outcome:

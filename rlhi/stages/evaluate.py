@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from rlhi import ledger
+from rlhi.checks.relevance import Yardstick
 from rlhi.config import Params
 from rlhi.contracts import EvalResult, Message, content_key
 from rlhi.evaluate import personas, suites
@@ -17,7 +17,6 @@ from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.models.base import Scored
 from rlhi.models.local import LocalChatModel
 from rlhi.progress import progress
-from rlhi.relevance import Yardstick
 from rlhi.stages import Outcome, backends
 from rlhi.stages.asked import answers, choices, held_out_requests, likelihoods, other_persona, samples_key
 from rlhi.stages.deciding import drift, gate
@@ -25,7 +24,8 @@ from rlhi.stages.personas import persona_before
 from rlhi.stages.reward_models import scorer
 from rlhi.stages.training import TRAINING
 from rlhi.stages.truth import Truth, truth_of
-from rlhi.store import Workspace, read_json, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, write_table
 
 __all__ = ["REPLIES", "drift", "evaluate", "gate"]
 

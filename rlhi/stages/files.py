@@ -12,9 +12,9 @@ from typing import Literal
 from rlhi.config import FeedbackConfig, Params
 from rlhi.contracts import Message
 from rlhi.models.base import Scored
-from rlhi.prompts import well_formed
+from rlhi.models.prompts import well_formed
 from rlhi.stages import StageError
-from rlhi.store import Workspace, write_atomic
+from rlhi.workspace.store import Workspace, write_atomic
 
 Record = dict[str, object]
 LocalLabeller = Literal["local", "accurate"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from rlhi import ledger
-from rlhi.stages.alone import alone
-from rlhi.store import StoreError, Workspace, read_json, read_note, write_json
+from rlhi.workspace import ledger
+from rlhi.workspace.locks import alone
+from rlhi.workspace.store import StoreError, Workspace, read_json, read_note, write_json
 
 MANIFEST = "batches.json"
 

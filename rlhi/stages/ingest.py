@@ -28,7 +28,7 @@ from rlhi.stages.ingest_fold import USUAL, Fold, Sizes
 from rlhi.stages.ingest_index import read_index
 from rlhi.stages.ingest_pieces import KEY
 from rlhi.stages.salt import salt_of
-from rlhi.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
+from rlhi.workspace.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
 
 TABLE, REFUSED = "data/conversations", "data/quarantine"
 FATES = ("read", "new", "updated", "duplicate", "quarantined")

@@ -29,7 +29,7 @@ from rlhi.stages.ingest_pieces import (
     write_files,
 )
 from rlhi.stages.spread import Spread, spread_for
-from rlhi.store import PARTITIONS, Workspace, finish_table, read_manifest, read_note
+from rlhi.workspace.store import PARTITIONS, Workspace, finish_table, read_manifest, read_note
 
 FIRST = "0000-"
 

@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 from rlhi.collect.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64, places_of_repeated
 from rlhi.collect.spam import skeleton
 from rlhi.contracts import Conversation
-from rlhi.store import Workspace, read_file, read_manifest, user_hash, write_atomic
+from rlhi.workspace.store import Workspace, read_file, read_manifest, user_hash, write_atomic
 
 if TYPE_CHECKING:
     import numpy as np

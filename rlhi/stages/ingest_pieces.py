@@ -19,7 +19,7 @@ from rlhi.collect.users import hide_user
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, from_record, to_record
 from rlhi.stages.ingest_index import KEPT, Index, file_index, index_path, joined, name_of, reason_of
-from rlhi.store import Record, Workspace, put_records, read_records, user_hash
+from rlhi.workspace.store import Record, Workspace, put_records, read_records, user_hash
 
 KEY = ("user_id", "conversation_id")
 # Rows of a landing wait in this many buckets by user; a power of two, and so every smaller number of partitions fits.

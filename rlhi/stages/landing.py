@@ -6,14 +6,15 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.collect.formats import LogError, read_log
 from rlhi.collect.formats.sources import Source, expand
 from rlhi.contracts import Quarantined
 from rlhi.stages import incoming
-from rlhi.stages.alone import alone
 from rlhi.stages.ingest import REFUSED, batches_read
-from rlhi.store import Workspace, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.locks import alone
+from rlhi.workspace.store import Workspace, read_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rlhi import ledger
 from rlhi.config import Params, SamplingConfig
 from rlhi.contracts import Candidate, JudgedAnswer, PreferencePair, Rewrite, Sample
+from rlhi.contracts.turns import request
 from rlhi.learn import candidates as ubr
 from rlhi.learn import rewrite as ugr
 from rlhi.learn.asides import without_asides
@@ -23,8 +23,8 @@ from rlhi.stages.rewarding import reward
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.teachers import WANTING, Teachers, counted
 from rlhi.stages.training import TRAINING, dpo
-from rlhi.store import Workspace, read_json, read_table, write_table
-from rlhi.turns import request
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 
 __all__ = ["candidates", "dpo", "pairs", "reward", "rewrites"]
 

@@ -15,7 +15,7 @@ from rlhi.learn.rewrite import Asked
 from rlhi.models.base import Embedder, Scorer
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import told
-from rlhi.store import Workspace, read_table
+from rlhi.workspace.store import Workspace, read_table
 
 
 @dataclass(frozen=True, slots=True)

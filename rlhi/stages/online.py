@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import Sample, content_key
 from rlhi.learn import launch
@@ -35,7 +34,8 @@ from rlhi.stages.reward_models import scorer
 from rlhi.stages.runs import RUNS, keep_only, steps_told, zero_preset
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.teachers import Teachers
-from rlhi.store import Workspace
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace
 
 WITH_MODELS = "rlhi.stages.train_policy"
 """The training process that can tell whether replies answer: it builds models, which a wing does not."""

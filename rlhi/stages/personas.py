@@ -11,7 +11,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from rlhi import ledger
 from rlhi.collect import persona as building
 from rlhi.collect.persona_builder import LocalBuilder, PersonaBuilder, requests
 from rlhi.collect.persona_edits import EditError, PersonaEdit
@@ -25,7 +24,8 @@ from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.ingest import conversations
 from rlhi.stages.salt import known_as
 from rlhi.stages.samples import RecordedModel, SampleStore
-from rlhi.store import StoreError, Workspace, read_json, read_table, write_json, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import StoreError, Workspace, read_json, read_table, write_json, write_table
 
 EDITS = "data/persona_edits/edits.json"
 """One object a user; a missing file holds none. It can be made from nothing else, so it is no table to be rebuilt."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.contracts import Conversation, Quarantined
-from rlhi.stages.alone import alone
 from rlhi.stages.ingest import forget
-from rlhi.store import Workspace, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.locks import alone
+from rlhi.workspace.store import Workspace, read_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from rlhi.contracts import Conversation, FeedbackTurn, Persona
 from rlhi.simulate import TruthRow
 from rlhi.simulate.reactions import ANSWER
-from rlhi.store import Workspace, read_table
+from rlhi.workspace.store import Workspace, read_table
 
 TRUTH = "data/simulator/truth"
 

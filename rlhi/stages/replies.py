@@ -10,7 +10,7 @@ from rlhi.evaluate.replies import EvaluatedReply, SideBySide, side_by_side
 from rlhi.stages import StageError
 from rlhi.stages.evaluate import REPLIES
 from rlhi.stages.salt import known_as
-from rlhi.store import Workspace, read_json, read_manifest, read_note, read_table
+from rlhi.workspace.store import Workspace, read_json, read_manifest, read_note, read_table
 
 RESULTS = "data/evaluation"
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from rlhi import ledger
 from rlhi.config import Params, RewardKind, TunedRewardConfig
 from rlhi.contracts import content_key
 from rlhi.learn import launch
@@ -24,7 +23,8 @@ from rlhi.models.prepare import checked_policy
 from rlhi.models.reward import TunedReward
 from rlhi.stages import StageError, backends
 from rlhi.stages.runs import keep_only, replace_folder, steps_told, zero_preset
-from rlhi.store import Workspace, read_json, write_atomic, write_json
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, write_atomic, write_json
 
 FOLDER = "models/reward"
 HEAD = f"{FOLDER}/head.npz"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rlhi import ledger
 from rlhi.config import Params
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Rewrite, to_record
 from rlhi.evaluate.statistics import clustered
@@ -16,7 +15,8 @@ from rlhi.stages import Outcome, backends, reward_models
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import persona_elsewhere, told
 from rlhi.stages.reward_models import FOLDER, Made
-from rlhi.store import Workspace, read_table, write_json
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_table, write_json
 
 
 def reward(space: Workspace, params: Params) -> Outcome:

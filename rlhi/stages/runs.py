@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.learn.launch import is_running
 from rlhi.learn.resolved import RESULT
 from rlhi.progress import progress
+from rlhi.workspace import ledger
 
 RUNS = ".rlhi/training"
 """Where the runs of the stage ``dpo`` are, each in a folder named by its content."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from rlhi.collect.users import pseudonym
 from rlhi.config import Params
-from rlhi.store import StoreError, Workspace, read_manifest
+from rlhi.workspace.store import StoreError, Workspace, read_manifest
 
 SALT = ".rlhi/salt"
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from rlhi.contracts import Message, Sample, content_key, schema_of, to_record
 from rlhi.models.base import Answer, StructuredModel, Usage
-from rlhi.store import Workspace, read_file, write_atomic
+from rlhi.workspace.store import Workspace, read_file, write_atomic
 
 
 class SampleStore:

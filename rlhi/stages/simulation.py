@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.collect.users import pseudonym
 from rlhi.contracts import Persona
 from rlhi.models.base import Sampling
@@ -26,7 +25,8 @@ from rlhi.stages import incoming
 from rlhi.stages.readings import TRUTH
 from rlhi.stages.salt import salt_of
 from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
-from rlhi.store import Workspace, read_table, write_json, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_table, write_json, write_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.learn.sizes import Bounds, LogSizes, Proposal, Speed, lengths, night
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.prompts import chat_text, tokenizer_of, with_persona
-from rlhi.store import StoreError, read_json, write_atomic
+from rlhi.models.prompts import chat_text, tokenizer_of, with_persona
+from rlhi.workspace.store import StoreError, read_json, write_atomic
 
 READ = 20_000
 """Conversations of a log that are looked at, at most, from its beginning."""

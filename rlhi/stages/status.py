@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.contracts import Conversation, FeedbackTurn, PreferencePair, Quarantined
 from rlhi.stages.teachers import found_wanting
-from rlhi.store import Workspace, read_json, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import cast
 
 from rlhi.config import CandidatesConfig, Params, RewritesConfig
 from rlhi.contracts import Sample, content_key, from_record
+from rlhi.contracts.turns import beside, request
 from rlhi.learn.competence import FEWEST, Competence, Said, measure
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import draw
 from rlhi.stages import backends
 from rlhi.stages.learned_from import Log
-from rlhi.store import Workspace, read_json, read_note, write_json
-from rlhi.turns import beside, request
+from rlhi.workspace.store import Workspace, read_json, read_note, write_json
 
 WANTING = "wanting"
 """The note in a table's manifest that tells why a model's samples are not in it."""

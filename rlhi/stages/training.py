@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.config import DpoConfig, Method, Params
 from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn import launch
@@ -22,7 +21,8 @@ from rlhi.stages import Outcome, StageError, online
 from rlhi.stages.drawing import Draw
 from rlhi.stages.online import Champion
 from rlhi.stages.runs import RUNS, discard, keep_only, replace_folder
-from rlhi.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
 TRAINING = "training.json"
 """What a model has learned from; it travels with the model."""

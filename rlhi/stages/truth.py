@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from rlhi.answers import AnswerKey
-from rlhi.checks import Check
+from rlhi.checks.answers import AnswerKey
+from rlhi.checks.form import Check
 from rlhi.simulate.users import WishRow
-from rlhi.store import Workspace, read_json, read_table
+from rlhi.workspace.store import Workspace, read_json, read_table
 
 EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"

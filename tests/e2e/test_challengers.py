@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.contracts import Message
 from rlhi.evaluate.knowledge import questions
 from rlhi.models.prepare import policy_path
-from rlhi.prompts import with_persona
+from rlhi.models.prompts import with_persona
 from rlhi.simulate.requests import requests_of
 from rlhi.stages.conclude import read_decision
-from rlhi.store import Workspace
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace
 from tests.support.spaces import ANYBODY, configure, land_talk, make_space
 from tests.support.taught import Habit, teach
 

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from rlhi.cli import app
-from rlhi.errors import hinted
+from rlhi.cli.app import app
+from rlhi.cli.errors import hinted
 from tests.support.commands import RLHI, one_line, rlhi
 from tests.support.spaces import SHORT, TINY, land_talk, make_space
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhi.answers import answers
+from rlhi.checks.answers import answers
 from rlhi.simulate.requests import answer_keys
 
 BAR = {"answer": (0.95, 1.0), "weak": (0.0, 0.25), "none": (0.0, 0.03)}  # the share that passes: at least, at most

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.contracts import Candidate, Rewrite, Sample
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.status import status
 from rlhi.stages.teachers import found_wanting
-from rlhi.store import Workspace, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_table
 from tests.support.spaces import ANYBODY, REPLIES, SHORT, configure, land_talk, make_space
 
 SMALL = {"competence": {"answers": 0.5, "ended": 0.0, "language": 0.5}, "sampling": {**SHORT, "batch": 8}}

@@ -18,12 +18,13 @@ from typing import cast
 import pytest
 from typer.testing import CliRunner
 
-from rlhi import ledger, stages
-from rlhi.cli import app
+from rlhi import stages
+from rlhi.cli.app import app
 from rlhi.simulate.users import WishRow
 from rlhi.stages.replies import last_replies
 from rlhi.stages.truth import WISHES
-from rlhi.store import Workspace, read_json, read_table, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
 from tests.support.spaces import configure, land_talk, make_space
 

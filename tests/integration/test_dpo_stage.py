@@ -14,18 +14,19 @@ from typing import Any
 
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
+from rlhi.cli.errors import explain
 from rlhi.contracts import JudgedAnswer, PreferencePair
-from rlhi.errors import explain
 from rlhi.learn.launch import OPEN
 from rlhi.learn.lessons import lesson
 from rlhi.learn.resolved import TrainingError, weights_hash
 from rlhi.learn.resume import COMPLETE
-from rlhi.stages.alone import alone
 from rlhi.stages.drawing import Draw
 from rlhi.stages.runs import RUNS
 from rlhi.stages.training import TRAINING, join
-from rlhi.store import Workspace, read_json, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.locks import alone
+from rlhi.workspace.store import Workspace, read_json, write_table
 from tests.support.cycles import digest
 from tests.support.spaces import configure, make_space
 from tests.support.training import made_pairs, make_pair
@@ -197,7 +198,7 @@ def test_most_of_the_new_pairs_do_not_fit(space: Workspace) -> None:
 
 def test_a_second_process_waits_and_finds_the_stage_done(space: Workspace) -> None:
     configure(space, "dpo", FAST)
-    program = "import sys; from rlhi.cli import main; sys.argv[0] = 'rlhi'; main()"
+    program = "import sys; from rlhi.cli.app import main; sys.argv[0] = 'rlhi'; main()"
     arguments = [sys.executable, "-c", program, "--workspace", str(space.root), "run", "dpo"]
     with alone(space, "dpo"):
         second = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

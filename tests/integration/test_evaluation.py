@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.config import Told
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Signal, Turn
 from rlhi.evaluate import suites
@@ -18,7 +18,8 @@ from rlhi.stages import backends
 from rlhi.stages.asked import choices, held_out_requests
 from rlhi.stages.deciding import drift
 from rlhi.stages.personas import persona_before, told
-from rlhi.store import Workspace, read_json, read_table, write_json, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.spaces import configure, make_space
 
 

@@ -12,8 +12,8 @@ from rlhi import stages
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.run import Bench, ExperimentError, run
+from rlhi.bench.experiments.sizes import QUICK
 from rlhi.bench.experiments.told import table
-from rlhi.bench.experiments.world import QUICK
 from rlhi.config import Params, SplitConfig
 from tests.support.cycles import digest
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rlhi.contracts import PreferencePair
-from rlhi.store import Workspace, write_table
+from rlhi.workspace.store import Workspace, write_table
 from tests.support.spaces import make_space
 from tests.support.training import made_pairs
 
@@ -26,7 +26,7 @@ def space(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Worksp
 
 def export(space: Workspace, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command, as a person runs it."""
-    program = "from rlhi.cli import main; main()"
+    program = "from rlhi.cli.app import main; main()"
     return subprocess.run(
         [sys.executable, "-c", program, "--workspace", str(space.root), "export", "pairs", *arguments],
         capture_output=True, text=True,

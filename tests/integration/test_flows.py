@@ -14,13 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.config import ConfigError
 from rlhi.models.base import ModelError
 from rlhi.models.prepare import embedder_path
-from rlhi.server import Server, ServerError, running, server_for, up
+from rlhi.orchestrate.server import Server, ServerError, running, server_for, up
 from rlhi.stages import StageError, incoming
-from rlhi.store import Workspace
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace
 from tests.support.commands import free_port
 from tests.support.spaces import land_choices, land_talk, make_space
 
@@ -31,7 +32,7 @@ SECONDS = 120
 STUCK = """
 import sys, time
 from pathlib import Path
-from rlhi.server import server_for
+from rlhi.orchestrate.server import server_for
 with server_for(Path(sys.argv[1])) as server:
     from prefect import flow
     @flow(name="stuck")
@@ -40,7 +41,9 @@ with server_for(Path(sys.argv[1])) as server:
         time.sleep(600)
     stuck()
 """
-UP = "import sys; from pathlib import Path; from rlhi.server import up; up(Path(sys.argv[1]), int(sys.argv[2]))"
+UP = """
+import sys; from pathlib import Path; from rlhi.orchestrate.server import up; up(Path(sys.argv[1]), int(sys.argv[2]))
+"""
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,16 @@ from rlhi.stages.ingest import conversations, ingest
 from rlhi.stages.ingest_fold import USUAL, Sizes
 from rlhi.stages.ingest_pieces import Merged, write_files
 from rlhi.stages.spread import Piece, Result
-from rlhi.store import MANIFEST, PARTITIONS, StoreError, Workspace, read_json, read_manifest, read_table, write_json
+from rlhi.workspace.store import (
+    MANIFEST,
+    PARTITIONS,
+    StoreError,
+    Workspace,
+    read_json,
+    read_manifest,
+    read_table,
+    write_json,
+)
 
 # Workspaces are compared with each other, and each has a salt of its own.
 PARAMS = Params(ingest=IngestConfig(hash_users=False))

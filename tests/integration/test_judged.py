@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.config import DpoConfig
 from rlhi.contracts import FeedbackTurn, JudgedAnswer, Message, PreferencePair, to_record
 from rlhi.learn.lessons import Row, lesson
 from rlhi.learn.resolved import TrainingError
 from rlhi.stages.training import TRAINING, exported
-from rlhi.store import Workspace, read_json, read_table, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
 from tests.support.spaces import configure, land_talk, make_space
 from tests.support.training import made_judged, made_pairs, run

@@ -11,18 +11,19 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.stages import incoming
-from rlhi.stages.alone import alone
 from rlhi.stages.landing import take_in
 from rlhi.stages.salt import SALT
 from rlhi.stages.status import status
-from rlhi.store import Workspace, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.locks import alone
+from rlhi.workspace.store import Workspace, read_table
 
 LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
 
-RLHI = "from rlhi.cli import main; main()"
+RLHI = "from rlhi.cli.app import main; main()"
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_an_address_and_standard_input(workspace: Workspace) -> None:
         report = take_in(workspace.root, ["memory://landing", "s3://bucket/log.jsonl", "memory://nowhere/x"])
     finally:
         memory.rm("/landing", recursive=True)
-    code = "from rlhi.cli import main; main()"
+    code = "from rlhi.cli.app import main; main()"
     words = [sys.executable, "-c", code, "--workspace", str(workspace.root), "ingest", "-", "--json"]
     piped = subprocess.run(words, input=(LOGS / "oasst.jsonl").read_bytes(), capture_output=True, check=True)
     assert (report.read + json.loads(piped.stdout)["read"], report.new + json.loads(piped.stdout)["new"]) == (3, 3)

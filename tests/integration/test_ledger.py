@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger, stages
-from rlhi.repository import IGNORED
+from rlhi import stages
+from rlhi.workspace import ledger
+from rlhi.workspace.repository import IGNORED
 
 PIPELINE = """\
 artifacts:

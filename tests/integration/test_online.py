@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.config import DpoConfig
 from rlhi.contracts import FreshPair, Sample
 from rlhi.learn.launch import Trained, train
@@ -33,7 +33,8 @@ from rlhi.stages.reward_models import HEAD
 from rlhi.stages.runs import RUNS
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.training import FRESH, TRAINING, all_pairs, exported
-from rlhi.store import Workspace, read_json, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest
 from tests.support.spaces import land_talk, make_space
 from tests.support.training import made_pairs, quiet, run, zero
@@ -298,8 +299,8 @@ def test_another_node_takes_part_in_every_round(ready: Path, tmp_path: Path) -> 
     nodes = {"nodes": 2, "rendezvous": f"127.0.0.1:{free_port()}", "deepspeed": 2, "batch": 1}
     space = fork(ready, tmp_path / "w", dpo=nodes)
     other = subprocess.Popen(
-        [sys.executable, "-c", "from rlhi.cli import main; main()", "--workspace", str(space.root), "join", "--rank",
-         "1", "--patience", "240"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-c", "from rlhi.cli.app import main; main()", "--workspace", str(space.root), "join",
+         "--rank", "1", "--patience", "240"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     report = stages.run("dpo", space.root)
     told, errors = other.communicate(timeout=60)

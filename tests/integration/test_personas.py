@@ -11,15 +11,15 @@ import yaml
 from typer.testing import CliRunner
 
 from rlhi import stages
-from rlhi.cli import app
+from rlhi.cli.app import app
 from rlhi.collect.persona import said_claims
 from rlhi.collect.users import hide_user, pseudonym
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
-from rlhi.repository import dvc, git
 from rlhi.stages import StageError
 from rlhi.stages.personas import EDITS, find
 from rlhi.stages.salt import SALT, salt_of
-from rlhi.store import StoreError, Workspace, read_table, write_table
+from rlhi.workspace.repository import dvc, git
+from rlhi.workspace.store import StoreError, Workspace, read_table, write_table
 from tests.support.cycles import digest
 from tests.support.endpoint import Endpoint
 from tests.support.spaces import make_space

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.config import GateConfig
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.instructions import INSTRUCTIONS
@@ -19,7 +19,8 @@ from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.conclude import conclude, read_decision
 from rlhi.stages.training import TRAINING
-from rlhi.store import read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import read_table
 from tests.support.cycles import COLLECT, run_cycle
 from tests.support.spaces import configure, land_talk, make_space
 

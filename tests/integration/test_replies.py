@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rlhi.cli import app
+from rlhi.cli.app import app
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply
 from rlhi.evaluate.suites import Model
 from rlhi.stages import StageError
 from rlhi.stages.conclude import DRAWN
 from rlhi.stages.replies import last_replies
-from rlhi.store import Workspace, write_json, write_table
+from rlhi.workspace.store import Workspace, write_json, write_table
 from tests.support.commands import one_line, rlhi
 from tests.support.spaces import make_space
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.learn.reward import RewardHead
 from rlhi.stages.reward_models import FOLDER, HEAD
-from rlhi.store import Workspace, read_json
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json
 from tests.support.spaces import land_talk, make_space
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.contracts import Candidate, PreferencePair, Rewrite
-from rlhi.store import Workspace, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_table
 from tests.support.spaces import SHORT, configure, land_talk, make_space
 
 

@@ -26,13 +26,15 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from rlhi.password import password, password_file, sign_in
-from rlhi.server import home, running, server_for
+from rlhi.orchestrate.password import password, password_file, sign_in
+from rlhi.orchestrate.server import home, running, server_for
 from tests.support.commands import free_port
 from tests.support.spaces import make_space
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-UP = "import sys; from pathlib import Path; from rlhi.server import up; up(Path(sys.argv[1]), int(sys.argv[2]))"
+UP = """
+import sys; from pathlib import Path; from rlhi.orchestrate.server import up; up(Path(sys.argv[1]), int(sys.argv[2]))
+"""
 ELSEWHERE = "http://elsewhere.example"
 POOL = json.dumps({"name": "theirs", "type": "process"})
 SECONDS = 60

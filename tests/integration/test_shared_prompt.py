@@ -164,7 +164,7 @@ def test_the_benchmark_trains_in_all_ways_and_prints_nothing_but_its_table(
     tiny_policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from rlhi.bench.dpo import WAYS, loss_curves
-    from rlhi.precision import computed
+    from rlhi.models.precision import computed
 
     curves = loss_curves(60, pairs=4, epochs=2, base=tiny_policy)
     for way in WAYS:

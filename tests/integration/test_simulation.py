@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rlhi import ledger, stages
-from rlhi.answers import AnswerKey
+from rlhi import stages
+from rlhi.bench.experiments.sizes import DEMO
 from rlhi.bench.experiments.world import LEARN
+from rlhi.checks.answers import AnswerKey
+from rlhi.cli.demo import DemoCycle, _size, _table
 from rlhi.config import load_params
 from rlhi.contracts import Conversation, EvalResult, FeedbackTurn, Interval, Measurement
-from rlhi.demo import SIZES, DemoCycle, _size, _table
 from rlhi.models.base import Sampling
 from rlhi.simulate import SimulatorConfig, TruthRow, WishRow
 from rlhi.stages.readings import TRUTH, readings
 from rlhi.stages.salt import SALT
 from rlhi.stages.simulation import talk
 from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
-from rlhi.store import read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import read_table
 from tests.support.cycles import COLLECT
 from tests.support.spaces import make_space
 
@@ -84,6 +86,6 @@ def test_the_demo_sizes_are_parameters_and_leave_the_gate_alone(tmp_path: Path) 
     before = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
     _size(tmp_path, 3)
     params = load_params(tmp_path / "params.yaml")
-    assert params.seed == 3 and params.evaluate.users == SIZES["evaluate"]["users"]
+    assert params.seed == 3 and params.evaluate.users == DEMO["evaluate"]["users"]
     after = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
     assert after["gate"] == before["gate"] and after["drift"] == before["drift"]

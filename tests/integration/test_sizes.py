@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rlhi import ledger
 from rlhi.models.base import Sampling
+from rlhi.models.prompts import tokenizer_of
 from rlhi.models.scripted import ScriptedChatModel
-from rlhi.prompts import tokenizer_of
 from rlhi.simulate import SimulatorConfig, make_users, simulate, write_log
-from rlhi.store import Workspace
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace
 from tests.support.commands import rlhi
 from tests.support.spaces import REPLIES
 

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from flows.spread import spread_as_configured
-from rlhi import ledger
-from rlhi.server import server_for
+from rlhi.orchestrate.server import server_for
 from rlhi.stages import StageError, incoming, spread
-from rlhi.store import Workspace, read_manifest
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_manifest
 
 LOGS = Path(__file__).resolve().parents[1] / "fixtures" / "logs"
 

@@ -114,7 +114,7 @@ def test_two_nodes_of_one_process_meet_and_train_one_model(tmp_path: Path, tiny_
     # The second node is there first: it waits until the stage's own begins.
     make_space(tmp_path / "w", tiny_policy)
     other = subprocess.Popen(
-        [sys.executable, "-c", "from rlhi.cli import main; main()", "--workspace", str(tmp_path / "w"), "join",
+        [sys.executable, "-c", "from rlhi.cli.app import main; main()", "--workspace", str(tmp_path / "w"), "join",
          "--rank", "1", "--patience", "120"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

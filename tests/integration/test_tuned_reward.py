@@ -18,8 +18,8 @@ from rlhi.learn.reward import accuracy, margins
 from rlhi.learn.tuned import length_slope, make_trainer
 from rlhi.learn.weights import WeighedComparisons
 from rlhi.models.base import ModelError, Scored
+from rlhi.models.prompts import judged
 from rlhi.models.reward import TunedReward
-from rlhi.prompts import judged
 from tests.support.choices import WordEmbedder, write_choices
 from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained
 from tests.support.training import WORDS, run_and_kill

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rlhi import ledger, stages
+from rlhi import stages
 from rlhi.contracts import Message, PreferencePair
 from rlhi.learn.resolved import TrainingError
 from rlhi.learn.reward import RewardHead
@@ -20,7 +20,8 @@ from rlhi.models.reward import TunedReward
 from rlhi.stages import reward_models
 from rlhi.stages.files import score_file
 from rlhi.stages.reward_models import FOLDER, HEAD, HEADS, RUNS, TUNED, scorer
-from rlhi.store import Workspace, read_json, read_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest, run_cycle
 from tests.support.rewards import FAST
 from tests.support.spaces import land_choices, land_talk, make_space

@@ -16,7 +16,7 @@ from rlhi.learn.methods import make_trainer, trl_arguments
 from rlhi.learn.resolved import Resolved
 from rlhi.learn.rows import trl_row
 from rlhi.learn.unended import ends
-from rlhi.prompts import tokenizer_of
+from rlhi.models.prompts import tokenizer_of
 from tests.support.training import made_pairs
 
 if TYPE_CHECKING:

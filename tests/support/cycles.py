@@ -6,9 +6,10 @@ import hashlib
 import sys
 from pathlib import Path
 
-from rlhi import ledger, stages
-from rlhi.ledger import COLLECT
+from rlhi import stages
 from rlhi.stages.conclude import CycleSummary, conclude
+from rlhi.workspace import ledger
+from rlhi.workspace.ledger import COLLECT
 
 __all__ = ["COLLECT", "digest", "run_cycle"]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 
-from rlhi import ledger
 from rlhi.config import SplitConfig
 from rlhi.contracts import Conversation, Signal, Turn, to_record
 from rlhi.models.base import Sampling
@@ -19,7 +18,8 @@ from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import WishRow
 from rlhi.stages import incoming
 from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
-from rlhi.store import Workspace, write_json, write_table
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, write_json, write_table
 from tests.support.training import PLAIN
 
 REPLIES = [

@@ -10,7 +10,7 @@ from random import Random
 
 from rlhi.contracts import Message
 from rlhi.learn.resolved import weights_hash
-from rlhi.prompts import chat_text, tokenizer_of
+from rlhi.models.prompts import chat_text, tokenizer_of
 
 Habit = Sequence[tuple[Sequence[Message], str]]
 """Prompts with the reply that is to become the habit."""

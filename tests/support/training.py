@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from rlhi import ledger
 from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.launch import Trained, train
 from rlhi.learn.lessons import Row
+from rlhi.workspace import ledger
 
 PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}
 """DPO's loss alone, as TRL has it: it begins at log 2; and all that was learned is exported."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlhi.answers import AnswerKey, Idea, answers
+from rlhi.checks.answers import AnswerKey, Idea, answers
 from rlhi.simulate.requests import answer_keys, conversation_requests, evaluation_requests, requests_of
 
 REQUEST = "How do I keep my bread fresh?"

@@ -12,8 +12,8 @@ from rlhi.bench.persona import _true_labels, _world, recovery, speaks_of
 from rlhi.bench.persona_data import NEEDED as PERSONA
 from rlhi.bench.persona_data import choices, histories_of, people, ratings, read_labels
 from rlhi.bench.persona_real import Holding, Prediction, RealPersonas, verdict
-from rlhi.checks import Check
-from rlhi.cli import app
+from rlhi.checks.form import Check
+from rlhi.cli.app import app
 from rlhi.contracts import FeedbackTurn, Interval
 
 

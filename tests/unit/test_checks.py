@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.checks import KINDS, Check, describe, fluency, is_refusal, language_of, satisfies, sentences, words
+from rlhi.checks.form import KINDS, Check, describe, fluency, is_refusal, language_of, satisfies, sentences, words
 from rlhi.learn.features import NAMES, answer_features
 
 PROSE = "Basil needs light, water and warmth. Keep it on a sunny windowsill and water it when the soil feels dry."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rlhi.checks import words
+from rlhi.checks.form import words
 from rlhi.config import CompetenceConfig, SamplingConfig
 from rlhi.contracts import Sample
 from rlhi.learn.competence import Competence, Said, answers, in_language, measure

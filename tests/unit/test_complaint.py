@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.checks import is_refusal
+from rlhi.checks.form import is_refusal
 from rlhi.collect.complaint import LONGEST, about_refusal, fits_answer, instruction, unsafe, weight
 
 BREAD = ("Explain how bread is made.", "Bread is made from flour, water, yeast and salt. You knead, wait and bake.")

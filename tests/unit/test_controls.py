@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.checks import Check, satisfies, sentences
+from rlhi.checks.form import Check, satisfies, sentences
 from rlhi.contracts import Message
 from rlhi.evaluate.controls import STYLES, controls, cut_to_sentences, product
 from rlhi.evaluate.statistics import paired_gain

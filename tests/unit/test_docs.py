@@ -17,7 +17,7 @@ from rich.text import Text
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from rlhi.cli import app
+from rlhi.cli.app import app
 from rlhi.collect.formats.known import FORMATS
 from rlhi.config import Params, Section
 from rlhi.stages import STAGES

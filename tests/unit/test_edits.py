@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.checks import KINDS, Check, satisfies, words
+from rlhi.checks.form import KINDS, Check, satisfies, words
 from rlhi.contracts import PairSource
 from rlhi.learn.edits import EDITS, edit_to_meet, edited
 from rlhi.learn.outline import outline, render, split_sentences

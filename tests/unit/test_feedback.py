@@ -359,7 +359,7 @@ def test_the_default_labels_a_file_without_any_model_and_accurate_asks_for_the_e
 
     def label(*more: str) -> subprocess.CompletedProcess[str]:
         """On a machine whose cache of models is empty."""
-        words = [sys.executable, "-c", "from rlhi.cli import main; main()", "label", str(rows), str(out), *more]
+        words = [sys.executable, "-c", "from rlhi.cli.app import main; main()", "label", str(rows), str(out), *more]
         empty = {**os.environ, "RLHI_CACHE": str(tmp_path / "cache")}
         return subprocess.run(words, env=empty, capture_output=True, text=True, check=False)
 

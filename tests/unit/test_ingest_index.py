@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rlhi.contracts import Conversation, Turn
 from rlhi.stages.ingest_index import KEPT, TEMPLATE, VERSION, Index, forget_stale, index_path, name_of
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 
 OPENING = "Please act as a generator of pictures in the style of the old masters"
 ANSWER = " ".join(f"word{at}" for at in range(400))

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rlhi.bench.agreement import run as agree
-from rlhi.cli import app
+from rlhi.cli.app import app
 from rlhi.collect.feedback import decide, label_conversations
 from rlhi.collect.labeller_llm import MOST, LlmLabeller, messages
 from rlhi.config import FeedbackConfig, FeedbackLlmConfig
@@ -23,7 +23,7 @@ from rlhi.models.base import ModelError
 from rlhi.models.openai_structured import OpenAIStructuredModel
 from rlhi.stages import StageError
 from rlhi.stages.samples import RecordedModel, SampleStore
-from rlhi.store import Workspace, write_table
+from rlhi.workspace.store import Workspace, write_table
 
 CONTEXT = ("Name a bird.", "A wren.", "shorter please")
 TURNS = (Turn("user", CONTEXT[0]), Turn("assistant", CONTEXT[1]), Turn("user", CONTEXT[2]))

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rlhi import ledger
 from rlhi.config import Params
 from rlhi.stages import STAGES, Stage
+from rlhi.workspace import ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
@@ -110,7 +110,7 @@ def test_every_module_has_its_layer() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom rlhi.cli import main\nsys.argv = ['rlhi', '--help']\n"
+        "import sys\nfrom rlhi.cli.app import main\nsys.argv = ['rlhi', '--help']\n"
         "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
         "print('\\n'.join(['MODULES', *sys.modules]))"
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
+from rlhi.cli.errors import explain
 from rlhi.config import SamplingConfig
 from rlhi.contracts import Message, Sample
-from rlhi.errors import explain
 from rlhi.learn.rewrite import Asked
 from rlhi.learn.sampling import sample
 from rlhi.models.base import ModelError, Sampling

@@ -16,7 +16,7 @@ from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
 from rlhi.models.base import ModelError
 from rlhi.stages.backends import structured_model
 from rlhi.stages.samples import RecordedModel, SampleStore
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 from tests.support.endpoint import Endpoint
 
 GOOD = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rlhi.precision import _on_cpu, computed, dtype
+from rlhi.models.precision import _on_cpu, computed, dtype
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from rlhi.cli.replies import LONGEST, _plain, _print_one
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply, Figure, SideBySide, drawn, lost, side_by_side, won
 from rlhi.evaluate.suites import Model
-from rlhi.replies_cli import LONGEST, _plain, _print_one
 
 MODELS: tuple[Model, Model] = ("champion", "challenger")
 

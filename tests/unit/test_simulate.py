@@ -14,10 +14,10 @@ from typing import get_args
 
 import pytest
 
-from rlhi.answers import AnswerKey, answers
-from rlhi.checks import Check, satisfies
+from rlhi.bench.experiments.sizes import MATTERS
+from rlhi.checks.answers import AnswerKey, answers
+from rlhi.checks.form import Check, satisfies
 from rlhi.contracts import Message, content_key, from_record, schema_of, to_record
-from rlhi.demo import MATTERS
 from rlhi.learn.follows import corrected
 from rlhi.models.base import Sampled, Sampling
 from rlhi.simulate import (

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
-from rlhi.checks import Check
+from rlhi.checks.form import Check
 from rlhi.collect.claims import claims_in
 from rlhi.simulate import SimulatedUser, SimulatorConfig, conversation_requests
 from rlhi.simulate.complaints import COMPLAINTS

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rlhi.config import ConfigError
 from rlhi.contracts import Candidate, FeedbackTurn, Sample
 from rlhi.stages.samples import SampleStore
-from rlhi.store import (
+from rlhi.workspace.store import (
     MANIFEST,
     PARTITIONS,
     StoreError,
@@ -198,7 +198,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
     code = (
-        "import resource, sys; from pathlib import Path; from rlhi.store import StoreError, write_atomic\n"
+        "import resource, sys; from pathlib import Path; from rlhi.workspace.store import StoreError, write_atomic\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_atomic(Path(sys.argv[1]), b'x' * 100_000)\n"
         "except StoreError as error: print(error)"

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.answers import AnswerKey
-from rlhi.checks import Check
+from rlhi.checks.answers import AnswerKey
+from rlhi.checks.form import Check
+from rlhi.checks.relevance import Yardstick
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate import personas, suites
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.evaluate.statistics import measure
 from rlhi.evaluate.suites import Choice, Reply
-from rlhi.relevance import Yardstick
 
 ASK = (Message("user", "How do tides work?"),)
 

@@ -12,12 +12,12 @@ from rlhi.collect.feedback import follow_ups
 from rlhi.collect.labeller import Labeller
 from rlhi.config import CandidatesConfig, FeedbackConfig, PairsConfig, RewritesConfig
 from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Turn
+from rlhi.contracts.turns import NOWHERE, beside, spoken
 from rlhi.learn.candidates import requests
 from rlhi.learn.comparisons import comparisons
 from rlhi.learn.pairs import PairMaker
 from rlhi.learn.rewrite import Asked, complaints, observed_revisions, rewrites
 from rlhi.models.base import Scored
-from rlhi.turns import NOWHERE, beside, spoken
 
 SAID = (
     "Tell me of Paris.", "Paris is the capital of France, and it has many museums.", "Too long, please be brief.",

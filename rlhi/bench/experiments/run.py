@@ -16,17 +16,16 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from rlhi import demo
+from rlhi.bench.experiments import sizes
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
+from rlhi.bench.experiments.sizes import FULL, QUICK, Size
 from rlhi.bench.experiments.told import ArmResult, Told, kept_beside
-from rlhi.bench.experiments.world import FULL, QUICK, Size
 from rlhi.bench.machine import machine
 from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
 from rlhi.learn.resolved import TrainingError, weights_hash
-from rlhi.ledger import COLLECT, champion
 from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy
 from rlhi.simulate.wishes import WISHES
@@ -34,7 +33,8 @@ from rlhi.stages import STAGES, StageError
 from rlhi.stages.conclude import conclude
 from rlhi.stages.runs import take_place
 from rlhi.stages.training import TRAINING
-from rlhi.store import Workspace, read_json, write_json
+from rlhi.workspace.ledger import COLLECT, champion
+from rlhi.workspace.store import Workspace, read_json, write_json
 
 # What two gains may differ by.
 APART = (-2.0, 2.0)
@@ -121,7 +121,7 @@ class Bench:
         """What an arm came to in one seed, from disk where it was run before."""
         defaults = Params().model_dump(mode="json")
         versions = {stage.name: stage.version for stage in STAGES.values()}
-        made_by = {name: versions[name] for name in COLLECT}, _dealt(), asdict(demo.TALK), demo.TEXT
+        made_by = {name: versions[name] for name in COLLECT}, _dealt(), asdict(sizes.TALK), sizes.TEXT
         settings = self.size.params, self._users(arm, seed), weights_hash(self.policy), defaults
         world = content_key(made_by, settings)[:12]
         asked = versions, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles
@@ -151,7 +151,7 @@ class Bench:
 
     def _users(self, arm: Arm, seed: int) -> dict[str, object]:
         """All that is settled about who talks."""
-        return asdict(demo.simulator(self.size.users, seed, **arm.simulator))
+        return asdict(sizes.simulator(self.size.users, seed, **arm.simulator))
 
     def _run(
         self, experiment: Experiment, arm: Arm, seed: int, space: Workspace

@@ -11,7 +11,7 @@ from rlhi.bench.experiments.catalogue import Measured
 from rlhi.contracts import Interval
 from rlhi.report.plots import alone, before_and_after
 from rlhi.stages import StageError
-from rlhi.store import write_atomic
+from rlhi.workspace.store import write_atomic
 
 WHAT: Mapping[Measured, str] = {
     "satisfaction": "held-out users' satisfaction",

@@ -9,66 +9,28 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import yaml
 
-from rlhi import demo, ledger, stages
-from rlhi.checks import Check, share_met
+from rlhi import stages
+from rlhi.bench.experiments import sizes
+from rlhi.bench.experiments.sizes import Size
+from rlhi.checks.form import Check, share_met
 from rlhi.contracts import EvalResult, Rewrite, content_key
 from rlhi.simulate.users import WishRow
 from rlhi.stages import incoming
 from rlhi.stages.simulation import talk
 from rlhi.stages.truth import WISHES
-from rlhi.store import Workspace, read_table, write_atomic
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_table, write_atomic
 
 Overrides = Mapping[str, Mapping[str, object]]
 """Sections of params.yaml with the values that differ."""
 
 LEARN = ("personas", "rewrites", "candidates", "reward", "pairs", "dpo", "evaluate")
 LARGE = 1 << 20
-ANY_TEACHER: Mapping[str, float] = {"answers": 0.0, "ended": 0.0, "language": 0.0}
-"""Arms are compared by what they learned, whoever taught: a weak policy is part of the question."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much an experiment does. ``users`` talk; ``held_out`` of them are measured."""
-
-    users: int
-    held_out: float
-    rewrites: int
-    candidates: int
-    pairs: int
-    requests: int
-    samples: int
-
-    @property
-    def params(self) -> dict[str, dict[str, object]]:
-        """As sections of params.yaml."""
-        return {
-            "ingest": {"hash_users": False},
-            "split": {"held_out": self.held_out},
-            "rewrites": {"turns": self.rewrites, "tries": 4, "competence": ANY_TEACHER},
-            "candidates": {"prompts": self.candidates, "n": 4, "persona_only": True, "competence": ANY_TEACHER},
-            "dpo": {"max_pairs": self.pairs, "max_length": 256, "min_new_pairs": 8},
-            "evaluate": {
-                "users": self.users,
-                "requests": self.requests,
-                "samples": self.samples,
-                # No experiment reads these, and they take as long as the rest.
-                "instruction_samples": 1,
-                "recognised": 0,
-                "lift_samples": 0,
-            },
-        }
-
-
-# As much as the demo does, so that its figures and an experiment's can be laid side by side.
-FULL = Size(users=demo.USERS, held_out=0.45, rewrites=24, candidates=56, pairs=240, requests=3, samples=2)
-QUICK = Size(users=40, held_out=0.45, rewrites=12, candidates=16, pairs=32, requests=1, samples=1)
 
 
 def make_world(root: Path, seed: int, size: Size, simulator: Mapping[str, object], policy: Path) -> Workspace:
@@ -85,7 +47,7 @@ def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, obje
     """One cycle begins: everybody talks to the champion, and what they said is collected."""
     cycle = ledger.upcoming(space.root)
     if not any(batch.cycle == cycle for batch in incoming.batches(space)):
-        talk(space.root, demo.simulator(size.users, seed, **simulator), demo.TALK)
+        talk(space.root, sizes.simulator(size.users, seed, **simulator), sizes.TALK)
     for name in ledger.COLLECT:
         stages.run(name, space.root)
     incoming.begin(space)
@@ -179,7 +141,7 @@ def _sampling(space: Workspace) -> dict[str, dict[str, object]]:
     """The demo's lengths of text."""
     params = yaml.safe_load((space.root / "params.yaml").read_text(encoding="utf-8"))
     return {
-        name: {"sampling": {**params.get(name, {}).get("sampling", {}), **demo.TEXT}}
+        name: {"sampling": {**params.get(name, {}).get("sampling", {}), **sizes.TEXT}}
         for name in ("rewrites", "candidates", "evaluate")
     }
 

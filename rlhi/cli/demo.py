@@ -13,41 +13,17 @@ from typing import Literal
 
 import yaml
 
-from rlhi import ledger
-from rlhi.config import ServedConfig
+from rlhi.bench.experiments.sizes import DEMO, TALK, TEXT, USERS, simulator
+from rlhi.cli.cycle import improve
 from rlhi.contracts import Measurement
 from rlhi.evaluate import personas
-from rlhi.models.base import Sampling
 from rlhi.models.prepare import policy_path
-from rlhi.runner import improve
-from rlhi.simulate import SimulatorConfig
-from rlhi.simulate.wishes import only
 from rlhi.stages.conclude import read_decision
 from rlhi.stages.readings import Reading, readings
 from rlhi.stages.simulation import Talked, talk
 from rlhi.stages.training import TRAINING
-from rlhi.store import Workspace, read_json
-
-# How much the demo does; params.yaml has the same names with their defaults. The gate, its margins and its suites are
-# the defaults: a demo with a gate of its own would prove nothing. Users' gains in wish and answer together had a
-# standard deviation of 0.27 in trials of 4 replies each: 45 users show a true gain of 12 points 8 times in 10
-# (rlhi.evaluate.statistics.users_for). What is smaller may not be shown.
-SIZES: dict[str, dict[str, object]] = {
-    "ingest": {"hash_users": False},  # nobody is to be hidden, and a seed is to draw the same users in every workspace
-    "split": {"held_out": 0.45},
-    "rewrites": {"turns": 24, "tries": 4},
-    "candidates": {"prompts": 56, "n": 4, "persona_only": True},
-    "dpo": {"max_length": 256},
-    "evaluate": {"users": 56, "requests": 3, "samples": 2, "instruction_samples": 4},
-}
-TOKENS = 96
-TEXT: dict[str, object] = {"max_new_tokens": TOKENS, "context_tokens": 320}
-USERS = 100
-# Three matters, both sides of each wished for as often. All eleven are too many for what two cores train in minutes: of
-# some hundreds of pairs each of 24 forms gets too few to be learned by who asks for it, each of these eight enough
-# (docs/log.md, 2026-11-30).
-MATTERS = ("length", "breaks", "lists")
-TALK = Sampling(1, ServedConfig().temperature, ServedConfig().top_k, TOKENS)
+from rlhi.workspace import ledger
+from rlhi.workspace.store import Workspace, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +107,11 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
     )
 
 
-def simulator(users: int, seed: int, **others: object) -> SimulatorConfig:
-    """Users of the demo's matters; ``others`` are fields of :class:`SimulatorConfig`."""
-    return SimulatorConfig(**{"users": users, "seed": seed, "weights": only(*MATTERS), **others})  # type: ignore[arg-type]
-
-
 def _size(root: Path, seed: int) -> None:
     """Write the demo's sizes into the workspace's params.yaml, and commit them with the first cycle."""
     file = root / "params.yaml"
     params = yaml.safe_load(file.read_text(encoding="utf-8"))
-    for section, values in SIZES.items():
+    for section, values in DEMO.items():
         params[section] = {**params.get(section, {}), **values}
     for section in ("rewrites", "candidates", "evaluate"):
         params[section]["sampling"] = {**params[section].get("sampling", {}), **TEXT}

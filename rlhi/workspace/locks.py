@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 
 _held: ContextVar[frozenset[Path]] = ContextVar("rlhi_stage_locks", default=frozenset())
 

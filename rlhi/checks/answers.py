@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rlhi.checks import fluency, sentences
+from rlhi.checks.form import fluency, sentences
 
 GAP = 3  # other words that may stand between two stems of one term
 FLUENT = 0.35  # below it a text repeats itself or is hardly made of letters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from rlhi.store import write_atomic
+from rlhi.workspace.store import write_atomic
 
 _USER = "rlhi"
 

@@ -5,16 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rlhi.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_record
-
-__all__ = [
-    "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
-    "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer",
-    "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite",
-    "Role", "Sample", "Side", "Signal", "SignalKind", "Turn", "Unsafe", "UserKind", "Verdict", "content_key",
-    "from_record", "schema_of", "to_record",
-]  # fmt: skip
-
 Role = Literal["system", "user", "assistant"]
 UserKind = Literal["real", "real_root_only", "conversation_only"]
 FeedbackLabel = Literal[

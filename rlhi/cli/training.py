@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rlhi.options import Method
+from rlhi.contracts.options import Method
 
 export_app = typer.Typer(help="Data of the workspace in the formats of other tools.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def export_pairs(
     also what users judged singly.
     """
     from rlhi.stages.training import exported
-    from rlhi.store import Workspace, write_atomic
+    from rlhi.workspace.store import Workspace, write_atomic
 
     lines = [f"{line}\n" for line in exported(Workspace(context.obj.resolve()), method)]
     if out is None:
@@ -46,7 +46,7 @@ def join(
 ) -> None:
     """Be one more machine of the workspace's next training (`dpo.nodes`), on a file system that all of them share."""
     from rlhi.stages.training import join as take_part
-    from rlhi.store import Workspace
+    from rlhi.workspace.store import Workspace
 
     folders = take_part(Workspace(context.obj.resolve()), rank, patience)
     print(f"trained as node {rank}: {', '.join(map(str, folders))}")

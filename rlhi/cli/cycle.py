@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlhi.stages import StageReport
-from rlhi.store import Workspace
+from rlhi.workspace.store import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class CycleReport:
 
 def improve(root: Path) -> CycleReport:
     """Run one cycle through Prefect: on the server that is configured or running, else on one for this time."""
-    from rlhi.server import server_for
+    from rlhi.orchestrate.server import server_for
 
     _ = Workspace(root).params
     with server_for(root):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rlhi.options import RewardKind
+from rlhi.contracts.options import RewardKind
 
 bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
 

@@ -27,11 +27,11 @@ def explain(error: Exception) -> str | None:
     from rlhi.config import ConfigError
     from rlhi.learn.resolved import TrainingError
     from rlhi.learn.reward import RewardError
-    from rlhi.ledger import LedgerError
     from rlhi.models.base import ModelError
-    from rlhi.server import ServerError
+    from rlhi.orchestrate.server import ServerError
     from rlhi.stages import StageError
-    from rlhi.store import StoreError
+    from rlhi.workspace.ledger import LedgerError
+    from rlhi.workspace.store import StoreError
 
     ours = (LogError, ConfigError, StoreError, LedgerError, StageError, ServerError)
     if isinstance(error, (*ours, ModelError, RewardError, TrainingError)):

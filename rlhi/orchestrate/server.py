@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rlhi import children, deploy
-from rlhi.ledger import template
-from rlhi.password import password, sign_in
-from rlhi.store import Workspace, read_json, write_json
+from rlhi.orchestrate import children, deploy
+from rlhi.orchestrate.password import password, sign_in
+from rlhi.workspace.ledger import template
+from rlhi.workspace.store import Workspace, read_json, write_json
 
 _HOST = "127.0.0.1"
 _READY_SECONDS = 90
@@ -151,7 +151,7 @@ def _serving(workspace: Path, port: int, kind: Literal["up", "temporary"]) -> It
     told.unlink(missing_ok=True)
     environment = {**QUIET, **_SERVER, **(_TEMPORARY if kind == "temporary" else {})}
     environment |= {"PREFECT_HOME": str(folder), "PREFECT_API_URL": f"{url}/api", **_closed(folder, port)}
-    command = ["uvicorn", "--factory", "rlhi.server_app:create_app", "--host", _HOST, "--port", str(port)]
+    command = ["uvicorn", "--factory", "rlhi.orchestrate.app:create_app", "--host", _HOST, "--port", str(port)]
     log = _log_file(workspace, "server")
     server = Server(url, os.getpid(), kind)
     child = children.start([*command, "--timeout-keep-alive", "5", "--log-level", "warning"], environment, log)

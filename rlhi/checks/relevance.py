@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rlhi.checks import words
+from rlhi.checks.form import words
 from rlhi.contracts import Message
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rlhi.store import write_atomic
+from rlhi.workspace.store import write_atomic
 
 LOCK_SECONDS = 15
 # All that DVC versions stays out of git, also before DVC first sees it.

@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from rlhi.bench_cli import bench_app, experiment
-from rlhi.errors import explain, hinted
-from rlhi.persona_cli import persona_app
-from rlhi.replies_cli import replies
-from rlhi.training_cli import register
+from rlhi.cli.bench import bench_app, experiment
+from rlhi.cli.errors import explain, hinted
+from rlhi.cli.persona import persona_app
+from rlhi.cli.replies import replies
+from rlhi.cli.training import register
 
 app = typer.Typer(
     name="rlhi",
@@ -78,8 +78,8 @@ def init(
     hours: Annotated[float, typer.Option(min=0.1, help="Hours of a night that the sizes of --log should fit.")] = 8.0,
 ) -> None:
     """Make a workspace: a git and DVC repository with parameters, stages and its first champion."""
-    from rlhi import ledger
     from rlhi.models.prepare import checked_policy
+    from rlhi.workspace import ledger
 
     champion, talks = checked_policy(policy), []
     if log:
@@ -113,7 +113,7 @@ def ingest(
 @app.command()
 def cycle(context: typer.Context, as_json: Json = False) -> None:
     """One pass of the loop: collect, learn, evaluate, and promote if the gate says so."""
-    from rlhi.runner import improve
+    from rlhi.cli.cycle import improve
 
     report = improve(_space(context))
     _say(context, report.as_json(), as_json, report.as_text)
@@ -122,8 +122,9 @@ def cycle(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def run(context: typer.Context, stage: Annotated[str, typer.Argument(help="A stage of `rlhi stages`.")]) -> None:
     """Run one stage; this is what dvc.yaml calls."""
-    from rlhi import ledger, stages
-    from rlhi.store import Workspace
+    from rlhi import stages
+    from rlhi.workspace import ledger
+    from rlhi.workspace.store import Workspace
 
     space, known = _space(context), stages.STAGES.get(stage)
     if known and "cycle.json" in known.inputs and Workspace(space).params and not (space / "cycle.json").exists():
@@ -210,8 +211,8 @@ def rollback(
     version: Annotated[str | None, typer.Argument(help="Such as v0.1.0; else the one before the champion.")] = None,
 ) -> None:
     """Make a former version champion again; the history stays."""
-    from rlhi import ledger
-    from rlhi.store import Workspace
+    from rlhi.workspace import ledger
+    from rlhi.workspace.store import Workspace
 
     space = _space(context)
     _ = Workspace(space).params  # says so where this is no workspace
@@ -228,7 +229,7 @@ def up(
 
     The UI and the API ask for the workspace's password: a terminal shows it, and .rlhi/prefect/auth keeps it.
     """
-    from rlhi.server import up as start
+    from rlhi.orchestrate.server import up as start
 
     start(_space(context), port)
 
@@ -240,7 +241,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Seed of their wishes and words.")] = 0,
 ) -> None:
     """Let simulated users, the demo's, with hidden wishes talk to the champion; their log lands for the next cycle."""
-    from rlhi.demo import talked
+    from rlhi.cli.demo import talked
 
     print(talked(_space(context), users, seed))
 
@@ -253,7 +254,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """One cycle with simulated users on the embedded model: watch it learn, and see the gate decide."""
-    from rlhi.demo import demo as show
+    from rlhi.cli.demo import demo as show
 
     show(directory.resolve(), seed, cycles, as_json)
 

@@ -1,7 +1,7 @@
 """Child processes that end with their parent, also when it is killed.
 
-A child is started as ``python -m rlhi.children MODULE ARGUMENTS...``: it runs the module and watches its standard
-input, a pipe that the parent holds open and never writes to. The end of the pipe is the end of the parent.
+A child is started as ``python -m rlhi.orchestrate.children MODULE ARGUMENTS...``: it runs the module and watches its
+standard input, a pipe that the parent holds open and never writes to. The end of the pipe is the end of the parent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "rlhi.children", *command],
+            [sys.executable, "-m", "rlhi.orchestrate.children", *command],
             env={**os.environ, **environment},
             stdin=subprocess.PIPE,
             stdout=output,

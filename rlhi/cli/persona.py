@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rlhi.errors import hinted
+from rlhi.cli.errors import hinted
 
 if TYPE_CHECKING:
     from rlhi.contracts import Claim, Persona
@@ -38,7 +38,7 @@ def show(
     """A user's persona: its text, and each claim with kind, confidence, first and last seen, and its turns."""
     from rlhi.contracts import to_record
     from rlhi.stages.personas import find
-    from rlhi.store import Workspace
+    from rlhi.workspace.store import Workspace
 
     row = find(Workspace(context.obj.resolve()), user)
     if as_json:
@@ -74,7 +74,7 @@ def export(
 ) -> None:
     """Write personas as JSON lines: text, claims with their evidence, version and origin."""
     from rlhi.stages.personas import exported
-    from rlhi.store import Workspace, write_atomic
+    from rlhi.workspace.store import Workspace, write_atomic
 
     lines = [f"{line}\n" for line in exported(Workspace(context.obj.resolve()), user)]
     if out is None:

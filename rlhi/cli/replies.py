@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rlhi.errors import hinted
+from rlhi.cli.errors import hinted
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -38,7 +38,7 @@ def replies(
     """
     from rlhi.evaluate.replies import drawn, lost, won
     from rlhi.stages.replies import last_replies
-    from rlhi.store import Workspace
+    from rlhi.workspace.store import Workspace
 
     if gained and fell:
         raise typer.BadParameter("give one of --won and --lost")

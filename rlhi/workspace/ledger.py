@@ -15,8 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from rlhi.config import load_params
-from rlhi.repository import LedgerError, alone, commits, dvc, git, gto, number, prepare, tags
-from rlhi.store import read_json, write_json
+from rlhi.workspace.repository import LedgerError, alone, commits, dvc, git, gto, number, prepare, tags
+from rlhi.workspace.store import read_json, write_json
 
 __all__ = [
     "CyclePin", "CycleRecord", "LedgerError", "begin", "champion", "history", "init", "next_version", "pinned",
@@ -68,7 +68,7 @@ def template(name: str) -> str:
     shipped = files("rlhi").joinpath("templates", *name.split("/"))
     if shipped.is_file():
         return shipped.read_text(encoding="utf-8")
-    top = Path(__file__).resolve().parent.parent
+    top = Path(__file__).resolve().parents[2]
     for place in (top / name, top / "infra" / name):
         if place.is_file():
             return place.read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What a person types: `rlhi ...`, a module for each group of commands."""

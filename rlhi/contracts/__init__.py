@@ -1,0 +1,43 @@
+"""What stages exchange: rows, how they become records and tables, and which turn follows which."""
+
+from rlhi.contracts.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_record
+from rlhi.contracts.rows import (
+    FEEDBACK_LABELS,
+    REATTEMPTS,
+    Candidate,
+    Claim,
+    Conversation,
+    DriftReport,
+    EvalResult,
+    FeedbackLabel,
+    FeedbackTurn,
+    FreshPair,
+    GateDecision,
+    Interval,
+    JudgedAnswer,
+    JudgedSource,
+    Measurement,
+    Message,
+    PairSource,
+    Persona,
+    PreferencePair,
+    Quarantined,
+    Rewrite,
+    Role,
+    Sample,
+    Side,
+    Signal,
+    SignalKind,
+    Turn,
+    Unsafe,
+    UserKind,
+    Verdict,
+)  # fmt: skip
+
+__all__ = [
+    "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
+    "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer",
+    "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite",
+    "Role", "Sample", "Side", "Signal", "SignalKind", "Turn", "Unsafe", "UserKind", "Verdict", "content_key",
+    "from_record", "schema_of", "to_record",
+]  # fmt: skip
