@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.bench.label_quality import CLASSES, Pair, agreement, class_of, resampled, scores, table
-from rlhi.collect.feedback import Context, FollowUpLabeller, Labeller, decide, follow_ups
-from rlhi.collect.labeller_llm import LlmLabeller
+from rlhi.collect.feedback.label import Context, FollowUpLabeller, Labeller, decide, follow_ups
+from rlhi.collect.feedback.llm import LlmLabeller
 from rlhi.config import FeedbackConfig
 from rlhi.stages import StageError, backends
 from rlhi.stages.ingest import conversations

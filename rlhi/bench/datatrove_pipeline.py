@@ -23,7 +23,7 @@ from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter, ParquetWriter
 from datatrove.utils.word_tokenizers import WordTokenizer
 
-from rlhi.collect.identify import identify
+from rlhi.collect.clean.identify import identify
 from rlhi.config import IngestConfig
 from rlhi.contracts import Turn
 

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 from rlhi.bench.figure import figure
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message, PreferencePair
-from rlhi.learn import methods
-from rlhi.learn.resolved import Resolved
-from rlhi.learn.rows import trl_row
+from rlhi.learn.training import methods
+from rlhi.learn.training.rows import trl_row
+from rlhi.learn.training.run import Resolved
 from rlhi.models.prepare import policy_path
 from rlhi.simulate.requests import conversation_requests
 

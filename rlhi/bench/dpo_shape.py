@@ -31,7 +31,7 @@ from rlhi.bench.dpo import ANSWER_TOKENS, WAYS, made_pairs, prepared
 from rlhi.bench.figure import figure
 from rlhi.bench.machine import machine
 from rlhi.contracts import PreferencePair
-from rlhi.learn import methods
+from rlhi.learn.training import methods
 from rlhi.models.prepare import policy_path
 from rlhi.stages import StageError
 

@@ -5,7 +5,7 @@ of a test fold's conversations, nor a copy of one, is trained on, whoever labell
 on the reader's rows alone. The shipped heads are never measured here: they were trained on all of these rows.
 
     rlhi bench feedback [--quick] [--json]
-    rlhi bench feedback --train        # writes rlhi/collect/labeller_head.npz and labeller_accurate.npz
+    rlhi bench feedback --train        # writes rlhi/collect/feedback/labeller_head.npz and labeller_accurate.npz
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from rlhi.bench.feedback_data import baseline, classes_of, data_with, embedder_folder, people_rows, reader_rows
 from rlhi.bench.label_quality import CLASSES, Calibration, Quality, calibration, class_of, quality, scores, table, told
-from rlhi.collect.features import feature_matrix, forget_texts
-from rlhi.collect.feedback import AccurateLabeller, FollowUpLabeller, Labeller, decide
-from rlhi.collect.labeller import SHIPPED, SHIPPED_ACCURATE, Context, embeddings
-from rlhi.collect.labeller_training import (
+from rlhi.collect.feedback.features import feature_matrix, forget_texts
+from rlhi.collect.feedback.head import SHIPPED, SHIPPED_ACCURATE, Context, embeddings
+from rlhi.collect.feedback.label import AccurateLabeller, FollowUpLabeller, Labeller, decide
+from rlhi.collect.feedback.training import (
     LabelledFollowUp,
     TrainingConfig,
     calibrate_and_fit,
@@ -240,7 +240,7 @@ def retrain() -> str:
     written = []
     for head, name in ((heads.default, SHIPPED), (heads.accurate, SHIPPED_ACCURATE)):
         if head is not None:
-            target = Path(str(files("rlhi.collect") / name))
+            target = Path(str(files("rlhi.collect.feedback") / name))
             head.save(target)
             written.append(f"wrote {name}, version {head.version}, {target.stat().st_size // 1000} kB")
     return "\n".join(written)

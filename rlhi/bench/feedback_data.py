@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhi.bench.label_quality import class_of
-from rlhi.collect.labeller_training import LabelledFollowUp
+from rlhi.collect.feedback.training import LabelledFollowUp
 from rlhi.stages import StageError
 
 if TYPE_CHECKING:

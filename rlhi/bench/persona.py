@@ -22,7 +22,7 @@ from rlhi.bench.feedback_data import data_with, embedder_folder
 from rlhi.bench.persona_data import NEEDED
 from rlhi.bench.persona_real import RealPersonas, real, verdict
 from rlhi.checks.form import LANGUAGES, Check
-from rlhi.collect.persona import History, personas, said_claims
+from rlhi.collect.persona.build import History, personas, said_claims
 from rlhi.config import FeedbackConfig, PersonasConfig, SplitConfig
 from rlhi.contracts import Claim, Conversation, FeedbackTurn, Interval
 from rlhi.evaluate.statistics import VALUES, clustered
@@ -242,7 +242,7 @@ def _true_labels(talks: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
 
 
 def _labelled(talks: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
-    from rlhi.collect.feedback import Labeller, label_conversations
+    from rlhi.collect.feedback.label import Labeller, label_conversations
 
     return list(label_conversations(conversations(talks), Labeller.load(), FeedbackConfig()))
 

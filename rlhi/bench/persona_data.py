@@ -12,11 +12,11 @@ from itertools import combinations, groupby
 from pathlib import Path
 from typing import Any
 
-from rlhi.collect.claims import wishes_in
-from rlhi.collect.persona import History, persona
-from rlhi.collect.persona_builder import LocalBuilder, requests
-from rlhi.collect.persona_history import said
-from rlhi.collect.persona_topics import population
+from rlhi.collect.persona.build import History, persona
+from rlhi.collect.persona.builder import LocalBuilder, requests
+from rlhi.collect.persona.history import said
+from rlhi.collect.persona.topics import population
+from rlhi.collect.wishes.claims import wishes_in
 from rlhi.config import FeedbackConfig, PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Turn
 from rlhi.models.base import Scored
@@ -79,7 +79,7 @@ def persona_texts(histories: Mapping[str, History], config: PersonasConfig, buil
 
 def labels(rows: Sequence[Conversation]) -> list[FeedbackTurn]:
     """The labeller's labels of all follow-ups."""
-    from rlhi.collect.feedback import Labeller, label_conversations
+    from rlhi.collect.feedback.label import Labeller, label_conversations
 
     return list(label_conversations(rows, Labeller.load(), FeedbackConfig()))
 

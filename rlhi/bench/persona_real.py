@@ -25,16 +25,16 @@ from rlhi.bench.persona_data import (
     ratings,
     read_labels,
 )
-from rlhi.collect.persona import History, persona
-from rlhi.collect.persona_builder import LocalBuilder, requests
-from rlhi.collect.persona_history import Said, said
-from rlhi.collect.persona_observed import STYLES, language_of_message
-from rlhi.collect.persona_topics import terms
+from rlhi.collect.persona.build import History, persona
+from rlhi.collect.persona.builder import LocalBuilder, requests
+from rlhi.collect.persona.history import Said, said
+from rlhi.collect.persona.observed import STYLES, language_of_message
+from rlhi.collect.persona.topics import terms
 from rlhi.config import PersonasConfig, RewardConfig
 from rlhi.contracts import Claim, Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
-from rlhi.learn.comparisons import Comparison
-from rlhi.learn.reward import RewardHead, train
+from rlhi.learn.reward.comparisons import Comparison
+from rlhi.learn.reward.head import RewardHead, train
 from rlhi.models.base import Embedder
 
 OTHERS = 5  # other users whose persona is tried in place of the user's own

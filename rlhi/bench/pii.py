@@ -1,9 +1,9 @@
 """How well personal data is found: precision and recall on this project's labelled texts, and the speed.
 
-The texts (``rlhi/collect/pii_cases.jsonl``) were written for this: numbers that authorities reserve for fiction, card
-numbers and IBANs that are published as examples, made-up domains and keys, and for each kind what only looks like it.
-The rules were tuned on the first half of the rows; the second half was written at the same time and only measured. It
-is no sample of real conversations: a half of its rows hold a finding, so that real precision differs.
+The texts (``rlhi/collect/pii/pii_cases.jsonl``) were written for this: numbers that authorities reserve for fiction,
+card numbers and IBANs that are published as examples, made-up domains and keys, and for each kind what only looks like
+it. The rules were tuned on the first half of the rows; the second half was written at the same time and only
+measured. It is no sample of real conversations: a half of its rows hold a finding, so that real precision differs.
 
 A finding counts when kind, start and end are those of the label. Beside ours stand Presidio's recognisers by pattern,
 where `presidio-analyzer` is installed; they know no keys, so the ratio is over the other kinds.
@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.resources import files
 
-from rlhi.collect.pii import KINDS, Finding, find, redact
+from rlhi.collect.pii.redact import KINDS, Finding, find, redact
 
 SECONDS = 1.0  # how long the speed is measured, at least
 PRESIDIO = {
@@ -95,7 +95,7 @@ def cases() -> list[Case]:
 
     A letter of each key is escaped in the file, so that scanners for leaked keys leave it alone.
     """
-    lines = (files("rlhi.collect") / "pii_cases.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (files("rlhi.collect.pii") / "pii_cases.jsonl").read_text(encoding="utf-8").splitlines()
     rows = map(json.loads, lines)
     return [Case(row["text"], tuple((kind, start, end) for kind, start, end in row["spans"])) for row in rows]
 

@@ -25,9 +25,9 @@ from rlhi.bench.reward_data import Judged, drawn, judged
 from rlhi.config import RewardConfig, RewardKind, StepLimits, TunedRewardConfig
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
-from rlhi.learn.comparisons import Comparison
-from rlhi.learn.launch import train_reward
-from rlhi.learn.reward import train
+from rlhi.learn.reward.comparisons import Comparison
+from rlhi.learn.reward.head import train
+from rlhi.learn.training.launch import train_reward
 from rlhi.models.base import Embedder, Scorer
 from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
 from rlhi.models.prepare import policy_path

@@ -18,7 +18,7 @@ from rlhi.bench.persona_data import (
 )
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Message, content_key
-from rlhi.learn.comparisons import Comparison
+from rlhi.learn.reward.comparisons import Comparison
 from rlhi.models.base import Scored
 
 CONFIG = PersonasConfig(max_claims=8, text_kinds=("wish", "topic", "expertise", "style", "language"))

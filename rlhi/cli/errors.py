@@ -25,8 +25,8 @@ def explain(error: Exception) -> str | None:
     """One line for an error that a person can mend; None for one of ours, which wants its traceback."""
     from rlhi.collect.formats import LogError
     from rlhi.config import ConfigError
-    from rlhi.learn.resolved import TrainingError
-    from rlhi.learn.reward import RewardError
+    from rlhi.learn.reward.head import RewardError
+    from rlhi.learn.training.run import TrainingError
     from rlhi.models.base import ModelError
     from rlhi.orchestrate.server import ServerError
     from rlhi.stages import StageError

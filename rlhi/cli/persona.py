@@ -85,7 +85,7 @@ def export(
 
 
 def _change(text: str | None, added: str | None, kind: Kind, removed: int | None, reset: bool) -> Change | None:
-    from rlhi.collect import persona_edits as edits
+    from rlhi.collect.persona import edits
 
     if text is not None:
         return lambda before, now: edits.set_text(before, text)

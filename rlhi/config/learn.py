@@ -17,7 +17,7 @@ Tracker = Literal[
 
 
 class CompetenceConfig(Section):
-    """Least shares of what a model says first, or it makes no pairs (:mod:`rlhi.learn.competence`); 0 asks nothing."""
+    """Least shares of what a model says first, or it makes no pairs (`rlhi.learn.pairs.competence`); 0 asks nothing."""
 
     answers: float = Field(default=0.5, ge=0, le=1, description="on the topic of what was asked")
     ended: float = Field(default=0.2, ge=0, le=1, description="of themselves; cut ones teach, too")
@@ -53,7 +53,7 @@ class CandidatesConfig(Section):
 
 
 class StepLimits(Section):
-    """Where any training stops with a named reason (:mod:`rlhi.learn.guards`)."""
+    """Where any training stops with a named reason (:mod:`rlhi.learn.training.guards`)."""
 
     too_long: float = Field(default=0.5, gt=0, le=1, description="share of the rows left out for their length")
     loss: float = Field(default=20.0, gt=0)

@@ -188,7 +188,7 @@ def _value(value: str, is_result: bool) -> Demand:
     return Demand(value, met)
 
 
-# The claims of rlhi.collect.rules that a program can check, by their text; the others are left to the reward model.
+# Claims of rlhi.collect.wishes.rules that a program can check, by their text; others are left to the reward model.
 _TABLE: tuple[tuple[re.Pattern[str], Make], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (

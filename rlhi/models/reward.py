@@ -1,4 +1,4 @@
-"""A fine-tuned reward model on this machine: a language model with one output, as :mod:`rlhi.learn.tuned` saves it."""
+"""A fine-tuned reward model on this machine: a language model with one output (:mod:`rlhi.learn.training.reward`)."""
 
 from __future__ import annotations
 

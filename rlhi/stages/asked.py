@@ -10,7 +10,7 @@ from rlhi.config import Params, Told
 from rlhi.contracts import Conversation, Message, Persona, Rewrite, Sample, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate.suites import Choice, Model, Reply
-from rlhi.learn.comparisons import preferred, prompt_before
+from rlhi.learn.reward.comparisons import preferred, prompt_before
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.models.prompts import with_persona

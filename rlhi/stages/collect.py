@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from rlhi.collect.feedback import FollowUpLabeller
-from rlhi.collect.labeller import AccurateLabeller, Labeller
-from rlhi.collect.labeller_llm import LlmLabeller
+from rlhi.collect.feedback.head import AccurateLabeller, Labeller
+from rlhi.collect.feedback.label import FollowUpLabeller
+from rlhi.collect.feedback.llm import LlmLabeller
 from rlhi.config import Params
 from rlhi.contracts import FeedbackTurn
 from rlhi.progress import progress
@@ -26,7 +26,7 @@ def feedback(space: Workspace, params: Params) -> Outcome:
 
     The table notes which logs it has read: another may land as soon as this stage has begun.
     """
-    from rlhi.collect.feedback import follow_ups, label_conversations
+    from rlhi.collect.feedback.label import follow_ups, label_conversations
 
     talks = conversations(space)
     labeller = follow_up_labeller(params, space)

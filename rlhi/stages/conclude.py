@@ -18,7 +18,7 @@ from rlhi.contracts import (
     from_record,
 )  # fmt: skip
 from rlhi.evaluate.replies import SideBySide, drawn, lost, won
-from rlhi.learn.card import promoted_card
+from rlhi.learn.training.card import promoted_card
 from rlhi.report import (
     Compared,
     CycleEvidence,

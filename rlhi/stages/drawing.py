@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlhi.config import Params
-from rlhi.learn.guards import check_left_out
-from rlhi.learn.lengths import Lengths
-from rlhi.learn.lessons import Row, lesson, size, training_set
+from rlhi.learn.pairs.lessons import Row, lesson, size, training_set
+from rlhi.learn.training.guards import check_left_out
+from rlhi.learn.training.lengths import Lengths
 from rlhi.stages.learned_from import lessons_of
 
 

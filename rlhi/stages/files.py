@@ -30,7 +30,7 @@ def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
     Raises:
         StageError: a row has neither; the message names its line.
     """
-    from rlhi.collect.feedback import decide
+    from rlhi.collect.feedback.label import decide
     from rlhi.stages.collect import follow_up_labeller
 
     params = Params(feedback=FeedbackConfig(labeller=labeller))

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from rlhi.collect.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64, places_of_repeated
-from rlhi.collect.spam import skeleton
+from rlhi.collect.clean.duplicates import BANDS, Signatures, bands, first_of_cluster, hash64, places_of_repeated
+from rlhi.collect.clean.templates import skeleton
 from rlhi.contracts import Conversation
 from rlhi.workspace.store import Workspace, read_file, read_manifest, user_hash, write_atomic
 

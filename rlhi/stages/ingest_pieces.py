@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from rlhi.collect.clean import harmless, impersonal, merge, with_languages
+from rlhi.collect.clean.accept import harmless, impersonal, merge, with_languages
+from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
-from rlhi.collect.pii import redact
-from rlhi.collect.users import hide_user
+from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, from_record, to_record
 from rlhi.stages.ingest_index import KEPT, Index, file_index, index_path, joined, name_of, reason_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
-from rlhi.collect import identify
+from rlhi.collect.clean import identify
 
 with ThreadPoolExecutor(1) as pool:
     loaded = pool.submit(identify.prepare)  # unpacking the model leaves the interpreter free

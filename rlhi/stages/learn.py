@@ -9,11 +9,11 @@ from dataclasses import replace
 from rlhi.config import Params, SamplingConfig
 from rlhi.contracts import Candidate, JudgedAnswer, PreferencePair, Rewrite, Sample
 from rlhi.contracts.turns import request
-from rlhi.learn import candidates as ubr
-from rlhi.learn import rewrite as ugr
-from rlhi.learn.asides import without_asides
-from rlhi.learn.rewrite import Asked
-from rlhi.learn.sampling import draw, sample
+from rlhi.learn.pairs import candidates as ubr
+from rlhi.learn.pairs import rewrite as ugr
+from rlhi.learn.pairs.meta_talk import without_asides
+from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.sampling import draw, sample
 from rlhi.models.base import ChatModel
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from rlhi.config import Params
 from rlhi.contracts import Conversation, FeedbackTurn, Persona
-from rlhi.learn import candidates as ubr
-from rlhi.learn import rewrite as ugr
-from rlhi.learn.judged import JudgedMaker
-from rlhi.learn.pairs import PairMaker
-from rlhi.learn.rewrite import Asked
+from rlhi.learn.pairs import candidates as ubr
+from rlhi.learn.pairs import rewrite as ugr
+from rlhi.learn.pairs.build import PairMaker
+from rlhi.learn.pairs.judged import JudgedMaker
+from rlhi.learn.pairs.rewrite import Asked
 from rlhi.models.base import Embedder, Scorer
 from rlhi.stages.ingest import conversations
 from rlhi.stages.personas import told

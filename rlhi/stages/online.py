@@ -14,18 +14,18 @@ from pathlib import Path
 
 from rlhi.config import Params
 from rlhi.contracts import Sample, content_key
-from rlhi.learn import launch
-from rlhi.learn.candidates import candidates
-from rlhi.learn.guards import check_changed
-from rlhi.learn.launch import Trained
-from rlhi.learn.lengths import Lengths
-from rlhi.learn.lessons import Row, size, training_set
-from rlhi.learn.resolved import TrainingError, weights_hash
-from rlhi.learn.rewrite import Asked
-from rlhi.learn.rounds import Fresh, Round, fresh_requests, room
-from rlhi.learn.rows import trl_row
-from rlhi.learn.sampling import sample
-from rlhi.learn.unended import CUT
+from rlhi.learn.pairs.candidates import candidates
+from rlhi.learn.pairs.lessons import Row, size, training_set
+from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.sampling import sample
+from rlhi.learn.training import launch
+from rlhi.learn.training.guards import check_changed
+from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.lengths import Lengths
+from rlhi.learn.training.rounds import Fresh, Round, fresh_requests, room
+from rlhi.learn.training.rows import trl_row
+from rlhi.learn.training.run import TrainingError, weights_hash
+from rlhi.learn.training.trl.truncated import CUT
 from rlhi.progress import progress
 from rlhi.stages import backends
 from rlhi.stages.backends import embedder_folder, local_model

@@ -11,12 +11,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from rlhi.collect import persona as building
-from rlhi.collect.persona_builder import LocalBuilder, PersonaBuilder, requests
-from rlhi.collect.persona_edits import EditError, PersonaEdit
-from rlhi.collect.persona_history import History, said
-from rlhi.collect.persona_llm import LlmBuilder
-from rlhi.collect.persona_topics import population
+from rlhi.collect.persona import build as building
+from rlhi.collect.persona.builder import LocalBuilder, PersonaBuilder, requests
+from rlhi.collect.persona.edits import EditError, PersonaEdit
+from rlhi.collect.persona.history import History, said
+from rlhi.collect.persona.llm import LlmBuilder
+from rlhi.collect.persona.topics import population
 from rlhi.config import Params, Told
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, from_record, to_record
 from rlhi.progress import progress

@@ -14,10 +14,10 @@ from typing import cast
 
 from rlhi.config import Params, RewardKind, TunedRewardConfig
 from rlhi.contracts import content_key
-from rlhi.learn import launch
-from rlhi.learn import reward as rewarding
-from rlhi.learn.comparisons import Comparison
-from rlhi.learn.resolved import weights_hash
+from rlhi.learn.reward import head as rewarding
+from rlhi.learn.reward.comparisons import Comparison
+from rlhi.learn.training import launch
+from rlhi.learn.training.run import weights_hash
 from rlhi.models.base import Embedder, ModelError
 from rlhi.models.prepare import checked_policy
 from rlhi.models.reward import TunedReward

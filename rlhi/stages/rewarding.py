@@ -8,8 +8,8 @@ from dataclasses import replace
 from rlhi.config import Params
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Rewrite, to_record
 from rlhi.evaluate.statistics import clustered
-from rlhi.learn import reward as rewarding
-from rlhi.learn.comparisons import COMPARISON_SOURCES, Comparison, comparisons
+from rlhi.learn.reward import head as rewarding
+from rlhi.learn.reward.comparisons import COMPARISON_SOURCES, Comparison, comparisons
 from rlhi.models.base import Scored
 from rlhi.stages import Outcome, backends, reward_models
 from rlhi.stages.ingest import conversations

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rlhi.learn.launch import is_running
-from rlhi.learn.resolved import RESULT
+from rlhi.learn.training.launch import is_running
+from rlhi.learn.training.run import RESULT
 from rlhi.progress import progress
 from rlhi.workspace import ledger
 

@@ -7,7 +7,7 @@ import re
 import secrets
 from contextlib import suppress
 
-from rlhi.collect.users import pseudonym
+from rlhi.collect.clean.users import pseudonym
 from rlhi.config import Params
 from rlhi.workspace.store import StoreError, Workspace, read_manifest
 

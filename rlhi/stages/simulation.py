@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi.collect.users import pseudonym
+from rlhi.collect.clean.users import pseudonym
 from rlhi.contracts import Persona
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel, quiet

@@ -1,4 +1,4 @@
-"""Who may teach: samples of a model that was found wanting on this log become no rows (:mod:`rlhi.learn.competence`).
+"""Who may teach: samples of a model found wanting on this log become no rows (:mod:`rlhi.learn.pairs.competence`).
 
 A model is judged in each cycle anew, by the first requests that it was asked in it, in the order of the draw: a run
 that was killed comes to the same verdict from the samples that it kept.
@@ -14,9 +14,9 @@ from typing import cast
 from rlhi.config import CandidatesConfig, Params, RewritesConfig
 from rlhi.contracts import Sample, content_key, from_record
 from rlhi.contracts.turns import beside, request
-from rlhi.learn.competence import FEWEST, Competence, Said, measure
-from rlhi.learn.rewrite import Asked
-from rlhi.learn.sampling import draw
+from rlhi.learn.pairs.competence import FEWEST, Competence, Said, measure
+from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.sampling import draw
 from rlhi.stages import backends
 from rlhi.stages.learned_from import Log
 from rlhi.workspace.store import Workspace, read_json, read_note, write_json

@@ -1,7 +1,7 @@
 """The training process of the stage ``dpo``: that of the wing, with the models that it may not build.
 
 ``python -m rlhi.stages.train_policy --config resolved.json``: a copy of the model in training, which answers now and
-then, and the sentence embedder that tells whether it does (:mod:`rlhi.learn.answering`).
+then, and the sentence embedder that tells whether it does (:mod:`rlhi.learn.training.answering`).
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.learn import dpo
+from rlhi.learn.training import dpo
 
 if TYPE_CHECKING:
-    from rlhi.learn.answering import Copy
-    from rlhi.learn.resolved import Resolved
+    from rlhi.learn.training.answering import Copy
+    from rlhi.learn.training.run import Resolved
     from rlhi.models.base import Embedder
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rlhi.config import DpoConfig, Method, Params
 from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
-from rlhi.learn import launch
-from rlhi.learn.card import Provenance, model_card
-from rlhi.learn.lessons import Row, size, weight
-from rlhi.learn.resolved import TrainingError, weights_hash
-from rlhi.learn.rounds import fresh_rows, history, lessons, room, told
-from rlhi.learn.rows import answers_in_batch, provenance, rows_for, trl_row
-from rlhi.learn.weights import WEIGHT
+from rlhi.learn.pairs.lessons import Row, size, weight
+from rlhi.learn.training import launch
+from rlhi.learn.training.card import Provenance, model_card
+from rlhi.learn.training.rounds import fresh_rows, history, lessons, room, told
+from rlhi.learn.training.rows import answers_in_batch, provenance, rows_for, trl_row
+from rlhi.learn.training.run import TrainingError, weights_hash
+from rlhi.learn.training.trl.weights import WEIGHT
 from rlhi.stages import Outcome, StageError, online
 from rlhi.stages.drawing import Draw
 from rlhi.stages.online import Champion

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rlhi.config import DpoConfig
-from rlhi.learn.launch import Trained
-from rlhi.learn.resolved import TrainingError
+from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.run import TrainingError
 from tests.support import answering, training
 
 # Lists are the chosen side: what the tests' embedder finds far from any request.

@@ -17,10 +17,10 @@ import pytest
 from rlhi import stages
 from rlhi.cli.errors import explain
 from rlhi.contracts import JudgedAnswer, PreferencePair
-from rlhi.learn.launch import OPEN
-from rlhi.learn.lessons import lesson
-from rlhi.learn.resolved import TrainingError, weights_hash
-from rlhi.learn.resume import COMPLETE
+from rlhi.learn.pairs.lessons import lesson
+from rlhi.learn.training.launch import OPEN
+from rlhi.learn.training.resume import COMPLETE
+from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.stages.drawing import Draw
 from rlhi.stages.runs import RUNS
 from rlhi.stages.training import TRAINING, join

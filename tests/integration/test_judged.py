@@ -14,8 +14,8 @@ import pytest
 from rlhi import stages
 from rlhi.config import DpoConfig
 from rlhi.contracts import FeedbackTurn, JudgedAnswer, Message, PreferencePair, to_record
-from rlhi.learn.lessons import Row, lesson
-from rlhi.learn.resolved import TrainingError
+from rlhi.learn.pairs.lessons import Row, lesson
+from rlhi.learn.training.run import TrainingError
 from rlhi.stages.training import TRAINING, exported
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table

@@ -20,13 +20,13 @@ import yaml
 from rlhi import stages
 from rlhi.config import DpoConfig
 from rlhi.contracts import FreshPair, Sample
-from rlhi.learn.launch import Trained, train
-from rlhi.learn.lessons import lesson
-from rlhi.learn.resolved import RESULT, TrainingError, weights_hash
-from rlhi.learn.resume import COMPLETE
-from rlhi.learn.reward import RewardHead
-from rlhi.learn.rounds import fresh_requests
-from rlhi.learn.sampling import sample
+from rlhi.learn.pairs.lessons import lesson
+from rlhi.learn.pairs.sampling import sample
+from rlhi.learn.reward.head import RewardHead
+from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.training.resume import COMPLETE
+from rlhi.learn.training.rounds import fresh_requests
+from rlhi.learn.training.run import RESULT, TrainingError, weights_hash
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.learned_from import read_log, requests
 from rlhi.stages.reward_models import HEAD

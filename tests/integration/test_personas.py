@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from rlhi import stages
 from rlhi.cli.app import app
-from rlhi.collect.persona import said_claims
-from rlhi.collect.users import hide_user, pseudonym
+from rlhi.collect.clean.users import hide_user, pseudonym
+from rlhi.collect.persona.build import said_claims
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
 from rlhi.stages import StageError
 from rlhi.stages.personas import EDITS, find

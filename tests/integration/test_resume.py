@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rlhi.config import DpoConfig
-from rlhi.learn.launch import Trained
-from rlhi.learn.resume import COMPLETE, drop_unfinished, last_checkpoint, step_of
+from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.resume import COMPLETE, drop_unfinished, last_checkpoint, step_of
 from tests.support import answering, training
 from tests.support.training import run_and_kill
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from rlhi import stages
-from rlhi.learn.reward import RewardHead
+from rlhi.learn.reward.head import RewardHead
 from rlhi.stages.reward_models import FOLDER, HEAD
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json

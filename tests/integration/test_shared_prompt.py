@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from trl import DPOTrainer
 
-    from rlhi.learn.shared_prompt import Packed
+    from rlhi.learn.training.trl.shared_prompt import Packed
 
 PAIRS = [
     {
@@ -71,7 +71,7 @@ def both(
     """TRL's trainer and ours, fresh."""
     from trl import DPOTrainer
 
-    from rlhi.learn.shared_prompt import SharedPromptDPOTrainer
+    from rlhi.learn.training.trl.shared_prompt import SharedPromptDPOTrainer
 
     lora = int(request.param)
     return lambda: (
@@ -111,7 +111,7 @@ def packed(prompt: list[int], chosen: list[int], rejected: list[int]) -> Packed:
     """One pair in TRL's layout, packed."""
     import torch
 
-    from rlhi.learn.shared_prompt import IGNORED, pack
+    from rlhi.learn.training.trl.shared_prompt import IGNORED, pack
 
     width = len(prompt) + max(len(chosen), len(rejected)) + 2
     rows = [prompt + side for side in (chosen, rejected)]
@@ -137,7 +137,7 @@ def test_a_pair_is_one_row_whose_answers_do_not_see_each_other() -> None:
 def test_a_pair_that_lost_an_answer_or_has_two_prompts_is_refused() -> None:
     import torch
 
-    from rlhi.learn.shared_prompt import IGNORED, pack
+    from rlhi.learn.training.trl.shared_prompt import IGNORED, pack
 
     with pytest.raises(ValueError, match="no token left"):
         packed([5, 6, 7], [8, 9], [])
@@ -148,7 +148,7 @@ def test_a_pair_that_lost_an_answer_or_has_two_prompts_is_refused() -> None:
 def test_models_whose_attention_would_not_obey_the_mask_are_left_to_trl(tiny_policy: Path) -> None:
     from transformers import AutoModelForCausalLM, GPT2Config, MistralConfig
 
-    from rlhi.learn.shared_prompt import can_share
+    from rlhi.learn.training.trl.shared_prompt import can_share
 
     model = AutoModelForCausalLM.from_pretrained(tiny_policy)
     assert can_share(model.config)

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import pytest
 
 from rlhi.config import DpoConfig
-from rlhi.learn.card import Provenance, model_card
-from rlhi.learn.launch import Trained, command
+from rlhi.learn.training.card import Provenance, model_card
+from rlhi.learn.training.launch import Trained, command
 from tests.support.spaces import make_space
 from tests.support.training import PLAIN, made_pairs, run
 
@@ -127,7 +127,7 @@ def test_two_nodes_of_one_process_meet_and_train_one_model(tmp_path: Path, tiny_
 
 def test_the_command_line_of_a_node(tmp_path: Path) -> None:
     config = tmp_path / "resolved.json"
-    assert command(DpoConfig(), config)[1:] == ["-m", "rlhi.learn.dpo", "--config", str(config)]
+    assert command(DpoConfig(), config)[1:] == ["-m", "rlhi.learn.training.dpo", "--config", str(config)]
     alone = command(DpoConfig(processes=4, deepspeed=2), config)
     assert alone[1:4] == ["-m", "torch.distributed.run", "--nproc_per_node=4"] and "--nnodes" not in " ".join(alone)
     many = DpoConfig(processes=8, nodes=3, rendezvous="trainer-0:29500", deepspeed=3)
@@ -164,7 +164,7 @@ def test_separators_of_lines_in_users_text_end_no_row(tmp_path: Path, tiny_polic
 
 
 def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:
-    from rlhi.learn.rows import rows_for, trl_row
+    from rlhi.learn.training.rows import rows_for, trl_row
 
     rows = rows_for("kto", [trl_row(pair) for pair in made_pairs(6)], 4)
     assert [row["label"] for row in rows] == [True, False] * 6

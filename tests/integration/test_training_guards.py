@@ -13,9 +13,9 @@ import pytest
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import to_record
-from rlhi.learn.launch import train
-from rlhi.learn.lessons import Row
-from rlhi.learn.resolved import Resolved, TrainingError, weights_hash
+from rlhi.learn.pairs.lessons import Row
+from rlhi.learn.training.launch import train
+from rlhi.learn.training.run import Resolved, TrainingError, weights_hash
 from tests.support.training import PLAIN, WORDS, made_judged, made_pairs, make_pair, quiet, run
 
 FAST = {"batch": 2, "accumulation": 1, "epochs": 2, "lora_rank": 0, "precision": "fp32", "max_length": 256, **PLAIN}
@@ -90,7 +90,7 @@ def test_fewer_processes_than_asked_for_do_not_train(tmp_path: Path, tiny_policy
     config = tmp_path / "resolved.json"
     config.write_text(resolved.model_dump_json(), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "rlhi.learn.dpo", "--config", str(config)], capture_output=True, text=True
+        [sys.executable, "-m", "rlhi.learn.training.dpo", "--config", str(config)], capture_output=True, text=True
     )
     assert done.returncode == 1
     assert "1 processes joined, dpo.processes asks for 2" in done.stderr.splitlines()[-1]

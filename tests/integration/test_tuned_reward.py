@@ -11,12 +11,12 @@ import pytest
 
 from rlhi.bench.reward import measure
 from rlhi.contracts import Message
-from rlhi.learn.comparisons import Comparison
-from rlhi.learn.launch import Trained
-from rlhi.learn.resolved import ResolvedReward, TrainingError
-from rlhi.learn.reward import accuracy, margins
-from rlhi.learn.tuned import length_slope, make_trainer
-from rlhi.learn.weights import WeighedComparisons
+from rlhi.learn.reward.comparisons import Comparison
+from rlhi.learn.reward.head import accuracy, margins
+from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.reward import length_slope, make_trainer
+from rlhi.learn.training.run import ResolvedReward, TrainingError
+from rlhi.learn.training.trl.weights import WeighedComparisons
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.prompts import judged
 from rlhi.models.reward import TunedReward

@@ -13,8 +13,8 @@ import yaml
 
 from rlhi import stages
 from rlhi.contracts import Message, PreferencePair
-from rlhi.learn.resolved import TrainingError
-from rlhi.learn.reward import RewardHead
+from rlhi.learn.reward.head import RewardHead
+from rlhi.learn.training.run import TrainingError
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.reward import TunedReward
 from rlhi.stages import reward_models

@@ -12,10 +12,10 @@ import pytest
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import Side
-from rlhi.learn.methods import make_trainer, trl_arguments
-from rlhi.learn.resolved import Resolved
-from rlhi.learn.rows import trl_row
-from rlhi.learn.unended import ends
+from rlhi.learn.training.methods import make_trainer, trl_arguments
+from rlhi.learn.training.rows import trl_row
+from rlhi.learn.training.run import Resolved
+from rlhi.learn.training.trl.truncated import ends
 from rlhi.models.prompts import tokenizer_of
 from tests.support.training import made_pairs
 

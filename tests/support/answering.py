@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
-from rlhi.learn import dpo
-from rlhi.learn.answering import Copy
-from rlhi.learn.launch import Trained, train
-from rlhi.learn.resolved import Resolved
+from rlhi.learn.training import dpo
+from rlhi.learn.training.answering import Copy
+from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.training.run import Resolved
 from rlhi.models.base import Embedder
 from tests.support.training import made_rows, quiet, zero
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rlhi.config import RewardConfig
 from rlhi.contracts import Message
-from rlhi.learn.comparisons import Comparison
-from rlhi.learn.launch import Trained, reward_row, train_reward
+from rlhi.learn.reward.comparisons import Comparison
+from rlhi.learn.training.launch import Trained, reward_row, train_reward
 from rlhi.models.base import Scored
 from tests.support.training import WORDS, quiet, zero
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from rlhi.contracts import Message
-from rlhi.learn.resolved import weights_hash
+from rlhi.learn.training.run import weights_hash
 from rlhi.models.prompts import chat_text, tokenizer_of
 
 Habit = Sequence[tuple[Sequence[Message], str]]

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, Message, PreferencePair
-from rlhi.learn.launch import Trained, train
-from rlhi.learn.lessons import Row
+from rlhi.learn.pairs.lessons import Row
+from rlhi.learn.training.launch import Trained, train
 from rlhi.workspace import ledger
 
 PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}

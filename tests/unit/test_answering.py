@@ -10,7 +10,7 @@ import torch
 
 from rlhi.config import TrainingLimits
 from rlhi.contracts import Message
-from rlhi.learn.answering import (
+from rlhi.learn.training.answering import (
     FEWEST,
     REQUESTS,
     TOKENS,
@@ -21,7 +21,7 @@ from rlhi.learn.answering import (
     random_numbers_kept,
     share_that_answers,
 )
-from rlhi.learn.resolved import TrainingStopped
+from rlhi.learn.training.run import TrainingStopped
 from rlhi.models.base import Sampled, Sampling
 
 if TYPE_CHECKING:

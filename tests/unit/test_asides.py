@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.learn.asides import speaks_of_feedback, without_asides
+from rlhi.learn.pairs.meta_talk import speaks_of_feedback, without_asides
 
 BASIL = "Basil wants six hours of sun and a little water every day, and it dies of the first frost."
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.checks.form import KINDS, Check, describe, fluency, is_refusal, language_of, satisfies, sentences, words
-from rlhi.learn.features import NAMES, answer_features
+from rlhi.learn.reward.features import NAMES, answer_features
 
 PROSE = "Basil needs light, water and warmth. Keep it on a sunny windowsill and water it when the soil feels dry."
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.collect.claims import claims_in
+from rlhi.collect.wishes.claims import claims_in
 
 DATA = Path(os.environ.get("RLHI_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

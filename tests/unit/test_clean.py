@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.clean import accept, clean, merge
+from rlhi.collect.clean.accept import accept, clean, merge
+from rlhi.collect.clean.identify import _classified, _identifier
+from rlhi.collect.clean.templates import skeleton, spam
 from rlhi.collect.formats import read_log
-from rlhi.collect.identify import _classified, _identifier
-from rlhi.collect.spam import skeleton, spam
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, Signal, Turn
 from rlhi.models.base import ModelError

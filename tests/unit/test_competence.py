@@ -12,9 +12,9 @@ import pytest
 from rlhi.checks.form import words
 from rlhi.config import CompetenceConfig, SamplingConfig
 from rlhi.contracts import Sample
-from rlhi.learn.competence import Competence, Said, answers, in_language, measure
-from rlhi.learn.rewrite import Asked
-from rlhi.learn.sampling import sample
+from rlhi.learn.pairs.competence import Competence, Said, answers, in_language, measure
+from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.sampling import sample
 from rlhi.models.scripted import ScriptedChatModel
 
 if TYPE_CHECKING:

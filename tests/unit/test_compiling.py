@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rlhi.learn.compiling import free_dead_locks
+from rlhi.learn.training.build_locks import free_dead_locks
 
 
 def test_a_lock_that_nobody_holds_is_removed_and_one_that_is_held_stays(tmp_path: Path) -> None:

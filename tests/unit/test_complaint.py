@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.checks.form import is_refusal
-from rlhi.collect.complaint import LONGEST, about_refusal, fits_answer, instruction, unsafe, weight
+from rlhi.collect.feedback.complaint import LONGEST, about_refusal, fits_answer, instruction, unsafe, weight
 
 BREAD = ("Explain how bread is made.", "Bread is made from flour, water, yeast and salt. You knead, wait and bake.")
 REFUSED = ("Is mouldy cheese safe?", "I'm sorry, but I cannot give medical advice. Please ask a doctor.")

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.duplicates import BANDS, MIN_WORDS, Signatures, bands, first_of_cluster, hash64
+from rlhi.collect.clean.duplicates import BANDS, MIN_WORDS, Signatures, bands, first_of_cluster, hash64
 from rlhi.contracts import Conversation, Turn
 
 WORDS = [

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from rlhi.checks.form import KINDS, Check, satisfies, words
 from rlhi.contracts import PairSource
-from rlhi.learn.edits import EDITS, edit_to_meet, edited
-from rlhi.learn.outline import outline, render, split_sentences
-from rlhi.learn.respelled import spelled, without_commas, without_digits
+from rlhi.learn.pairs.edits.edit import EDITS, edit_to_meet, edited
+from rlhi.learn.pairs.edits.outline import outline, render, split_sentences
+from rlhi.learn.pairs.edits.respelled import spelled, without_commas, without_digits
 from rlhi.models.base import Sampled
 from rlhi.report.words import name_of
 

@@ -19,12 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.collect.features import NAMES, WISH, feature_matrix, features
-from rlhi.collect.feedback import LabelledFollowUp, Labeller, decide, follow_ups, label_conversations
-from rlhi.collect.labeller import AccurateLabeller, embeddings
-from rlhi.collect.labeller_fitting import NetworkConfig, calibrated
-from rlhi.collect.labeller_parts import shifted
-from rlhi.collect.labeller_training import (
+from rlhi.collect.feedback.features import NAMES, WISH, feature_matrix, features
+from rlhi.collect.feedback.fitting import NetworkConfig, calibrated
+from rlhi.collect.feedback.head import AccurateLabeller, embeddings
+from rlhi.collect.feedback.label import LabelledFollowUp, Labeller, decide, follow_ups, label_conversations
+from rlhi.collect.feedback.network import shifted
+from rlhi.collect.feedback.training import (
     SCENE_LABELS,
     TrainingConfig,
     calibrate_and_fit,

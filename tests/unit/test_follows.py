@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.rules import RULES
+from rlhi.collect.wishes.rules import RULES
 from rlhi.learn.follows import corrected, demands, judge
 
 PLAIN = "Basil is a plant. It likes the sun, and it wants some water every day."

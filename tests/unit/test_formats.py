@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhi.collect.clean import accept
+from rlhi.collect.clean.accept import accept
 from rlhi.collect.formats import FORMATS, LogError, read_log
 from rlhi.collect.formats.records import Record, records
 from rlhi.config import IngestConfig

@@ -8,9 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_log
 from rlhi.collect.formats.records import Record, records
-from rlhi.collect.users import hide_user
 from rlhi.contracts import Conversation, Quarantined, from_record, to_record
 
 LOGS = Path(__file__).parents[1] / "fixtures" / "logs"

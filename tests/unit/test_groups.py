@@ -11,9 +11,9 @@ import numpy as np
 
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Claim, Conversation, Persona, Rewrite, Turn
-from rlhi.learn.filters import SPEAKS_OF_FORM, speaks_of_form
-from rlhi.learn.pairs import PairMaker
-from rlhi.learn.substance import LEFT, LESS, Substance
+from rlhi.learn.pairs.build import PairMaker
+from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks_of_form
+from rlhi.learn.pairs.substance import LEFT, LESS, Substance
 from rlhi.models.base import Scored
 
 if TYPE_CHECKING:

@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.config import TrainingLimits
-from rlhi.learn.guards import StepGuard, check_answers, check_left_out, check_reference, check_tokens, model_hash
-from rlhi.learn.resolved import TrainingError, TrainingStopped, weights_hash
+from rlhi.learn.training.guards import (
+    StepGuard,
+    check_answers,
+    check_left_out,
+    check_reference,
+    check_tokens,
+    model_hash,
+)
+from rlhi.learn.training.run import TrainingError, TrainingStopped, weights_hash
 
 LIMITS = TrainingLimits()
 GOOD = {"loss": 0.6, "grad_norm": 1.0, "rewards/chosen": 0.1}

@@ -17,9 +17,9 @@ from rlhi.contracts import (
     Signal,
     Turn,
 )
-from rlhi.learn.judged import EMPTY, GAVE_UP, IN_A_PAIR, UNSAFE, JudgedMaker
-from rlhi.learn.lessons import Row, lesson, size, training_set
-from rlhi.learn.pairs import NOT_DRAWN, OVER_SHARE
+from rlhi.learn.pairs.build import NOT_DRAWN, OVER_SHARE
+from rlhi.learn.pairs.judged import EMPTY, GAVE_UP, IN_A_PAIR, UNSAFE, JudgedMaker
+from rlhi.learn.pairs.lessons import Row, lesson, size, training_set
 
 PROSE, OTHER = "You should water it and give it sun.", "It wants a pot with holes and good soil."
 REFUSAL = "I'm sorry, but I cannot help with that."

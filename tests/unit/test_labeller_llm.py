@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from rlhi.bench.agreement import run as agree
 from rlhi.cli.app import app
-from rlhi.collect.feedback import decide, label_conversations
-from rlhi.collect.labeller_llm import MOST, LlmLabeller, messages
+from rlhi.collect.feedback.label import decide, label_conversations
+from rlhi.collect.feedback.llm import MOST, LlmLabeller, messages
 from rlhi.config import FeedbackConfig, FeedbackLlmConfig
 from rlhi.contracts import Conversation, Turn
 from rlhi.models.base import ModelError

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from rlhi.config import CandidatesConfig, PairsConfig, RewardConfig, RewritesConfig
 from rlhi.contracts import Candidate, Claim, Conversation, FeedbackTurn, Persona, Rewrite, Signal, Turn, content_key
-from rlhi.learn.candidates import requests
-from rlhi.learn.comparisons import Comparison, comparisons
-from rlhi.learn.features import NAMES, answer_features, claims_of
-from rlhi.learn.filters import speaks, unfit
-from rlhi.learn.groups import ALIKE, UNTOLD
-from rlhi.learn.lessons import lesson, training_set
-from rlhi.learn.pairing import MARGIN
-from rlhi.learn.pairs import FITS_NOT, IGNORES, OVER_SHARE, PairMaker
-from rlhi.learn.reward import FEATURES, RewardError, RewardHead, accuracy, train
-from rlhi.learn.rewrite import Asked, complaints, observed_revisions
-from rlhi.learn.tallies import Dropped, Spread
+from rlhi.learn.pairs.build import FITS_NOT, IGNORES, OVER_SHARE, PairMaker
+from rlhi.learn.pairs.candidates import requests
+from rlhi.learn.pairs.counts import Dropped, Spread
+from rlhi.learn.pairs.filters import speaks, unfit
+from rlhi.learn.pairs.groups import ALIKE, UNTOLD
+from rlhi.learn.pairs.lessons import lesson, training_set
+from rlhi.learn.pairs.pairing import MARGIN
+from rlhi.learn.pairs.rewrite import Asked, complaints, observed_revisions
+from rlhi.learn.reward.comparisons import Comparison, comparisons
+from rlhi.learn.reward.features import NAMES, answer_features, claims_of
+from rlhi.learn.reward.head import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.models.base import Scored, Scorer
 from rlhi.stages import STAGES
 from rlhi.stages.personas import told

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.clean import merge
+from rlhi.collect.clean.accept import merge
 from rlhi.collect.formats import read_log
 from rlhi.collect.formats.fields import number
 from rlhi.collect.formats.signals import marked, scale_of

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from rlhi.cli.errors import explain
 from rlhi.config import SamplingConfig
 from rlhi.contracts import Message, Sample
-from rlhi.learn.rewrite import Asked
-from rlhi.learn.sampling import sample
+from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.sampling import sample
 from rlhi.models.base import ModelError, Sampling
 from rlhi.models.openai_api import EndpointTimeout, OpenAIChatModel
 from rlhi.models.openai_structured import OpenAIStructuredModel

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.collect.persona import History, complaints, personas, said_claims
+from rlhi.collect.persona.build import History, complaints, personas, said_claims
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn, content_key
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.claims import topics_of
-from rlhi.collect.persona import History, persona, personas
-from rlhi.collect.persona_edits import MAX_TEXT, EditError, PersonaEdit, add, remove, set_text
+from rlhi.collect.persona.build import History, persona, personas
+from rlhi.collect.persona.edits import MAX_TEXT, EditError, PersonaEdit, add, remove, set_text
+from rlhi.collect.wishes.claims import topics_of
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn, from_record, to_record
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rlhi.collect.persona import History, personas
-from rlhi.collect.persona_builder import LocalBuilder
-from rlhi.collect.persona_llm import LlmBuilder
+from rlhi.collect.persona.build import History, personas
+from rlhi.collect.persona.builder import LocalBuilder
+from rlhi.collect.persona.llm import LlmBuilder
 from rlhi.config import PersonaLlmConfig, PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
 from rlhi.models.base import ModelError

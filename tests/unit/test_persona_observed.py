@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.collect.persona import History, persona, personas, prior, with_prior
-from rlhi.collect.persona_builder import Built, LocalBuilder, requests
-from rlhi.collect.persona_history import said
-from rlhi.collect.persona_observed import language_of_message, self_descriptions
-from rlhi.collect.persona_topics import Population, population, terms
+from rlhi.collect.persona.build import History, persona, personas, prior, with_prior
+from rlhi.collect.persona.builder import Built, LocalBuilder, requests
+from rlhi.collect.persona.history import said
+from rlhi.collect.persona.observed import language_of_message, self_descriptions
+from rlhi.collect.persona.topics import Population, population, terms
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.collect.persona import History, persona, persona_for
-from rlhi.collect.persona_history import said_at
+from rlhi.collect.persona.build import History, persona, persona_for
+from rlhi.collect.persona.history import said_at
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
 

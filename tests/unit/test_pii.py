@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from rlhi.bench.pii import TABLES, cases, halves, measure, quality, run
 from rlhi.collect.formats import read_log
-from rlhi.collect.person_names import person_names
-from rlhi.collect.pii import KINDS, RULES, Glance, find, redact, redact_conversation
-from rlhi.collect.recognisers import Span, number_windows
+from rlhi.collect.pii.person_names import person_names
+from rlhi.collect.pii.recognisers import Span, number_windows
+from rlhi.collect.pii.redact import KINDS, RULES, Glance, find, redact, redact_conversation
 from rlhi.contracts import Conversation, Quarantined, Signal, Turn
 from rlhi.models.base import ModelError
 
@@ -39,7 +39,7 @@ def test_the_labelled_texts_are_fit_to_measure_on() -> None:
 
 
 def test_no_scanner_for_leaked_keys_stumbles_over_the_labelled_texts() -> None:
-    raw = (files("rlhi.collect") / "pii_cases.jsonl").read_text(encoding="utf-8")
+    raw = (files("rlhi.collect.pii") / "pii_cases.jsonl").read_text(encoding="utf-8")
     keys = [case.text[start:end] for case in CASES for kind, start, end in case.findings if kind == "key"]
     assert keys and not [key for key in keys if key in raw]
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from rlhi.config import PairsConfig
 from rlhi.contracts import Candidate, Conversation, Persona, PreferencePair, Turn
-from rlhi.learn.launch import Trained
-from rlhi.learn.pairs import PairMaker
-from rlhi.learn.rounds import Fresh, Round, fresh_rows, history, lessons, room, told
-from rlhi.learn.tallies import Spread
+from rlhi.learn.pairs.build import PairMaker
+from rlhi.learn.pairs.counts import Spread
+from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.rounds import Fresh, Round, fresh_rows, history, lessons, room, told
 from tests.support.training import made_pairs
 from tests.unit.test_learn import Longer
 

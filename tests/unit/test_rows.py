@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.config import TrainingLimits
-from rlhi.learn.guards import check_judged
-from rlhi.learn.resolved import TrainingError
-from rlhi.learn.rows import arranged, balance, rows_for, trl_row
-from rlhi.learn.weights import user_weights
+from rlhi.learn.training.guards import check_judged
+from rlhi.learn.training.rows import arranged, balance, rows_for, trl_row
+from rlhi.learn.training.run import TrainingError
+from rlhi.learn.training.trl.weights import user_weights
 from tests.support.training import made_pairs
 
 

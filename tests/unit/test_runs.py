@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from rlhi.learn.resolved import RESULT
+from rlhi.learn.training.run import RESULT
 from rlhi.stages.runs import discard, keep_only
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from rlhi.checks.form import Check
-from rlhi.collect.claims import claims_in
+from rlhi.collect.wishes.claims import claims_in
 from rlhi.simulate import SimulatedUser, SimulatorConfig, conversation_requests
 from rlhi.simulate.complaints import COMPLAINTS
 from rlhi.simulate.phrasings import UNANSWERED, UNANSWERED_BARE

@@ -8,15 +8,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.feedback import follow_ups
-from rlhi.collect.labeller import Labeller
+from rlhi.collect.feedback.head import Labeller
+from rlhi.collect.feedback.label import follow_ups
 from rlhi.config import CandidatesConfig, FeedbackConfig, PairsConfig, RewritesConfig
 from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Turn
 from rlhi.contracts.turns import NOWHERE, beside, spoken
-from rlhi.learn.candidates import requests
-from rlhi.learn.comparisons import comparisons
-from rlhi.learn.pairs import PairMaker
-from rlhi.learn.rewrite import Asked, complaints, observed_revisions, rewrites
+from rlhi.learn.pairs.build import PairMaker
+from rlhi.learn.pairs.candidates import requests
+from rlhi.learn.pairs.rewrite import Asked, complaints, observed_revisions, rewrites
+from rlhi.learn.reward.comparisons import comparisons
 from rlhi.models.base import Scored
 
 SAID = (

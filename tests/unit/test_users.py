@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.users import hide_user, pseudonym
+from rlhi.collect.clean.users import hide_user, pseudonym
 from rlhi.config import IngestConfig, Params
 from rlhi.contracts import Conversation, Turn
 from rlhi.stages.salt import SALT, salt_of

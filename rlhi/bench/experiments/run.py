@@ -25,7 +25,7 @@ from rlhi.bench.machine import machine
 from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
-from rlhi.learn.resolved import TrainingError, weights_hash
+from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy
 from rlhi.simulate.wishes import WISHES

@@ -30,7 +30,7 @@ def read_log(
     """Read a log in any of :data:`FORMATS`, wrapped as :mod:`rlhi.collect.formats.records` says; told by content.
 
     ``file`` is the name that quarantined rows carry (the path's last part by default). ``accept`` is a further
-    check (:func:`rlhi.collect.clean.accept` with its bounds): what it raises as ValueError is quarantined here,
+    check (:func:`rlhi.collect.clean.accept.accept` with its bounds): what it raises as ValueError is quarantined here,
     where the line is known. ``user_column`` is a dotted path such as ``metadata.account_id`` that names the user in
     place of what the format takes for one.
 

@@ -1,0 +1,143 @@
+"""What is accepted of a log: bounds, harmless characters, a language, no personal data; and one row for a conversation
+that grows. What cleaning does is told in docs/formats.md, "What cleaning does"."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from rlhi.collect.clean.identify import identify
+from rlhi.collect.pii.person_names import person_names
+from rlhi.collect.pii.redact import redact, redact_conversation
+from rlhi.config import IngestConfig
+from rlhi.contracts import Conversation, Quarantined, Turn, to_record
+
+HARMFUL = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no file and no tokenizer takes them
+
+
+def clean(rows: Iterable[Conversation | Quarantined], config: IngestConfig) -> Iterator[Conversation | Quarantined]:
+    """Pass on what :func:`accept` takes; what it refuses is quarantined under its source and id (line 0).
+
+    Give :func:`accept` to :func:`rlhi.collect.formats.read_log` where the line is wanted in the quarantine.
+    """
+    for row in rows:
+        if isinstance(row, Quarantined):
+            yield row
+            continue
+        try:
+            yield accept(row, config)
+        except ValueError as error:
+            raw, _ = redact(HARMFUL.sub("", json.dumps(to_record(row), ensure_ascii=False))[:2000], config.redact)
+            name = HARMFUL.sub("", row.conversation_id)
+            yield Quarantined(HARMFUL.sub("", row.source), 0, f"conversation {name}: {error}", raw)
+
+
+def accept(conversation: Conversation, config: IngestConfig) -> Conversation:
+    """The conversation without harmful characters and personal data, and with its language where that can be told.
+
+    For many, :func:`harmless`, :func:`with_languages` and :func:`impersonal` do the same faster.
+
+    Raises:
+        ValueError, ModelError: as these.
+    """
+    [told] = with_languages([harmless(conversation, config)], config)
+    return impersonal(told, config)
+
+
+def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
+    """The conversation without harmful characters.
+
+    Raises:
+        ValueError: it is out of bounds, or no user says anything in it.
+    """
+    turns = tuple(_harmless(turn) for turn in conversation.turns)
+    if not any(turn.role == "user" and turn.content.strip() for turn in turns):
+        raise ValueError("no user turn with text")
+    if len(turns) > config.max_turns:
+        raise ValueError(f"{len(turns)} turns, more than ingest.max_turns ({config.max_turns})")
+    if (characters := sum(len(turn.content) for turn in turns)) > config.max_characters:
+        raise ValueError(f"{characters} characters, more than ingest.max_characters ({config.max_characters})")
+    cleaned = conversation
+    names = (conversation.conversation_id, conversation.user_id, conversation.source)
+    about = (*names, conversation.model or "", conversation.language or "")
+    if turns != conversation.turns or any(map(_harmful, about)):
+        cleaned = replace(
+            conversation,
+            conversation_id=_text(conversation.conversation_id),
+            user_id=_text(conversation.user_id),
+            model=_maybe(conversation.model),
+            language=_maybe(conversation.language),
+            source=_text(conversation.source),
+            turns=turns,
+        )
+    if not cleaned.conversation_id or not cleaned.user_id:
+        raise ValueError("an id is empty")
+    return cleaned
+
+
+def with_languages(conversations: Sequence[Conversation], config: IngestConfig) -> list[Conversation]:
+    """The conversations, each with its language where that can be told, in their order."""
+    told = list(conversations)
+    silent = [at for at, talk in enumerate(told) if not talk.language] if config.identify_language else []
+    for at, language in zip(silent, identify([told[at].turns for at in silent]), strict=True):
+        told[at] = replace(told[at], language=language)
+    return told
+
+
+def impersonal(conversation: Conversation, config: IngestConfig) -> Conversation:
+    """The conversation without personal data.
+
+    Raises:
+        ModelError: ``config.names`` asks for a pipeline that is not installed.
+    """
+    return redact_conversation(conversation, config.redact, person_names(config.names) if config.names else None)
+
+
+def merge(old: Conversation | None, new: Conversation) -> Conversation:
+    """One row for two exports of one conversation: the one that went on longer.
+
+    The greater of a total order (turns, signals, time, content) wins whole, and a flag that either carries stays,
+    so that any order and any repetition of exports give the same row. Only the ``batch`` of two that say the same is
+    that of the first.
+
+    Raises:
+        ValueError: the two are not the same conversation of the same user.
+    """
+    if old is None:
+        return new
+    if (old.conversation_id, old.user_id) != (new.conversation_id, new.user_id):
+        raise ValueError("only exports of one conversation of one user can be merged")
+    winner = max(old, new, key=_progress)
+    return replace(winner, toxic=old.toxic or new.toxic, redacted=old.redacted or new.redacted)
+
+
+def _progress(row: Conversation) -> tuple[int, int, str, str]:
+    signals = sum(len(turn.signals) for turn in row.turns)
+    latest = max((turn.created_at or "" for turn in row.turns), default="")
+    # Neither what the winner is given anyway, nor which log brought it, nor what other rows make of it.
+    bare = replace(row, toxic=False, redacted=False, batch="", set_aside="")
+    content = json.dumps(to_record(bare), ensure_ascii=False, sort_keys=True)
+    return len(row.turns), signals, latest, content
+
+
+def _harmless(turn: Turn) -> Turn:
+    said = (turn.content, turn.model or "", *[signal.text for signal in turn.signals])
+    if not any(map(_harmful, said)):
+        return turn
+    signals = tuple(replace(signal, text=_text(signal.text)) for signal in turn.signals)
+    return replace(turn, content=_text(turn.content), model=_maybe(turn.model), signals=signals)
+
+
+def _harmful(text: str) -> bool:
+    """Whether anything is to be dropped; most text is ASCII, and asking that first is many times faster."""
+    return "\0" in text or not (text.isascii() or HARMFUL.search(text) is None)
+
+
+def _text(value: str) -> str:
+    return HARMFUL.sub("", value) if _harmful(value) else value
+
+
+def _maybe(value: str | None) -> str | None:
+    return None if value is None else _text(value)

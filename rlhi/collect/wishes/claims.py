@@ -1,0 +1,157 @@
+"""What one message says of its author's standing wishes.
+
+Only wishes that hold for every answer count: a complaint about a part of one answer ("the second paragraph"), about
+code, or about what was said is left to the learner.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from rlhi.collect.languages import NAMES
+from rlhi.collect.wishes.rules import RULES, Kind, Rule
+from rlhi.collect.wishes.words import normalise
+
+READING = 2  # raised when the way of reading changes; the rules have a version of their own
+LONG_MESSAGE, MAX_QUOTE = 60, 120  # words, characters
+SENTENCE_WORDS, LONG_MESSAGE_SENTENCE_WORDS = 35, 15
+
+_ORDINAL = (
+    r"(?:\d+(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|last|opening|closing|final|next|middle|previous|"
+    r"same)"
+)
+_PIECE = (
+    r"(?:lines?|verses?|paragraphs?|sentences?|sections?|parts?|steps?|stanzas?|chapters?|bullets?(?: points?)?|"
+    r"points?|items?|ones?|answers?|quotes?|columns?|rows?|tables?|words?)"
+)
+_THING = (
+    r"(?:title|intro|introduction|ending|chorus|verse|letter|email|caption|hook|headline|label|name|character|dialogue|"
+    r"scene|plot|story|poem|song|battery|line|movie|film|trip|drive|flight|meeting|course|video|file|query|list of|"
+    r"table of|row|column|chart|graph|subject line|slogan|logo)"
+)
+PART = re.compile(
+    rf"\b(?:the|this|that|your|my|in) (?:\w+ )?{_ORDINAL}(?: \w+)? {_PIECE}\b"
+    rf"|\b(?:the|this|my|his|her|their) {_THING}\b|\b(?:paragraph|section|chapter|step|part|line|question|row|slide) \d"
+)
+CODE_TALK = re.compile(
+    r"[{};=<>\\]|\w\(|\bdef \w|\b(?:function|array|strings?|variables?|dataframe|csv|json|sql|html|css|python|"
+    r"java(?:script)?|regex|dictionary|tuple|loop|assert|returns?|returning|outputs?|inputs?|database|api|"
+    r"import|library|compil\w+|excel|cell|class|method|script|parser|traceback|exception|integers?|char|args?|boolean|numpy|pandas|syntax|algorithm)\b"
+)
+_WISH = re.compile(
+    r"\b(?:always|never|every time|from now on|in (?:the )?future|next time|prefer|in general|keep (?:it|your|things)|"
+    r"stop|too|more|less|not like|hate|please|want you to)\b"
+)
+_MANNER = re.compile(
+    r"\b(?:answers?|repl(?:y|ies)|respon(?:d|ses?)|tone|style|wording|phrasing|voice|writing|write|sounds?|reads?|format|"
+    r"layout|looks?|talk|speak|vibe)\b"
+)
+_BARE = re.compile(
+    r"^(?:way |a bit |a little |far |much |just |still |that is |this is |it is )*too \w+(?:y|al|ic|ish|ive|ous|ful)$"
+)
+_CONTENT = re.compile(
+    r"\b(?:(?:my|the|this|that|our) (?:\w+ )?question|what i (?:asked|said|wanted|want)|answer me"
+    r"|wrong|incorrect|error|mistake|about|because|bug|works?|fact|story|character|he|she|they|price|cost)\b|[\d\":]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A standing wish as one message tells it, with the rule's topic and pole."""
+
+    topic: str
+    pole: str
+    kind: Kind
+    text: str
+    vague: bool = False
+    quoted: bool = False
+
+
+def claims_in(text: str) -> tuple[tuple[Kind, str], ...]:
+    """Kind and text of each standing wish in a message, in the order of the rules.
+
+    >>> claims_in("Way too long! Max forty words, and no commas please.")
+    (('constraint', 'Do not use commas.'), ('constraint', 'Keep answers to at most 40 words.'))
+    """
+    return tuple((wish.kind, wish.text) for wish in wishes_in(text))
+
+
+def wishes_in(text: str) -> tuple[Wish, ...]:
+    """The standing wishes in a message, at most one a topic; a quoted one where no rule understands a wish."""
+    sentences = normalise(text)
+    pasted = sum(len(sentence.split()) for sentence in sentences) > LONG_MESSAGE
+    if pasted:
+        sentences = [*sentences[:2], *sentences[2:][-2:]]
+    limit = LONG_MESSAGE_SENTENCE_WORDS if pasted else SENTENCE_WORDS  # wishes are short; a pasted text is not
+    found: dict[str, Wish] = {}
+    for sentence in sentences:
+        if len(sentence.split()) <= limit:
+            for wish in _in_sentence(sentence):
+                known = found.get(wish.topic)
+                if known is None or (known.vague and known.pole == wish.pole):
+                    found[wish.topic] = wish
+    order = {rule.topic: at for at, rule in enumerate(RULES)}
+    return tuple(sorted(found.values(), key=lambda wish: order[wish.topic])) or _quoted(text, sentences)
+
+
+def topics_of(claim: str) -> frozenset[str]:
+    """What a claim is about: the topics of the rules that write it so, and of the wishes that are read in it.
+
+    >>> sorted(topics_of("Keep answers to at most 40 words.")), sorted(topics_of("Likes owls."))
+    (['length'], [])
+    """
+    written = {rule.topic for rule in RULES if _template(rule.text).fullmatch(claim)}
+    return frozenset(written | {wish.topic for wish in wishes_in(claim) if not wish.quoted})
+
+
+@cache
+def _template(text: str) -> re.Pattern[str]:
+    """The texts that a rule can write: any word or two where its pattern fills one in."""
+    return re.compile(re.sub(r"\\\{\d\\\}", r"\\w+", re.escape(text)))
+
+
+def _in_sentence(sentence: str) -> list[Wish]:
+    narrow = bool(PART.search(sentence) or CODE_TALK.search(sentence))
+    wishes = []
+    for rule in RULES:
+        if narrow and not rule.anywhere:
+            continue
+        for pattern in rule.compiled:
+            if match := pattern.search(sentence):
+                wishes.append(_wish(rule, match))
+                sentence = f"{sentence[: match.start()]} ; {sentence[match.end() :]}"
+                break
+    return wishes
+
+
+def _wish(rule: Rule, match: re.Match[str]) -> Wish:
+    groups, pole = [group or "" for group in match.groups()], rule.pole
+    if rule.topic == "language":
+        groups = [NAMES[groups[0]]]
+        pole = groups[0]  # French is no support for German
+    return Wish(rule.topic, pole, rule.kind, _agree(rule.text.format(*groups)), rule.vague)
+
+
+def _agree(text: str) -> str:
+    """Units in the plural, but for one.
+
+    >>> _agree("Keep answers to at most 2 sentence.")
+    'Keep answers to at most 2 sentences.'
+    >>> _agree("Write a single paragraph.")
+    'Write a single paragraph.'
+    """
+    text = re.sub(r"(?<!\bsingle )\b(word|sentence|line|paragraph|character)\b(?=\.$)", r"\1s", text)
+    return re.sub(r"(?<=\b1 )(word|sentence|line|paragraph|character|bullet point)s\b", r"\1", text)
+
+
+def _quoted(text: str, sentences: list[str]) -> tuple[Wish, ...]:
+    if len(text) > MAX_QUOTE or len(sentences) != 1:
+        return ()
+    sentence = sentences[0]
+    manner = _MANNER.search(sentence) and _WISH.search(sentence) and not _CONTENT.search(sentence)
+    if PART.search(sentence) or CODE_TALK.search(sentence) or not (manner or _BARE.search(sentence)):
+        return ()
+    said = " ".join(text.replace('"', "'").split())
+    return (Wish(f"quote:{sentence}", "quote", "style", f'The user asked: "{said}"', quoted=True),)

@@ -1,0 +1,170 @@
+"""Preference pairs worth learning from: from rewrites (UGR), from rewards (UBR) and from what users chose themselves.
+
+Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree. Where a program
+can tell what was asked for (:mod:`rlhi.learn.follows`), it is asked first: the model may doubt what it finds, but not
+be sure of the contrary.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import groupby
+from random import Random
+
+from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, Rewrite, content_key
+from rlhi.contracts.turns import NOWHERE, beside, request
+from rlhi.learn.follows import Demand, demands, judge
+from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks_of_form
+from rlhi.learn.pairs.groups import GroupMaker
+from rlhi.learn.pairs.lessons import parted
+from rlhi.learn.pairs.pairing import COPY, Pairing
+from rlhi.learn.reward.comparisons import preferred
+from rlhi.models.base import Sampled
+
+IGNORES = "chosen does not follow the feedback"
+FITS_NOT = "the feedback does not fit the answer"
+# A user who wishes the contrary is looked for among so many, drawn anew for every pair.
+ASKED_TO_MIRROR = 64
+NOT_DRAWN = "of a user who was not drawn"
+OVER_SHARE = "over the user's share"
+
+
+class PairMaker(Pairing):
+    """Makes pairs of everything that a log gives, and counts what gives none."""
+
+    def pairs(self, rewrites: Iterable[Rewrite], candidates: Iterable[Candidate]) -> Iterator[PreferencePair]:
+        """At most ``config.max_per_user`` new pairs a user: the user's own choices first, then the widest margins.
+
+        And as many of those that the champion has learned, for replay: what a user said before takes no room from
+        what they say now.
+        """
+        groups = GroupMaker(self)
+        made = [*self._from_choices(), *self._from_rewrites(rewrites)]
+        rewritten = {(pair.conversation_id, pair.turn_index) for pair in made}
+        made += [*groups.pairs(candidates, "reward"), *self._from_complaints(groups, rewritten)]
+        yield from self._shared_out(made, Counter(), self.learned)
+
+    def on_policy(self, candidates: Iterable[Candidate], given: Counter[str]) -> Iterator[PreferencePair]:
+        """Pairs of answers by the model in training; ``given`` is how many pairs a user has given it already."""
+        yield from self._shared_out(list(GroupMaker(self).pairs(candidates, "on_policy")), given)
+
+    def _shared_out(
+        self, made: list[PreferencePair], given: Counter[str], learned: frozenset[str] = frozenset()
+    ) -> Iterator[PreferencePair]:
+        made.sort(key=lambda pair: (pair.user_id, pair.source != "explicit_choice", -pair.margin, pair.key))
+        users = sorted({pair.user_id for pair in made}, key=lambda user: content_key(self.seed, user))
+        kept = set(users[: self.config.max_users or None])
+        for user, rows in groupby(made, key=lambda pair: pair.user_id):
+            listed = list(rows)
+            if user not in kept:
+                self.dropped.reasons[NOT_DRAWN] += len(listed)
+                continue
+            most = max(0, self.config.max_per_user - given[user])
+            for share in parted(listed, learned):
+                self.dropped.reasons[OVER_SHARE] += max(0, len(share) - most)
+                yield from share[:most]
+
+    def _from_choices(self) -> Iterator[PreferencePair]:
+        for talk in sorted(self.talks.values(), key=lambda row: row.conversation_id):
+            for at, turn in enumerate(talk.turns):
+                for _, chosen, rejected in preferred(turn):
+                    if not chosen.strip() or not rejected.strip():
+                        self.dropped.reasons[COPY] += 1
+                        continue
+                    high, low = self.scores(talk, at, [chosen, rejected])
+                    yield self.pair(talk, at, "explicit_choice", chosen, rejected, high, low)
+
+    def _from_rewrites(self, rewrites: Iterable[Rewrite]) -> Iterator[PreferencePair]:
+        ordered = sorted(rewrites, key=lambda row: (row.conversation_id, row.turn_index, row.source, row.key))
+        for (conversation_id, at, source), group in groupby(
+            ordered, key=lambda row: (row.conversation_id, row.turn_index, row.source)
+        ):
+            tries = [row for row in group if row.text.strip() != row.original.strip() and row.text.strip()]
+            if not tries or conversation_id not in self.talks:
+                self.dropped.reasons[COPY] += 1
+                continue
+            talk, original = self.talks[conversation_id], tries[0].original
+            after = beside(talk.turns, at, 1)
+            said = "" if after == NOWHERE else talk.turns[after].content
+            asked = self._asked(talk, after, said)
+            asked_for = request(talk.turns, at)
+            before, *near = self.substance.near(asked_for, [original, *(row.text for row in tries)])
+            reasons = [
+                self.unfit(row.text, original, said, asked_for)
+                or self.substance.lacking(asked_for, row.text, found, before, alone=source == "rewrite")
+                or _unheeding(asked, original, row.text)
+                or (SPEAKS_OF_FORM if self._echoes(talk, row.text, said, asked_for) else "")
+                for row, found in zip(tries, near, strict=True)
+            ]
+            fit = [Sampled(row.text, row.cut) for row, reason in zip(tries, reasons, strict=True) if not reason]
+            if not fit:
+                self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
+                continue
+            low, *scores = self.scores(talk, at, [original, *fit])
+            best = max(range(len(fit)), key=lambda place: (scores[place], -place))
+            if self.worth(scores[best] - low, seen_to_follow=bool(asked)):
+                yield self.pair(talk, at, source, fit[best], original, scores[best], low)
+                if asked:
+                    yield from self._mirrored(talk, at, source, fit[best], original)
+
+    def _from_complaints(self, groups: GroupMaker, done: Set[tuple[str, int]]) -> Iterator[PreferencePair]:
+        """Answers that were complained of, edited by program until they do what the complaint asks.
+
+        Nothing is sampled for them: the rejected side is what the user was served. Only those that answered, and that
+        gave no pair already (``done``); none where another persona judges or wishes are ignored, as in controls.
+        """
+        for user in self.learners if self.config.persona == "own" and self.config.wishes != "ignore" else ():
+            for turn in sorted({turn for claim in self.personas[user].claims for turn in claim.evidence}):
+                conversation_id, _, said_at = turn.rpartition("#")
+                talk = self.talks.get(conversation_id)
+                at = beside(talk.turns, int(said_at), -1) if talk else NOWHERE
+                if talk is None or at == NOWHERE or talk.turns[at].role != "assistant" or (conversation_id, at) in done:
+                    continue
+                asked = self._asked(talk, int(said_at), "")
+                if judge(asked, talk.turns[at].content, talk.turns[at].content) == "ignores":
+                    yield from groups.edited_answer(talk, at, asked)
+
+    def _mirrored(
+        self, talk: Conversation, at: int, source: PairSource, better: str, worse: str
+    ) -> Iterator[PreferencePair]:
+        """The same two answers the other way round, for a user who wishes the contrary, if one is found.
+
+        Of the two pairs a model learns nothing but to read the persona. Only first requests: what was said before would
+        be another user's.
+        """
+        if (
+            not self.config.mirror
+            or beside(talk.turns, at, -2) != NOWHERE
+            or self.unfit(worse, better, "", request(talk.turns, at))
+        ):
+            return
+        # What the model in training answered stays told apart: its pairs are not the log's.
+        mirrored: PairSource = "on_policy" if source == "on_policy" else "mirrored"
+        random = Random(content_key(self.seed, talk.conversation_id, better, worse))
+        for user in random.sample(self.learners, min(ASKED_TO_MIRROR, len(self.learners))):
+            asked = self.wishes(user)
+            if sum(one.met(worse, "") - one.met(better, "") for one in asked) > 0:
+                high, low = self.scores(talk, at, [worse, better], user)
+                if high - low > -self.config.max_doubt:
+                    yield self.pair(talk, at, mirrored, worse, better, high, low, user)
+                    return
+
+    def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
+        """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""
+        persona = self.personas.get(talk.user_id)
+        claims = persona.claims if persona and self.config.filter else ()
+        turn = f"{talk.conversation_id}#{at}"
+        resting = [claim.text for claim in claims if turn in claim.evidence]
+        asked_for = request(talk.turns, beside(talk.turns, at, -1))
+        return demands(resting, said if self.config.filter else "", asked_for)
+
+    def _echoes(self, talk: Conversation, chosen: str, said: str, asked_for: str) -> bool:
+        persona = self.personas.get(talk.user_id)
+        wanted = f"{persona.text if persona else ''} {said}"
+        return self.config.filter and speaks_of_form(chosen, wanted, asked_for)
+
+
+def _unheeding(asked: Sequence[Demand], original: str, text: str) -> str:
+    # A user who goes on from a revision that ignores what they asked for has not judged it, but given up.
+    return {"ignores": IGNORES, "fits not": FITS_NOT}.get(judge(asked, original, text), "")

@@ -1,0 +1,56 @@
+"""User-based rewards (paper, UBR): N candidates for a request, sampled with the persona."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+
+from rlhi.config import CandidatesConfig
+from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
+from rlhi.contracts.turns import spoken
+from rlhi.learn.pairs.rewrite import Asked
+from rlhi.models.prompts import with_persona
+
+
+def requests(
+    conversations: Iterable[Conversation],
+    feedback: Iterable[FeedbackTurn],
+    personas: Mapping[str, Persona],
+    config: CandidatesConfig,
+) -> Iterator[Asked]:
+    """The requests to sample for: user turns that ask for something, complain of nothing, and were answered.
+
+    ``turn_index`` is the answer's. ``config.persona_only`` leaves out users of whom nothing is known: for them the
+    reward model can only tell what everybody likes. A follow-up that nobody has labelled yet may be a complaint: a log
+    that lands during a cycle is told by the next.
+    """
+    passed = (*REATTEMPTS, "positive_feedback", "other")
+    labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
+    for talk in conversations:
+        persona = personas[talk.user_id].text if talk.has_user and talk.user_id in personas else ""
+        said = spoken(talk.turns)
+        for place, (request, at) in enumerate(pairwise(said)):
+            roles = talk.turns[request].role, talk.turns[at].role
+            before = [talk.turns[earlier].role for earlier in said[max(0, place - 2) : place]]
+            label = labels.get((talk.conversation_id, request), "other" if before == ["user", "assistant"] else "")
+            if roles != ("user", "assistant") or label in passed:
+                continue
+            turns = talk.turns[:at]
+            key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)
+            if persona or not config.persona_only:
+                yield Asked(key, talk.conversation_id, talk.user_id, at, with_persona(turns, persona))
+
+
+def candidates(asked: Iterable[Asked], samples: Mapping[str, Sample]) -> Iterator[Candidate]:
+    """A row for every candidate of every request that has samples; equal texts are one candidate."""
+    for one in asked:
+        sample = samples.get(one.key)
+        if sample is None:
+            continue
+        cut = {sample.texts[place] for place in sample.cut}
+        for at, text in enumerate(dict.fromkeys(sample.texts)):
+            if text:
+                yield Candidate(
+                    content_key(one.key, at), one.conversation_id, one.user_id, one.turn_index, at, text,
+                    sample.model, sample.seed, text in cut,
+                )  # fmt: skip

@@ -1,0 +1,103 @@
+"""What makers of pairs share: users and what they wish, the reward model, filters, and the pair itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from rlhi.config import PairsConfig
+from rlhi.contracts import Conversation, PairSource, Persona, PreferencePair, Side, content_key
+from rlhi.learn.follows import Demand, demands
+from rlhi.learn.pairs.counts import Dropped, Spread, Wanted
+from rlhi.learn.pairs.filters import unfit
+from rlhi.learn.pairs.substance import Substance
+from rlhi.learn.reward.comparisons import prompt_before
+from rlhi.learn.reward.features import claims_of
+from rlhi.models.base import Embedder, Sampled, Scored, Scorer
+from rlhi.models.prompts import with_persona
+
+MARGIN = "margin too small"
+COPY = "copy or empty"
+
+
+@dataclass
+class Pairing:
+    """What every maker of pairs needs: whose they are, what judges them, and counts of what gave none.
+
+    Args:
+        talks: conversations by id.
+        personas: by user; the one that a pair's prompt tells.
+        judged_by: by user; the one that the reward model is told (another only as a control).
+        learned: the lessons that the champion has learned.
+        seed: draws the users when there may not be all of them.
+        embedder: tells answers that left their request; without one all are taken for answers.
+    """
+
+    talks: Mapping[str, Conversation]
+    personas: Mapping[str, Persona]
+    judged_by: Mapping[str, Persona]
+    scorer: Scorer
+    config: PairsConfig
+    learned: frozenset[str] = frozenset()
+    seed: int = 0
+    embedder: Embedder | None = None
+    dropped: Dropped = field(default_factory=Dropped)
+    spread: Spread = field(default_factory=Spread)
+    wanted: Wanted = field(default_factory=Wanted)
+
+    @cached_property
+    def substance(self) -> Substance:
+        """Tells whether answers are about their requests."""
+        return Substance(self.config, self.embedder)
+
+    @cached_property
+    def learners(self) -> list[str]:
+        """Users who are learned from and of whom something is known."""
+        return sorted({talk.user_id for talk in self.talks.values() if talk.has_user} & set(self.personas))
+
+    @cached_property
+    def content(self) -> list[str]:
+        """Users who are learned from and have asked for nothing: they are served as the model answers by itself."""
+        said = {user for user, persona in self.personas.items() if persona.text}
+        return sorted({talk.user_id for talk in self.talks.values() if talk.has_user} - said)
+
+    def wishes(self, user: str) -> list[Demand]:
+        """What the persona that the reward model is told asks for, where an answer alone shows whether it is met."""
+        persona = self.judged_by.get(user)
+        if persona is None or self.config.wishes == "ignore" or not self.config.filter:
+            return []
+        return [one for one in demands(claims_of(persona.text)) if not one.relative]
+
+    def unfit(self, chosen: str, rejected: str, said: str, asked_for: str) -> str:
+        """Why the chosen answer may not be learned from beside the rejected one; empty when it may."""
+        return unfit(chosen, rejected, said, self.config, asked_for) if self.config.filter else ""
+
+    def worth(self, margin: float, seen_to_follow: bool = False, counted: bool = True) -> bool:
+        """Whether the reward model finds enough of a difference; a margin of 0 says nothing, whatever is configured."""
+        worth = margin > 0 and (margin >= self.config.min_margin or not self.config.filter)
+        worth |= seen_to_follow and margin > -self.config.max_doubt
+        self.dropped.reasons[MARGIN] += counted and not worth
+        return worth
+
+    def scores(self, talk: Conversation, at: int, texts: Sequence[str], user: str = "") -> list[float]:
+        """What the reward model finds of these answers, told the persona of ``user``, else of who asked."""
+        persona = self.judged_by.get(user or talk.user_id)
+        prompt = prompt_before(talk, at)
+        return self.scorer.score([Scored(persona.text if persona else "", prompt, text) for text in texts])
+
+    def pair(
+        self, talk: Conversation, at: int, source: PairSource, chosen: str, rejected: str, high: float, low: float,
+        user: str = "",
+    ) -> PreferencePair:  # fmt: skip
+        """The pair as training reads it, its prompt told the persona of its user."""
+        user = user or talk.user_id
+        persona = self.personas.get(user)
+        text, version = (persona.text, persona.version) if persona else ("", "")
+        where = (talk.conversation_id, at, source)
+        sides: dict[Side, str] = {"chosen": chosen, "rejected": rejected}
+        cut = tuple(side for side, said in sides.items() if isinstance(said, Sampled) and said.cut)
+        return PreferencePair(
+            content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), str(chosen),
+            str(rejected), user, *where[:2], source, text, version, high, low, cut,
+        )  # fmt: skip

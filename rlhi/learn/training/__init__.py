@@ -1,0 +1,1 @@
+"""One training: its plan, its rows, its process, its guards, its card."""

@@ -1,0 +1,179 @@
+"""One switch, three ways to learn, all of them TRL's trainers: ``dpo.method`` in params.yaml.
+
+- ``dpo``: chosen against rejected, the champion as the reference (paper, section 3.3), in every round.
+- ``sft``: the chosen answers alone; a baseline that no reference holds.
+- ``kto``: every answer by itself, wanted or unwanted: those of the pairs, and those that users judged singly
+  (Kahneman-Tversky optimisation, arXiv 2402.01306).
+
+They share launcher, guards, resume and the layout of what is saved.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rlhi.config import DpoConfig, TunedRewardConfig
+from rlhi.learn.training.guards import check_reference, check_tokens, model_hash
+from rlhi.learn.training.resume import KEPT_CHECKPOINTS, keeping_reference
+from rlhi.learn.training.rows import Contents, answers_in_batch, balance, dataset
+from rlhi.learn.training.run import Resolved, Run, TrainingError
+from rlhi.learn.training.trl.truncated import teaching_no_end
+from rlhi.learn.training.trl.weights import WEIGHT, weigh, weighing
+from rlhi.models.precision import computed
+from rlhi.models.prompts import tokenizer_of
+
+if TYPE_CHECKING:
+    from peft import LoraConfig, PeftModel
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
+
+WARMUP_STEPS = 2
+
+
+def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[str, object]:
+    """What every trainer of ours is told, whatever it learns."""
+    import torch
+
+    return {
+        "output_dir": str(run.checkpoints),
+        "per_device_train_batch_size": config.batch,
+        "num_train_epochs": config.epochs,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": 0,  # :func:`warm_up` knows how many steps there are
+        "max_length": config.max_length,
+        # Few different shapes: freed memory fits the next batch.
+        "pad_to_multiple_of": 64,
+        "bf16": computed(config.precision) == "bf16",
+        "use_cpu": not torch.cuda.is_available(),
+        "logging_steps": 1,
+        # Else a loss that is no number is told as the average of the others.
+        "logging_nan_inf_filter": False,
+        "save_total_limit": KEPT_CHECKPOINTS,
+        "disable_tqdm": True,
+        "seed": run.seed,
+        "data_seed": run.seed,
+        "deepspeed": run.deepspeed,
+    }
+
+
+def warm_up(arguments: TrainingArguments, rows: int) -> None:
+    """Let the learning rate rise from 0 over the first two steps, where a training on ``rows`` has ten or more.
+
+    A short training would spend its steps on the way up: one of a single step would change nothing.
+    """
+    batch = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+    steps = ceil(rows / batch) * arguments.num_train_epochs
+    arguments.warmup_steps = WARMUP_STEPS if steps >= 5 * WARMUP_STEPS else 0
+
+
+def trl_arguments(run: Resolved) -> TrainingArguments:
+    """The configuration of the method's trainer."""
+    from trl import DPOConfig, KTOConfig, SFTConfig
+
+    dpo = run.dpo
+    common: dict[str, object] = common_arguments(run, dpo) | {
+        "gradient_accumulation_steps": dpo.accumulation,
+        "gradient_checkpointing": dpo.gradient_checkpointing,
+        "save_strategy": "steps" if dpo.save_steps else "no",
+        "save_steps": dpo.save_steps or 1,
+        "report_to": list(dpo.report_to) or "none",
+    }
+    if dpo.method == "sft":
+        return SFTConfig(**common, completion_only_loss=True)
+    common |= {"beta": dpo.beta, "precompute_ref_log_probs": run.deepspeed is None}
+    if dpo.method == "dpo":
+        losses: dict[str, object] = {"loss_type": [dpo.loss]}
+        if dpo.sft_weight:  # the figure told as the loss is the sum of both
+            losses = {"loss_type": [dpo.loss, "sft"], "loss_weights": [1.0, dpo.sft_weight]}
+        if dpo.ld_alpha < 1:
+            losses["ld_alpha"] = dpo.ld_alpha
+        return DPOConfig(**common, **losses, precompute_ref_batch_size=dpo.batch)
+    rows = answers_in_batch(dpo)
+    return KTOConfig(**common | {"per_device_train_batch_size": rows}, precompute_ref_batch_size=rows)
+
+
+def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, Contents]:
+    """TRL's trainer for this run, its tokenizer, and what it learns from.
+
+    Raises:
+        TrainingError: the rows teach nothing, do not fit, or the reference is not the champion.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = tokenizer_of(Path(run.base))
+    rows, contents = dataset(run, tokenizer)
+    warm_up(arguments, len(rows))
+    if run.dpo.method == "kto":
+        arguments.desirable_weight, arguments.undesirable_weight = balance(rows)
+    # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").
+    model = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
+    champion = model_hash(model)
+    reference: dict[str, object] = {}
+    if not run.dpo.lora_rank and (run.start or run.dpo.method != "sft"):
+        # What trains is another copy of the champion, or where the round before ended.
+        reference = {} if run.dpo.method == "sft" else {"ref_model": model}
+        model = AutoModelForCausalLM.from_pretrained(run.start or run.base, dtype=torch.float32)
+    kind = _kind(run.dpo, model.config)
+    uneven = len(set(rows[WEIGHT])) > 1
+    trainer = (weighing(kind) if uneven else kind)(
+        model=model,
+        **reference,
+        args=arguments,
+        train_dataset=rows,
+        processing_class=tokenizer,
+        peft_config=lora(run.dpo.lora_rank, "CAUSAL_LM"),
+    )
+    if uneven:
+        weigh(trainer)
+    if run.dpo.lora_rank and run.start:
+        _take_adapter(trainer.model, Path(run.start))
+    check_tokens({name: trainer.train_dataset[name][:] for name in trainer.train_dataset.column_names
+                  if name.endswith("_ids")}, run.dpo.max_length)  # fmt: skip
+    if run.dpo.method != "sft":
+        check_reference(model_hash(trainer.ref_model or trainer.model), champion, "the weights that it computes with")
+    return trainer, tokenizer, contents
+
+
+def _kind(dpo: DpoConfig, config: PreTrainedConfig) -> type[Trainer]:
+    if dpo.method == "sft":
+        from trl import SFTTrainer
+
+        return teaching_no_end(SFTTrainer)
+    if dpo.method == "kto":
+        from trl import KTOTrainer
+
+        return teaching_no_end(keeping_reference(KTOTrainer))
+    from trl import DPOTrainer
+
+    from rlhi.learn.training.trl.shared_prompt import SharedPromptDPOTrainer, can_share
+
+    kind = SharedPromptDPOTrainer if dpo.share_prompt and can_share(config) else DPOTrainer
+    return teaching_no_end(keeping_reference(kind))
+
+
+def _take_adapter(model: PeftModel, folder: Path) -> None:
+    """Go on from another round's adapter, over the champion: without it the model is the reference as before.
+
+    TRL would take a model that comes with an adapter for the reference, adapter and all.
+    """
+    from peft import load_peft_weights, set_peft_model_state_dict
+
+    told = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+    lacking = [name for name in told.missing_keys if ".lora_" in name]
+    if lacking or told.unexpected_keys:
+        raise TrainingError(
+            f"the adapter in {folder} does not fit the champion ({[*lacking, *told.unexpected_keys][0]}): delete "
+            ".rlhi/training and run again"
+        )
+
+
+def lora(rank: int, task: Literal["CAUSAL_LM", "SEQ_CLS"]) -> LoraConfig | None:
+    """Adapters of this rank for every linear layer; None for 0."""
+    if not rank:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type=task)

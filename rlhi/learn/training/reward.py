@@ -1,0 +1,190 @@
+"""The fine-tuned reward model, the part that runs in a process of its own (:mod:`rlhi.learn.training.process`).
+
+``python -m rlhi.learn.training.reward --config resolved.json`` trains a language model with one output, the reward, as
+a Bradley-Terry model (paper, section 3.2) with TRL's ``RewardTrainer``: from a chat model, whose new output begins at
+0, or on from the reward model of the cycle before. The persona stands in the system message. Comparisons weigh as they
+say.
+
+Length: with ``reward.tuned.length_debias`` a logistic regression first finds the log-odds that the difference of the
+answers' lengths alone explains. They go into the loss as TRL's ``margin``, so that the model learns what length leaves
+unexplained, and its rewards have no such term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlhi.contracts import from_record
+from rlhi.learn.training import process
+from rlhi.learn.training.guards import check_left_out, gathered
+from rlhi.learn.training.methods import common_arguments, lora, warm_up
+from rlhi.learn.training.rows import Contents, read_rows
+from rlhi.learn.training.run import ResolvedReward, TrainingError
+from rlhi.learn.training.trl.weights import WEIGHT, WeighedComparisons, weigh, weighing
+from rlhi.models.base import Scored
+from rlhi.models.prompts import judged, tokenizer_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+
+OUTPUT = "score.weight"
+"""The layer that a chat model has not got: its hidden state to the reward."""
+SAVE_STEPS = 20
+# L2 on the standardised slope of the logistic regression on lengths: one comparison's worth, so that it stays finite.
+LENGTH_PENALTY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison in tokens; ``length`` is the difference of its answers' lengths (:func:`length_difference`)."""
+
+    chosen_ids: list[int]
+    rejected_ids: list[int]
+    weight: float
+    length: float
+
+
+def length_difference(better: str, worse: str) -> float:
+    """By how much the better answer is longer: the difference of the logarithms of 1 + characters."""
+    from math import log
+
+    return log(1 + len(better)) - log(1 + len(worse))
+
+
+def length_slope(differences: Sequence[float], weights: Sequence[float]) -> float:
+    """The log-odds that a unit of length difference explains, by weighted logistic regression with a ridge.
+
+    >>> length_slope([1.0, -1.0], [1.0, 1.0])
+    0.0
+    """
+    import numpy as np
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    apart, weight = np.array(differences), np.array(weights)
+    scale = float(np.sqrt(np.average(apart**2, weights=weight)))
+    if scale == 0:
+        return 0.0
+    standard = apart / scale
+
+    def gradient(slope: float) -> float:
+        return float((weight * expit(-slope * standard) * standard).sum() - LENGTH_PENALTY * slope)
+
+    most = float(np.abs(weight * standard).sum()) / LENGTH_PENALTY
+    return float(brentq(gradient, -most - 1, most + 1)) / scale
+
+
+def rows_of(run: ResolvedReward, tokenizer: PreTrainedTokenizerBase) -> tuple[list[Row], list[int]]:
+    """The run's comparisons in tokens, and the places of those of which an answer alone is too long.
+
+    Raises:
+        TrainingError: too many are too long.
+    """
+
+    def side(record: dict[str, object]) -> tuple[Scored, list[int]]:
+        one = from_record(Scored, record)
+        return one, judged(one.persona, one.prompt, one.response, run.tuned.max_length, tokenizer)
+
+    rows, too_long = [], []
+    for at, record in enumerate(read_rows(run.pairs)):
+        (better, chosen), (worse, rejected) = side(record["better"]), side(record["worse"])
+        if max(len(chosen), len(rejected)) > run.tuned.max_length:
+            too_long.append(at)
+        else:
+            longer = length_difference(better.response, worse.response)
+            rows.append(Row(chosen, rejected, float(record[WEIGHT]), longer))
+    pairs = len(rows) + len(too_long)
+    check_left_out(len(too_long), pairs, run.tuned.max_length, run.limits, section=run.section)
+    return rows, too_long
+
+
+def make_trainer(run: ResolvedReward) -> process.Job:
+    """TRL's trainer for this run.
+
+    Raises:
+        TrainingError: the comparisons do not fit, or the base cannot become a reward model.
+    """
+    from datasets import Dataset
+    from trl import RewardConfig, RewardTrainer
+
+    tokenizer = tokenizer_of(Path(run.base))
+    rows, too_long = rows_of(run, tokenizer)
+    columns: dict[str, object] = {
+        "chosen_ids": [row.chosen_ids for row in rows],
+        "rejected_ids": [row.rejected_ids for row in rows],
+    }
+    mean = sum(row.weight for row in rows) / len(rows)
+    weights = [row.weight / mean for row in rows]
+    if run.tuned.length_debias:
+        slope = length_slope([row.length for row in rows], weights)
+        columns["margin"] = [-slope * row.length for row in rows]
+    uneven = len(set(weights)) > 1
+    if uneven:
+        columns[WEIGHT] = weights
+    arguments = RewardConfig(
+        **common_arguments(run, run.tuned),
+        gradient_checkpointing=False,
+        save_strategy="steps",
+        save_steps=SAVE_STEPS,
+        report_to="none",
+    )
+    warm_up(arguments, len(rows))
+    trainer: Trainer = (weighing(RewardTrainer, WeighedComparisons) if uneven else RewardTrainer)(
+        model=reward_weights(run, Path(run.base)),
+        args=arguments,
+        train_dataset=Dataset.from_dict(columns),
+        processing_class=tokenizer,
+        peft_config=lora(run.tuned.lora_rank, "SEQ_CLS") if run.reward.kind == "lora" else None,
+    )
+    if uneven:
+        weigh(trainer)
+    return process.Job(trainer, tokenizer, Contents(len(rows), 0, len(rows), len(rows), tuple(too_long)))
+
+
+def reward_weights(run: ResolvedReward, folder: Path) -> PreTrainedModel:
+    """A model with one output, in fp32; the output of a chat model begins at 0: it finds all answers alike.
+
+    Raises:
+        TrainingError: no such model can be made of the folder's, or weights are missing.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        model, told = AutoModelForSequenceClassification.from_pretrained(
+            folder, num_labels=1, dtype=torch.float32, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError) as error:
+        why = str(error).splitlines()[0][:200]
+        raise TrainingError(f"{folder} cannot become a reward model: {why}: name another {run.section}.base") from None
+    process.check_whole(told, folder, made=(OUTPUT,))
+    if OUTPUT in told["missing_keys"]:
+        with gathered(model.score.weight, writer=0):
+            torch.nn.init.zeros_(model.score.weight)
+    return model
+
+
+def _export(run: ResolvedReward, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
+    """The whole model in bf16 safetensors, a LoRA merged: its base may be gone when the next cycle goes on from it."""
+    import torch
+    from transformers.integrations import unset_hf_deepspeed_config
+
+    unset_hf_deepspeed_config()
+    if run.reward.kind == "lora":
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(reward_weights(run, Path(run.base)), str(trained)).merge_and_unload()
+    else:
+        model = reward_weights(run, trained)
+    model.to(torch.bfloat16)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    process.check_numbers(model, run)
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+
+
+if __name__ == "__main__":
+    process.main(ResolvedReward, make_trainer, _export)

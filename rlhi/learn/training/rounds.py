@@ -1,0 +1,122 @@
+"""Rounds of training: between them the model just trained answers anew, and learns from how it is judged.
+
+Semi-online DPO: the policy that samples is renewed now and then, not at every step, which "Bridging Offline and Online
+Reinforcement Learning for LLMs" (arXiv 2506.21495) found as good as fully online DPO. The reference stays the champion.
+
+A later round learns from its fresh pairs alone. The pairs of the round before have been learned from for
+``dpo.epochs`` epochs; a second time cost fluency and gained nothing (docs/log.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rlhi.config import SamplingConfig
+from rlhi.contracts import FreshPair, PreferencePair, content_key
+from rlhi.learn.pairs.counts import Spread
+from rlhi.learn.pairs.lessons import Row, lesson
+from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.training.launch import Trained
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What a model's answers between two rounds came to: pairs to learn from, and how they were judged.
+
+    ``dropped`` counts by reason what gave no pair; ``distinct`` is the share of texts that no other of their request
+    equals.
+    """
+
+    pairs: tuple[PreferencePair, ...]
+    requests: int
+    distinct: float
+    spread: Spread
+    dropped: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One training. ``start`` and ``weights`` are the SHA-256 of the models that it began with and came to.
+
+    ``fresh`` is None for the first round, which learns from the rows of the stage before.
+    """
+
+    number: int
+    rows: tuple[Row, ...]
+    start: str
+    weights: str
+    trained: Trained
+    fresh: Fresh | None = None
+
+    @property
+    def pairs(self) -> list[PreferencePair]:
+        """Its rows without judged answers."""
+        return [row for row in self.rows if isinstance(row, PreferencePair)]
+
+    @property
+    def learned(self) -> list[Row]:
+        """Its rows without those that were left out for their length."""
+        left_out = set(self.trained.too_long)
+        return [row for at, row in enumerate(self.rows) if at not in left_out]
+
+
+def room(most: int, used: int, number: int, rounds: int) -> int:
+    """How many pairs round ``number`` may learn from: an even share of what is left of ``most``.
+
+    >>> room(80, 0, 1, 1), room(80, 0, 1, 2), room(80, 30, 2, 2)
+    (80, 40, 50)
+    """
+    return -(-(most - used) // (rounds - number + 1))
+
+
+def fresh_requests(
+    asked: Iterable[Asked], prefer: Callable[[str], bool], most: int, weights: str, config: SamplingConfig, seed: int
+) -> list[Asked]:
+    """At most ``most`` requests for a model of these weights, those that ``prefer`` names first, drawn by seed.
+
+    The key of a request holds all that its answers hang on: weights, prompt and way of sampling.
+    """
+    ordered = sorted(asked, key=lambda one: (not prefer(one.key), content_key(seed, weights, one.key)))
+    how = (config.temperature, config.top_k, config.max_new_tokens, config.context_tokens)
+    return [
+        replace(one, key=content_key("on_policy", weights, one.key, one.messages, how, seed)) for one in ordered[:most]
+    ]
+
+
+def lessons(rounds: Iterable[Round]) -> set[str]:
+    """What the rounds have taught."""
+    return {lesson(row) for one in rounds for row in one.learned}
+
+
+def fresh_rows(rounds: Sequence[Round]) -> Iterator[FreshPair]:
+    """The pairs that rounds after the first were given."""
+    for one in rounds[1:]:
+        yield from (FreshPair(one.number, one.start, pair) for pair in one.pairs)
+
+
+def history(rounds: Sequence[Round]) -> list[dict[str, float]]:
+    """The figures of every step. Where there are several rounds, steps count on and each tells its round."""
+    if len(rounds) == 1:
+        return list(rounds[0].trained.history)
+    steps: list[dict[str, float]] = []
+    for one in rounds:
+        before = len(steps)
+        steps += [{**step, "step": before + step["step"], "round": one.number} for step in one.trained.history]
+    return steps
+
+
+def told(one: Round, reference: str) -> dict[str, object]:
+    """A round as ``training.json`` has it; ``reference`` is the hash of the champion."""
+    record: dict[str, object] = {
+        "round": one.number, "pairs": len(one.pairs), "too_long": len(one.trained.too_long),
+        "start": one.start, "reference": reference, "weights": one.weights,
+    }  # fmt: skip
+    if one.fresh is not None:
+        spread = one.fresh.spread
+        record["fresh"] = {
+            "requests": one.fresh.requests, "distinct_share": one.fresh.distinct, "groups": spread.groups,
+            "flat_groups": spread.flat, "deviation": spread.deviation, "best_to_worst": spread.best_to_worst,
+            "dropped": dict(one.fresh.dropped),
+        }  # fmt: skip
+    return record
