@@ -14,7 +14,8 @@ from flows.evaluate import evaluate
 from flows.learn import learn
 from flows.tasks import alone, escaped
 from rlhi import stages
-from rlhi.stages import StageReport, incoming
+from rlhi.stages import StageReport
+from rlhi.stages.collect import incoming
 from rlhi.stages.conclude import CycleSummary
 from rlhi.stages.conclude import conclude as conclude_cycle
 from rlhi.workspace import ledger

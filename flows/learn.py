@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.tasks import alone, stage
-from rlhi.stages import StageReport
+from rlhi.stages import StageReport, stages_of
 
 
 @flow(name="reward", persist_result=True)
@@ -22,4 +22,4 @@ def reward(workspace: str = ".") -> StageReport:
 def learn(workspace: str = ".") -> tuple[StageReport, ...]:
     """Train a challenger from the champion that the present cycle is pinned to."""
     with alone():
-        return tuple(stage(name, workspace) for name in ("rewrites", "candidates", "reward", "pairs", "dpo"))
+        return tuple(stage(name, workspace) for name in stages_of("learn"))

@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import TaskRunner
 
 from rlhi.stages import StageError
-from rlhi.stages.spread import Spread, using, windowed
+from rlhi.stages.collect.ingest.spread import Spread, using, windowed
 from rlhi.workspace.store import Workspace
 
 # Pieces handed to the cluster ahead of the result that is waited for: enough for some tens of workers.

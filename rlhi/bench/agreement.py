@@ -21,7 +21,7 @@ from rlhi.collect.feedback.label import Context, FollowUpLabeller, Labeller, dec
 from rlhi.collect.feedback.llm import LlmLabeller
 from rlhi.config import FeedbackConfig
 from rlhi.stages import StageError, backends
-from rlhi.stages.ingest import conversations
+from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.workspace.store import Workspace
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ from random import Random
 from rlhi.bench.figure import figure
 from rlhi.config import Params
 from rlhi.simulate.requests import conversation_requests
-from rlhi.stages import incoming
-from rlhi.stages.ingest import ingest
+from rlhi.stages.collect import incoming
+from rlhi.stages.collect.ingest.stage import ingest
 from rlhi.workspace.store import Workspace
 
 COPIES, GROWN, PERSONAL, BROKEN = 0.03, 0.02, 0.02, 0.001

@@ -32,7 +32,7 @@ from rlhi.simulate import SimulatorConfig, make_users, simulate
 from rlhi.simulate.dialogue import SimulatedConversation
 from rlhi.simulate.reactions import ANSWER
 from rlhi.simulate.users import SimulatedUser
-from rlhi.stages.readings import SPEAKS
+from rlhi.stages.simulator.recovery import SPEAKS
 
 # Answers that meet some wishes and miss others, as a plain model's do.
 REPLIES = (

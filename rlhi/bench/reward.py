@@ -32,7 +32,7 @@ from rlhi.models.base import Embedder, Scorer
 from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
 from rlhi.models.prepare import policy_path
 from rlhi.models.reward import TunedReward
-from rlhi.stages.runs import steps_told
+from rlhi.stages.learn.runs import steps_told
 
 FOLDS = 5
 BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -102,7 +102,7 @@ def ingest(
     as_json: Json = False,
 ) -> None:
     """Take in logs of conversations. What cannot be read is quarantined with file, line and reason (exit code 3)."""
-    from rlhi.stages.landing import take_in
+    from rlhi.stages.collect.landing import take_in
 
     report = take_in(_space(context), logs)
     _say(context, report.as_json(), as_json, report.as_text)
@@ -136,10 +136,17 @@ def run(context: typer.Context, stage: Annotated[str, typer.Argument(help="A sta
 
 
 @app.command("stages")
-def list_stages() -> None:
+def list_stages(
+    dvc: Annotated[bool, typer.Option("--dvc", help="Print them as dvc.yaml instead.")] = False,
+) -> None:
     """The stages in order, with what they read and write."""
     from rlhi.stages import STAGES
 
+    if dvc:
+        from rlhi.stages.dvc import dvc_yaml
+
+        print(dvc_yaml(), end="")
+        return
     for stage in STAGES.values():
         outputs = ", ".join((*stage.outputs, *stage.metrics))
         print(f"{stage.flow:9} {stage.name:11} {', '.join(stage.inputs)} -> {outputs}")
@@ -162,7 +169,7 @@ def quarantine(
     as_json: Json = False,
 ) -> None:
     """What could not be accepted (file, line, reason), and what is set aside as a copy or a template."""
-    from rlhi.stages import quarantine as stage
+    from rlhi.stages.collect import quarantine as stage
 
     space = _space(context)
     if replay:

@@ -19,9 +19,9 @@ from rlhi.contracts import Measurement
 from rlhi.evaluate import personas
 from rlhi.models.prepare import policy_path
 from rlhi.stages.conclude import read_decision
-from rlhi.stages.readings import Reading, readings
-from rlhi.stages.simulation import Talked, talk
-from rlhi.stages.training import TRAINING
+from rlhi.stages.learn.dpo import TRAINING
+from rlhi.stages.simulator.recovery import Reading, readings
+from rlhi.stages.simulator.talk import Talked, talk
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json
 

@@ -13,7 +13,7 @@ from rlhi.cli.errors import hinted
 
 if TYPE_CHECKING:
     from rlhi.contracts import Claim, Persona
-    from rlhi.stages.personas import Change
+    from rlhi.stages.collect.personas import Change
 
 persona_app = typer.Typer(
     help="What is known of a user, on what evidence; a person's edit beats it.", no_args_is_help=True
@@ -37,7 +37,7 @@ def show(
 ) -> None:
     """A user's persona: its text, and each claim with kind, confidence, first and last seen, and its turns."""
     from rlhi.contracts import to_record
-    from rlhi.stages.personas import find
+    from rlhi.stages.collect.personas import find
     from rlhi.workspace.store import Workspace
 
     row = find(Workspace(context.obj.resolve()), user)
@@ -58,7 +58,7 @@ def edit(
     reset: Annotated[bool, typer.Option("--reset", help="Take back all edits of this user.")] = False,
 ) -> None:
     """Edit a user's persona, one change a command. It holds at once, beats inference and survives new turns."""
-    from rlhi.stages.personas import edit as change
+    from rlhi.stages.collect.personas import edit as change
 
     chosen = _change(text, added, kind, removed, reset)
     if sum((text is not None, added is not None, removed is not None, reset)) != 1:
@@ -73,7 +73,7 @@ def export(
     user: Annotated[str | None, typer.Option(help="Only this user's persona, by either id.")] = None,
 ) -> None:
     """Write personas as JSON lines: text, claims with their evidence, version and origin."""
-    from rlhi.stages.personas import exported
+    from rlhi.stages.collect.personas import exported
     from rlhi.workspace.store import Workspace, write_atomic
 
     lines = [f"{line}\n" for line in exported(Workspace(context.obj.resolve()), user)]

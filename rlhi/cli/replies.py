@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from rlhi.evaluate.replies import SideBySide
-    from rlhi.stages.replies import Replies
+    from rlhi.stages.evaluate.replies import Replies
 
 WIDE = 100
 """From this many columns on replies stand beside each other, below it one under the other."""
@@ -37,7 +37,7 @@ def replies(
     Which ones is drawn by seed, not picked.
     """
     from rlhi.evaluate.replies import drawn, lost, won
-    from rlhi.stages.replies import last_replies
+    from rlhi.stages.evaluate.replies import last_replies
     from rlhi.workspace.store import Workspace
 
     if gained and fell:

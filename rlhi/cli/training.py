@@ -28,7 +28,7 @@ def export_pairs(
     """Write the preference pairs as TRL's conversational rows, with columns that tell where each comes from. For KTO
     also what users judged singly.
     """
-    from rlhi.stages.training import exported
+    from rlhi.stages.learn.dpo import exported
     from rlhi.workspace.store import Workspace, write_atomic
 
     lines = [f"{line}\n" for line in exported(Workspace(context.obj.resolve()), method)]
@@ -45,7 +45,7 @@ def join(
     patience: Annotated[float, typer.Option(help="Seconds to wait for a training to begin.")] = 3600.0,
 ) -> None:
     """Be one more machine of the workspace's next training (`dpo.nodes`), on a file system that all of them share."""
-    from rlhi.stages.training import join as take_part
+    from rlhi.stages.learn.dpo import join as take_part
     from rlhi.workspace.store import Workspace
 
     folders = take_part(Workspace(context.obj.resolve()), rank, patience)

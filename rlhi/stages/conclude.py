@@ -30,11 +30,12 @@ from rlhi.report import (
     render,
     write_evidence,
 )  # fmt: skip
-from rlhi.stages import RECORDED, incoming, state
-from rlhi.stages.ingest import conversations
-from rlhi.stages.replies import read_replies
-from rlhi.stages.teachers import found_wanting
-from rlhi.stages.training import TRAINING, all_pairs
+from rlhi.stages import RECORDED, state
+from rlhi.stages.collect import incoming
+from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.evaluate.replies import read_replies
+from rlhi.stages.learn.dpo import TRAINING, all_pairs
+from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json

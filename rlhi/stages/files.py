@@ -31,7 +31,7 @@ def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
         StageError: a row has neither; the message names its line.
     """
     from rlhi.collect.feedback.label import decide
-    from rlhi.stages.collect import follow_up_labeller
+    from rlhi.stages.collect.feedback import follow_up_labeller
 
     params = Params(feedback=FeedbackConfig(labeller=labeller))
     read = list(_read(rows))
@@ -50,7 +50,7 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
     Raises:
         StageError: a row lacks one of them, or no reward model was trained yet.
     """
-    from rlhi.stages.reward_models import scorer
+    from rlhi.stages.learn.reward_models import scorer
 
     space = Workspace(root)
     params = space.params

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlhi.contracts import Conversation, FeedbackTurn, PreferencePair, Quarantined
-from rlhi.stages.teachers import found_wanting
+from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 

@@ -10,9 +10,9 @@ import pytest
 
 from rlhi import stages
 from rlhi.contracts import Candidate, Rewrite, Sample
+from rlhi.stages.learn.teachers import found_wanting
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.status import status
-from rlhi.stages.teachers import found_wanting
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table
 from tests.support.spaces import ANYBODY, REPLIES, SHORT, configure, land_talk, make_space

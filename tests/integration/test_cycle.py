@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from rlhi import stages
 from rlhi.cli.app import app
 from rlhi.simulate.users import WishRow
-from rlhi.stages.replies import last_replies
-from rlhi.stages.truth import WISHES
+from rlhi.stages.evaluate.replies import last_replies
+from rlhi.stages.simulator.truth import WISHES
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle

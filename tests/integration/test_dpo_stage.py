@@ -21,9 +21,9 @@ from rlhi.learn.pairs.lessons import lesson
 from rlhi.learn.training.launch import OPEN
 from rlhi.learn.training.resume import COMPLETE
 from rlhi.learn.training.run import TrainingError, weights_hash
-from rlhi.stages.drawing import Draw
-from rlhi.stages.runs import RUNS
-from rlhi.stages.training import TRAINING, join
+from rlhi.stages.learn.dpo import TRAINING, join
+from rlhi.stages.learn.draw import Draw
+from rlhi.stages.learn.runs import RUNS
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import Workspace, read_json, write_table

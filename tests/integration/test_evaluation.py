@@ -15,9 +15,9 @@ from rlhi.evaluate import suites
 from rlhi.evaluate.suites import Reply
 from rlhi.models.local import LocalChatModel
 from rlhi.stages import backends
-from rlhi.stages.asked import choices, held_out_requests
-from rlhi.stages.deciding import drift
-from rlhi.stages.personas import persona_before, told
+from rlhi.stages.collect.personas import persona_before, told
+from rlhi.stages.evaluate.asked import choices, held_out_requests
+from rlhi.stages.evaluate.drift import drift
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.spaces import configure, make_space

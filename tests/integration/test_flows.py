@@ -19,7 +19,8 @@ from rlhi.config import ConfigError
 from rlhi.models.base import ModelError
 from rlhi.models.prepare import embedder_path
 from rlhi.orchestrate.server import Server, ServerError, running, server_for, up
-from rlhi.stages import StageError, incoming
+from rlhi.stages import StageError
+from rlhi.stages.collect import incoming
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
 from tests.support.commands import free_port

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from rlhi.config import IngestConfig, Params
 from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, to_record
-from rlhi.stages import incoming, spread
-from rlhi.stages.ingest import conversations, ingest
-from rlhi.stages.ingest_fold import USUAL, Sizes
-from rlhi.stages.ingest_pieces import Merged, write_files
-from rlhi.stages.spread import Piece, Result
+from rlhi.stages.collect import incoming
+from rlhi.stages.collect.ingest import spread
+from rlhi.stages.collect.ingest.fold import USUAL, Sizes
+from rlhi.stages.collect.ingest.pieces import Merged, write_files
+from rlhi.stages.collect.ingest.spread import Piece, Result
+from rlhi.stages.collect.ingest.stage import conversations, ingest
 from rlhi.workspace.store import (
     MANIFEST,
     PARTITIONS,

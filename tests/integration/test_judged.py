@@ -16,7 +16,7 @@ from rlhi.config import DpoConfig
 from rlhi.contracts import FeedbackTurn, JudgedAnswer, Message, PreferencePair, to_record
 from rlhi.learn.pairs.lessons import Row, lesson
 from rlhi.learn.training.run import TrainingError
-from rlhi.stages.training import TRAINING, exported
+from rlhi.stages.learn.dpo import TRAINING, exported
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle

@@ -13,9 +13,9 @@ import pytest
 
 from rlhi import stages
 from rlhi.contracts import Conversation, Quarantined
-from rlhi.stages import incoming
-from rlhi.stages.landing import take_in
-from rlhi.stages.salt import SALT
+from rlhi.stages.collect import incoming
+from rlhi.stages.collect.landing import take_in
+from rlhi.stages.collect.salt import SALT
 from rlhi.stages.status import status
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone

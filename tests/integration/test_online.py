@@ -28,11 +28,11 @@ from rlhi.learn.training.resume import COMPLETE
 from rlhi.learn.training.rounds import fresh_requests
 from rlhi.learn.training.run import RESULT, TrainingError, weights_hash
 from rlhi.models.local import LocalChatModel
-from rlhi.stages.learned_from import read_log, requests
-from rlhi.stages.reward_models import HEAD
-from rlhi.stages.runs import RUNS
+from rlhi.stages.learn.dpo import FRESH, TRAINING, all_pairs, exported
+from rlhi.stages.learn.log import read_log, requests
+from rlhi.stages.learn.reward_models import HEAD
+from rlhi.stages.learn.runs import RUNS
 from rlhi.stages.samples import SampleStore
-from rlhi.stages.training import FRESH, TRAINING, all_pairs, exported
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest

@@ -16,8 +16,8 @@ from rlhi.collect.clean.users import hide_user, pseudonym
 from rlhi.collect.persona.build import said_claims
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn
 from rlhi.stages import StageError
-from rlhi.stages.personas import EDITS, find
-from rlhi.stages.salt import SALT, salt_of
+from rlhi.stages.collect.personas import EDITS, find
+from rlhi.stages.collect.salt import SALT, salt_of
 from rlhi.workspace.repository import dvc, git
 from rlhi.workspace.store import StoreError, Workspace, read_table, write_table
 from tests.support.cycles import digest

@@ -18,7 +18,7 @@ from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.conclude import conclude, read_decision
-from rlhi.stages.training import TRAINING
+from rlhi.stages.learn.dpo import TRAINING
 from rlhi.workspace import ledger
 from rlhi.workspace.store import read_table
 from tests.support.cycles import COLLECT, run_cycle

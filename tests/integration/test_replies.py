@@ -14,7 +14,7 @@ from rlhi.evaluate.replies import EvaluatedReply
 from rlhi.evaluate.suites import Model
 from rlhi.stages import StageError
 from rlhi.stages.conclude import DRAWN
-from rlhi.stages.replies import last_replies
+from rlhi.stages.evaluate.replies import last_replies
 from rlhi.workspace.store import Workspace, write_json, write_table
 from tests.support.commands import one_line, rlhi
 from tests.support.spaces import make_space

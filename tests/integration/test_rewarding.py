@@ -9,7 +9,7 @@ import yaml
 
 from rlhi import stages
 from rlhi.learn.reward.head import RewardHead
-from rlhi.stages.reward_models import FOLDER, HEAD
+from rlhi.stages.learn.reward_models import FOLDER, HEAD
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json
 from tests.support.spaces import land_talk, make_space

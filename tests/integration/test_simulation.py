@@ -17,10 +17,10 @@ from rlhi.config import load_params
 from rlhi.contracts import Conversation, EvalResult, FeedbackTurn, Interval, Measurement
 from rlhi.models.base import Sampling
 from rlhi.simulate import SimulatorConfig, TruthRow, WishRow
-from rlhi.stages.readings import TRUTH, readings
-from rlhi.stages.salt import SALT
-from rlhi.stages.simulation import talk
-from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
+from rlhi.stages.collect.salt import SALT
+from rlhi.stages.simulator.recovery import TRUTH, readings
+from rlhi.stages.simulator.talk import talk
+from rlhi.stages.simulator.truth import EVALUATION_REQUESTS, WISHES
 from rlhi.workspace import ledger
 from rlhi.workspace.store import read_table
 from tests.support.cycles import COLLECT

@@ -9,7 +9,9 @@ import yaml
 
 from flows.spread import spread_as_configured
 from rlhi.orchestrate.server import server_for
-from rlhi.stages import StageError, incoming, spread
+from rlhi.stages import StageError
+from rlhi.stages.collect import incoming
+from rlhi.stages.collect.ingest import spread
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_manifest
 

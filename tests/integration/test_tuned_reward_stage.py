@@ -17,9 +17,9 @@ from rlhi.learn.reward.head import RewardHead
 from rlhi.learn.training.run import TrainingError
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.reward import TunedReward
-from rlhi.stages import reward_models
 from rlhi.stages.files import score_file
-from rlhi.stages.reward_models import FOLDER, HEAD, HEADS, RUNS, TUNED, scorer
+from rlhi.stages.learn import reward_models
+from rlhi.stages.learn.reward_models import FOLDER, HEAD, HEADS, RUNS, TUNED, scorer
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest, run_cycle

@@ -16,8 +16,8 @@ from rlhi.simulate import SimulatorConfig, make_users, simulate, wish_rows, writ
 from rlhi.simulate.log import user_key
 from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import WishRow
-from rlhi.stages import incoming
-from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
+from rlhi.stages.collect import incoming
+from rlhi.stages.simulator.truth import EVALUATION_REQUESTS, WISHES
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, write_json, write_table
 from tests.support.training import PLAIN

@@ -373,7 +373,7 @@ def test_the_default_labels_a_file_without_any_model_and_accurate_asks_for_the_e
 def test_the_stage_takes_the_labeller_that_the_parameters_name(
     name: Literal["local", "accurate"], kind: type, embedder: LocalEmbedder
 ) -> None:
-    from rlhi.stages.collect import follow_up_labeller
+    from rlhi.stages.collect.feedback import follow_up_labeller
 
     params = Params(feedback=FeedbackConfig(labeller=name))
     assert type(follow_up_labeller(params)) is kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlhi.contracts import Conversation, Turn
-from rlhi.stages.ingest_index import KEPT, TEMPLATE, VERSION, Index, forget_stale, index_path, name_of
+from rlhi.stages.collect.ingest.index import KEPT, TEMPLATE, VERSION, Index, forget_stale, index_path, name_of
 from rlhi.workspace.store import Workspace
 
 OPENING = "Please act as a generator of pictures in the style of the old masters"

@@ -28,7 +28,7 @@ from rlhi.learn.reward.features import NAMES, answer_features, claims_of
 from rlhi.learn.reward.head import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.models.base import Scored, Scorer
 from rlhi.stages import STAGES
-from rlhi.stages.personas import told
+from rlhi.stages.collect.personas import told
 from tests.support.choices import WordEmbedder
 
 LIST, PROSE = "- Water it\n- Give it sun\n- Cut the tips", "You should water it and give it sun and cut the tips."

@@ -6,7 +6,7 @@ import fcntl
 from pathlib import Path
 
 from rlhi.learn.training.run import RESULT
-from rlhi.stages.runs import discard, keep_only
+from rlhi.stages.learn.runs import discard, keep_only
 
 
 def test_another_run_s_folder_goes_unless_it_still_runs(tmp_path: Path) -> None:

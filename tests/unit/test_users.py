@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rlhi.collect.clean.users import hide_user, pseudonym
 from rlhi.config import IngestConfig, Params
 from rlhi.contracts import Conversation, Turn
-from rlhi.stages.salt import SALT, salt_of
+from rlhi.stages.collect.salt import SALT, salt_of
 from rlhi.workspace.store import StoreError, Workspace, write_json, write_table
 
 ROW = Conversation("c1", "ann@example.org", "real", None, None, None, (Turn("user", "Hi"),), "demo")

@@ -31,8 +31,8 @@ from rlhi.models.prepare import checked_policy
 from rlhi.simulate.wishes import WISHES
 from rlhi.stages import STAGES, StageError
 from rlhi.stages.conclude import conclude
-from rlhi.stages.runs import take_place
-from rlhi.stages.training import TRAINING
+from rlhi.stages.learn.dpo import TRAINING
+from rlhi.stages.learn.runs import take_place
 from rlhi.workspace.ledger import COLLECT, champion
 from rlhi.workspace.store import Workspace, read_json, write_json
 

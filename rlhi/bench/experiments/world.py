@@ -20,9 +20,9 @@ from rlhi.bench.experiments.sizes import Size
 from rlhi.checks.form import Check, share_met
 from rlhi.contracts import EvalResult, Rewrite, content_key
 from rlhi.simulate.users import WishRow
-from rlhi.stages import incoming
-from rlhi.stages.simulation import talk
-from rlhi.stages.truth import WISHES
+from rlhi.stages.collect import incoming
+from rlhi.stages.simulator.talk import talk
+from rlhi.stages.simulator.truth import WISHES
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_atomic
 

@@ -3,7 +3,7 @@
 ``python -m rlhi.learn.training.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes)
 trains a challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.training.methods`) and writes a folder
 that ``from_pretrained`` and vLLM read. The champion is the reference and, in the first round, where training starts
-(paper, section 3.3). ``rlhi.stages.train_policy`` is the same with the models that tell whether replies answer
+(paper, section 3.3). ``rlhi.stages.learn.train_policy`` is the same with the models that tell whether replies answer
 (:mod:`rlhi.learn.training.answering`).
 """
 

@@ -10,8 +10,8 @@ from rlhi import stages
 from rlhi.collect.formats import LogError, read_log
 from rlhi.collect.formats.sources import Source, expand
 from rlhi.contracts import Quarantined
-from rlhi.stages import incoming
-from rlhi.stages.ingest import REFUSED, batches_read
+from rlhi.stages.collect import incoming
+from rlhi.stages.collect.ingest.stage import REFUSED, batches_read
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import Workspace, read_table

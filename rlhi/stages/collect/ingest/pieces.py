@@ -18,7 +18,7 @@ from rlhi.collect.formats.blocks import Block
 from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, from_record, to_record
-from rlhi.stages.ingest_index import KEPT, Index, file_index, index_path, joined, name_of, reason_of
+from rlhi.stages.collect.ingest.index import KEPT, Index, file_index, index_path, joined, name_of, reason_of
 from rlhi.workspace.store import Record, Workspace, put_records, read_records, user_hash
 
 KEY = ("user_id", "conversation_id")

@@ -22,7 +22,7 @@ from rlhi.models.base import Embedder, ModelError
 from rlhi.models.prepare import checked_policy
 from rlhi.models.reward import TunedReward
 from rlhi.stages import StageError, backends
-from rlhi.stages.runs import keep_only, replace_folder, steps_told, zero_preset
+from rlhi.stages.learn.runs import keep_only, replace_folder, steps_told, zero_preset
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, write_atomic, write_json
 

@@ -11,10 +11,11 @@ from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import COMPARISON_SOURCES, Comparison, comparisons
 from rlhi.models.base import Scored
-from rlhi.stages import Outcome, backends, reward_models
-from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import persona_elsewhere, told
-from rlhi.stages.reward_models import FOLDER, Made
+from rlhi.stages import Outcome, backends
+from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.collect.personas import persona_elsewhere, told
+from rlhi.stages.learn import reward_models
+from rlhi.stages.learn.reward_models import FOLDER, Made
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_json
 

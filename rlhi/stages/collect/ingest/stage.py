@@ -23,11 +23,11 @@ from pathlib import Path
 from rlhi.config import Params
 from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, content_key
 from rlhi.stages import Outcome
-from rlhi.stages.incoming import landings
-from rlhi.stages.ingest_fold import USUAL, Fold, Sizes
-from rlhi.stages.ingest_index import read_index
-from rlhi.stages.ingest_pieces import KEY
-from rlhi.stages.salt import salt_of
+from rlhi.stages.collect.incoming import landings
+from rlhi.stages.collect.ingest.fold import USUAL, Fold, Sizes
+from rlhi.stages.collect.ingest.index import read_index
+from rlhi.stages.collect.ingest.pieces import KEY
+from rlhi.stages.collect.salt import salt_of
 from rlhi.workspace.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
 
 TABLE, REFUSED = "data/conversations", "data/quarantine"

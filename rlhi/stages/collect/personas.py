@@ -21,8 +21,8 @@ from rlhi.config import Params, Told
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, from_record, to_record
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
-from rlhi.stages.ingest import conversations
-from rlhi.stages.salt import known_as
+from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.collect.salt import known_as
 from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.workspace import ledger
 from rlhi.workspace.store import StoreError, Workspace, read_json, read_table, write_json, write_table

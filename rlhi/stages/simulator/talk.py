@@ -21,10 +21,10 @@ from rlhi.simulate import (
 )  # fmt: skip
 from rlhi.simulate.log import user_key
 from rlhi.simulate.requests import requests_of
-from rlhi.stages import incoming
-from rlhi.stages.readings import TRUTH
-from rlhi.stages.salt import salt_of
-from rlhi.stages.truth import EVALUATION_REQUESTS, WISHES
+from rlhi.stages.collect import incoming
+from rlhi.stages.collect.salt import salt_of
+from rlhi.stages.simulator.recovery import TRUTH
+from rlhi.stages.simulator.truth import EVALUATION_REQUESTS, WISHES
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_json, write_table
 

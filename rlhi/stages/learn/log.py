@@ -13,8 +13,8 @@ from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.judged import JudgedMaker
 from rlhi.learn.pairs.rewrite import Asked
 from rlhi.models.base import Embedder, Scorer
-from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import told
+from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.collect.personas import told
 from rlhi.workspace.store import Workspace, read_table
 
 

@@ -40,7 +40,7 @@ def processes(workers: int = 0) -> Iterator[Spread]:
 def _processes(workers: int = 0) -> Executor:
     # Forked from a fresh process, not from this one: it may hold threads of torch and of Prefect.
     context = get_context("forkserver")
-    context.set_forkserver_preload(["rlhi.stages.ingest_ready"])
+    context.set_forkserver_preload(["rlhi.stages.collect.ingest.ready"])
     return ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context)
 
 

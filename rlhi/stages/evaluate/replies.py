@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply, SideBySide, side_by_side
 from rlhi.stages import StageError
-from rlhi.stages.evaluate import REPLIES
-from rlhi.stages.salt import known_as
+from rlhi.stages.collect.salt import known_as
+from rlhi.stages.evaluate.evaluate import REPLIES
 from rlhi.workspace.store import Workspace, read_json, read_manifest, read_note, read_table
 
 RESULTS = "data/evaluation"

@@ -18,7 +18,7 @@ from rlhi.learn.pairs.competence import FEWEST, Competence, Said, measure
 from rlhi.learn.pairs.rewrite import Asked
 from rlhi.learn.pairs.sampling import draw
 from rlhi.stages import backends
-from rlhi.stages.learned_from import Log
+from rlhi.stages.learn.log import Log
 from rlhi.workspace.store import Workspace, read_json, read_note, write_json
 
 WANTING = "wanting"

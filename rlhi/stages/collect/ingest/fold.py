@@ -1,4 +1,4 @@
-"""One landing on its way into `data/conversations`: read, merge, set aside, write (:mod:`rlhi.stages.ingest`)."""
+"""One landing on its way into `data/conversations`: read, merge, set aside, write."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rlhi.collect.formats.blocks import Block, blocks
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.progress import progress
-from rlhi.stages.incoming import Batch
-from rlhi.stages.ingest_index import Index, file_index, forget_stale, joined
-from rlhi.stages.ingest_pieces import (
+from rlhi.stages.collect.incoming import Batch
+from rlhi.stages.collect.ingest.index import Index, file_index, forget_stale, joined
+from rlhi.stages.collect.ingest.pieces import (
     BUCKETS,
     KEY,
     Merge,
@@ -28,7 +28,7 @@ from rlhi.stages.ingest_pieces import (
     redacted,
     write_files,
 )
-from rlhi.stages.spread import Spread, spread_for
+from rlhi.stages.collect.ingest.spread import Spread, spread_for
 from rlhi.workspace.store import PARTITIONS, Workspace, finish_table, read_manifest, read_note
 
 FIRST = "0000-"

@@ -11,7 +11,7 @@ from rlhi.config import Params
 from rlhi.learn.pairs.lessons import Row, lesson, size, training_set
 from rlhi.learn.training.guards import check_left_out
 from rlhi.learn.training.lengths import Lengths
-from rlhi.stages.learned_from import lessons_of
+from rlhi.stages.learn.log import lessons_of
 
 
 class Draw:

@@ -12,13 +12,10 @@ from rlhi.config import Params
 from rlhi.contracts import FeedbackTurn
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
-from rlhi.stages.ingest import conversations, ingest
-from rlhi.stages.personas import personas
+from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.samples import RecordedModel, SampleStore
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_table
-
-__all__ = ["feedback", "ingest", "personas"]
 
 
 def feedback(space: Workspace, params: Params) -> Outcome:

@@ -1,7 +1,7 @@
 """The training process of the stage ``dpo``: that of the wing, with the models that it may not build.
 
-``python -m rlhi.stages.train_policy --config resolved.json``: a copy of the model in training, which answers now and
-then, and the sentence embedder that tells whether it does (:mod:`rlhi.learn.training.answering`).
+``python -m rlhi.stages.learn.train_policy --config resolved.json``: a copy of the model in training, which answers now
+and then, and the sentence embedder that tells whether it does (:mod:`rlhi.learn.training.answering`).
 """
 
 from __future__ import annotations

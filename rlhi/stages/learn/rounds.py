@@ -29,15 +29,15 @@ from rlhi.learn.training.trl.truncated import CUT
 from rlhi.progress import progress
 from rlhi.stages import backends
 from rlhi.stages.backends import embedder_folder, local_model
-from rlhi.stages.learned_from import Log, pair_maker, read_log, requests
-from rlhi.stages.reward_models import scorer
-from rlhi.stages.runs import RUNS, keep_only, steps_told, zero_preset
+from rlhi.stages.learn.log import Log, pair_maker, read_log, requests
+from rlhi.stages.learn.reward_models import scorer
+from rlhi.stages.learn.runs import RUNS, keep_only, steps_told, zero_preset
+from rlhi.stages.learn.teachers import Teachers
 from rlhi.stages.samples import SampleStore
-from rlhi.stages.teachers import Teachers
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
 
-WITH_MODELS = "rlhi.stages.train_policy"
+WITH_MODELS = "rlhi.stages.learn.train_policy"
 """The training process that can tell whether replies answer: it builds models, which a wing does not."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rlhi import stages
 from rlhi.contracts import Conversation, Quarantined
-from rlhi.stages.ingest import forget
+from rlhi.stages.collect.ingest.stage import forget
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import Workspace, read_table

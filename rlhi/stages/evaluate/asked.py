@@ -14,11 +14,11 @@ from rlhi.learn.reward.comparisons import preferred, prompt_before
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.models.prompts import with_persona
-from rlhi.stages.ingest import conversations
-from rlhi.stages.personas import PersonaBefore, told
+from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.collect.personas import PersonaBefore, told
+from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.samples import SampleStore
-from rlhi.stages.training import TRAINING
-from rlhi.stages.truth import EVALUATION_REQUESTS
+from rlhi.stages.simulator.truth import EVALUATION_REQUESTS
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 

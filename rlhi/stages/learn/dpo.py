@@ -17,10 +17,10 @@ from rlhi.learn.training.rounds import fresh_rows, history, lessons, room, told
 from rlhi.learn.training.rows import answers_in_batch, provenance, rows_for, trl_row
 from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.learn.training.trl.weights import WEIGHT
-from rlhi.stages import Outcome, StageError, online
-from rlhi.stages.drawing import Draw
-from rlhi.stages.online import Champion
-from rlhi.stages.runs import RUNS, discard, keep_only, replace_folder
+from rlhi.stages import Outcome, StageError
+from rlhi.stages.learn.draw import Draw
+from rlhi.stages.learn.rounds import Champion, Run, train
+from rlhi.stages.learn.runs import RUNS, discard, keep_only, replace_folder
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
@@ -48,7 +48,7 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     counts = _counts(draw.made, new, replayed)
     # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
     champion = Champion(version, folder, str(before.get("weights") or weights_hash(folder)))
-    run = online.train(space, params, champion, [*new, *replayed])
+    run = train(space, params, champion, [*new, *replayed])
     trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
     record: dict[str, object] = {"lessons": sorted(draw.learned | lessons(run.rounds))}
     record |= {name.replace(" ", "_"): count for name, count in counts.items()}
@@ -107,7 +107,7 @@ def _write_fresh(space: Workspace, rows: Iterable[FreshPair]) -> None:
     write_table(space.path(FRESH), FreshPair, rows, user=lambda row: row.pair.user_id)
 
 
-def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str, object]:
+def _record(run: Run, champion: Champion, config: DpoConfig) -> dict[str, object]:
     """What training.json tells of how the model was trained; of rounds only where there may be several."""
     trained = run.rounds[-1].trained
     record: dict[str, object] = {
@@ -124,7 +124,7 @@ def _record(run: online.Run, champion: Champion, config: DpoConfig) -> dict[str,
     return record
 
 
-def _outcome(run: online.Run, version: str, counts: dict[str, int | float | str]) -> Outcome:
+def _outcome(run: Run, version: str, counts: dict[str, int | float | str]) -> Outcome:
     trained, steps = run.rounds[-1].trained, history(run.rounds)
     wanted, unwanted = (sum(getattr(one.trained, side) for one in run.rounds) for side in ("wanted", "unwanted"))
     counts = counts | {

@@ -18,16 +18,13 @@ from rlhi.models.base import Scored
 from rlhi.models.local import LocalChatModel
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
-from rlhi.stages.asked import answers, choices, held_out_requests, likelihoods, other_persona, samples_key
-from rlhi.stages.deciding import drift, gate
-from rlhi.stages.personas import persona_before
-from rlhi.stages.reward_models import scorer
-from rlhi.stages.training import TRAINING
-from rlhi.stages.truth import Truth, truth_of
+from rlhi.stages.collect.personas import persona_before
+from rlhi.stages.evaluate.asked import answers, choices, held_out_requests, likelihoods, other_persona, samples_key
+from rlhi.stages.learn.dpo import TRAINING
+from rlhi.stages.learn.reward_models import scorer
+from rlhi.stages.simulator.truth import Truth, truth_of
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, write_table
-
-__all__ = ["REPLIES", "drift", "evaluate", "gate"]
 
 REPLIES = "data/replies"
 """What champion and challenger said to held-out users when they were last measured: ``EvaluatedReply``."""

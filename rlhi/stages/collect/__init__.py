@@ -1,0 +1,1 @@
+"""The stages of the collect flow: ingest -> feedback -> personas."""

@@ -1,0 +1,1 @@
+"""The stages of the evaluate flow: evaluate -> drift -> gate."""

@@ -1,0 +1,1 @@
+"""The stages of the learn flow: rewrites and candidates -> reward -> pairs -> dpo."""

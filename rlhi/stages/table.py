@@ -1,0 +1,132 @@
+"""THE table: stage -> function, parameters, inputs, outputs. dvc.yaml, the flows and the command line read it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+from rlhi.config import Params
+from rlhi.workspace.store import Workspace
+
+Flow = Literal["collect", "learn", "evaluate"]
+Counts = Mapping[str, int | float | str]
+
+
+class StageError(ValueError):
+    """A stage cannot run; the message is one line with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a stage function tells: rows made now, rows kept from before, figures by name, one plain sentence."""
+
+    made: int
+    kept: int
+    counts: Counts
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What one run of a stage did, for the UI, the terminal and ``--json``."""
+
+    stage: str
+    seconds: float
+    made: int
+    kept: int
+    counts: tuple[tuple[str, str], ...]
+    note: str
+
+
+class StageFunction(Protocol):
+    """Opens inputs, calls a wing, writes outputs."""
+
+    def __call__(self, workspace: Workspace, params: Params) -> Outcome:
+        """Run on one workspace."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One row of the table. ``params`` are sections of params.yaml; paths are relative to the workspace.
+
+    ``keeps`` tells DVC to leave the outputs in place before a run: the stage adds to them. ``fleeting`` outputs have a
+    hash in DVC's record and no copy in its cache, which would keep a whole model of every night. ``version`` is raised
+    when the stage makes something else of the same inputs: what an older one made is then out of date.
+    """
+
+    name: str
+    flow: Flow
+    params: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    pool: Literal["cpu", "gpu"] = "cpu"
+    keeps: bool = False
+    fleeting: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    version: int = 1
+
+    @property
+    def function(self) -> StageFunction:
+        """The stage's function, NAME in ``rlhi/stages/FLOW/NAME``, imported when it is needed."""
+        module = importlib.import_module(f"rlhi.stages.{self.flow}.{self.name}")
+        return cast(StageFunction, getattr(module, self.name))
+
+
+_LOG = ("data/conversations", "data/feedback", "data/personas")
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
+        ),
+        Stage("feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True),
+        Stage(
+            "personas", "collect", ("personas", "split"), (*_LOG[:2], "data/persona_edits"), ("data/personas",),
+            keeps=True,
+        ),
+        Stage(
+            "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
+            pool="gpu", keeps=True, version=6,
+        ),
+        Stage(
+            "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
+            ("data/candidates",), pool="gpu", keeps=True, version=4,
+        ),
+        Stage(
+            "reward", "learn", ("reward", "personas", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=7,
+        ),
+        Stage(
+            "pairs", "learn", ("pairs", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
+            version=12,
+        ),
+        Stage(
+            "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
+            pool="gpu", fleeting=("models/challenger",), version=5,
+        ),
+        Stage(
+            "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
+            ("data/evaluation", "data/replies"), pool="gpu", version=7,
+        ),
+        Stage(
+            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=4,
+        ),
+        Stage(
+            "gate", "evaluate", ("evaluate", "gate", "seed"),
+            ("cycle.json", "data/evaluation", "data/drift", "models/reward"), (),
+            metrics=("metrics/decision.json", "metrics/metrics.json"), version=3,
+        ),
+    )
+}  # fmt: skip
+
+
+def stages_of(flow: Flow) -> tuple[str, ...]:
+    """The names of a flow's stages, in the order in which they run."""
+    return tuple(stage.name for stage in STAGES.values() if stage.flow == flow)
