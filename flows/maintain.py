@@ -11,13 +11,14 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 
 from flows.tasks import alone
+from rlhi.stages import stages_of
 from rlhi.workspace import ledger
 
 
 @task(name="publish", task_run_name="publish", persist_result=True, cache_policy=NO_CACHE)
 def publish_collect(workspace: str) -> str | None:
     """Commit what a collect between cycles brought in; the revision, None when nothing changed."""
-    return ledger.record_collect(Path(workspace))
+    return ledger.record_collect(Path(workspace), stages_of("collect"))
 
 
 @task(name="assign", task_run_name="assign", persist_result=True, cache_policy=NO_CACHE)

@@ -23,12 +23,11 @@ from rlhi.orchestrate.deploy import LEDGER_LIMIT, make_limit
 from rlhi.stages import STAGES, StageReport
 
 _LEASE_SECONDS = 60
-_ONCE = ("dpo",)
 
 
 def stage(name: str, workspace: str) -> StageReport:
     """Run a stage as a task of its own name, tagged with its pool, tried again once unless it trains."""
-    retries = 0 if name in _ONCE else 1
+    retries = int(STAGES[name].retried)
     named = run_stage.with_options(name=name, task_run_name=name, tags=[STAGES[name].pool], retries=retries)
     return named(name, workspace)
 

@@ -54,7 +54,8 @@ class Stage:
 
     ``keeps`` tells DVC to leave the outputs in place before a run: the stage adds to them. ``fleeting`` outputs have a
     hash in DVC's record and no copy in its cache, which would keep a whole model of every night. ``version`` is raised
-    when the stage makes something else of the same inputs: what an older one made is then out of date.
+    when the stage makes something else of the same inputs: what an older one made is then out of date. One that is not
+    ``retried`` is too long to be tried again by itself.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Stage:
     fleeting: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     version: int = 1
+    retried: bool = True
 
     @property
     def function(self) -> StageFunction:
@@ -108,7 +110,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
-            pool="gpu", fleeting=("models/challenger",), version=5,
+            pool="gpu", fleeting=("models/challenger",), version=5, retried=False,
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),

@@ -26,7 +26,6 @@ __all__ = [
 FIRST_VERSION = "v0.1.0"
 TRACKED = ("data/incoming", "data/persona_edits", "data/samples", "data/simulator", "models/policy", "reports")
 """Folders that no stage makes whole: versioned as they are."""
-COLLECT = ("ingest", "feedback", "personas")
 _RECORDED = (
     ".dvc", ".dvcignore", ".gitignore", "dvc.yaml", "dvc.lock", "params.yaml", "prefect.yaml", "cycle.json", "metrics",
     "reports.dvc", "data/*.dvc", "data/.gitignore", "models/*.dvc", "models/.gitignore",
@@ -170,8 +169,8 @@ def begin(root: Path) -> CyclePin:
     return pin
 
 
-def record_collect(root: Path, stages: Sequence[str] = COLLECT) -> str | None:
-    """Commit what a collect between cycles brought in; the revision, None when nothing changed."""
+def record_collect(root: Path, stages: Sequence[str]) -> str | None:
+    """Commit what ``stages`` brought in between cycles; the revision, None when nothing changed."""
     with alone(root):
         dvc(root, "commit", "--force", *stages, *(f"{name}.dvc" for name in TRACKED[:3]))
         return _commit(root, "Collect", {"RLHI-Collect": "yes"})

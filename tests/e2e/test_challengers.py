@@ -59,7 +59,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         configure(made, name, sizes, competence={**ANYBODY})
     sampling = {**made.params.evaluate.sampling.model_dump(), "max_new_tokens": 40, "context_tokens": 320, "batch": 48}
     configure(made, "evaluate", {}, users=14, requests=3, samples=1, instruction_samples=1, sampling=sampling)
-    for name in ledger.COLLECT:
+    for name in stages.stages_of("collect"):
         stages.run(name, made.root)
     ledger.begin(made.root)
     for name in ("rewrites", "candidates", "reward"):

@@ -24,7 +24,7 @@ SMALL = {"competence": {"answers": 0.5, "ended": 0.0, "language": 0.5}, "samplin
 def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
     made = make_space(tmp_path / "w", tiny_policy)
     land_talk(made)
-    for name in ledger.COLLECT:
+    for name in stages.stages_of("collect"):
         stages.run(name, made.root)
     ledger.begin(made.root)
     for name, most in (("rewrites", "turns"), ("candidates", "prompts")):

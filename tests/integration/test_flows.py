@@ -120,7 +120,8 @@ class TestTemporaryServer:
         assert all(task.state and task.state.is_completed() for task in tasks.values())
         assert "cpu" in tasks["ingest"].tags
         assert {"ingest-report", "feedback-report", "personas-report"} <= keys
-        assert ledger.record_collect(workspace) is None  # the flow's own task has recorded all of it
+        # The flow's own task has recorded all of it.
+        assert ledger.record_collect(workspace, stages.stages_of("collect")) is None
 
     def test_nothing_new_makes_nothing(self, workspace: Path, server: Server) -> None:
         from flows.collect import collect
@@ -133,10 +134,10 @@ class TestTemporaryServer:
         from flows.collect import collect
 
         land_talk(Workspace(workspace), users=6, seed=9)
-        for name in ledger.COLLECT:
+        for name in stages.stages_of("collect"):
             stages.run(name, workspace)
         assert all(report.made == 0 for report in collect(str(workspace)))
-        assert ledger.record_collect(workspace) is None
+        assert ledger.record_collect(workspace, stages.stages_of("collect")) is None
 
     def test_an_error_for_a_person_is_raised_as_it_is_and_not_tried_again(
         self, tmp_path: Path, server: Server, capfd: pytest.CaptureFixture[str]
@@ -167,7 +168,7 @@ class TestTemporaryServer:
 
         space = make_space(tmp_path / "w", tiny_policy)
         land_talk(space)
-        for name in ledger.COLLECT:
+        for name in stages.stages_of("collect"):
             stages.run(name, space.root)
         with pytest.raises(StageError, match="stage reward needs cycle.json"):
             reward(str(space.root))
@@ -178,7 +179,7 @@ class TestTemporaryServer:
         before = stages.state(space)
         assert reward(str(space.root)).made == 0 and stages.state(space) == before, "nothing is new"
         land_choices(space, cycle=2)
-        for name in (*ledger.COLLECT, "rewrites"):
+        for name in (*stages.stages_of("collect"), "rewrites"):
             stages.run(name, space.root)
         again = reward(str(space.root))
         assert again.made > first.made and stages.state(space) != before, "the next cycle takes it up"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rlhi import stages
+from rlhi.stages import stages_of
 from rlhi.workspace import ledger
 from rlhi.workspace.repository import IGNORED
 
@@ -273,7 +274,7 @@ def test_rollback_puts_the_champion_s_files_back(space: Path) -> None:
 def test_a_log_left_in_the_workspace_stays_out_of_git(space: Path) -> None:
     put(space, {"chats.jsonl": "somebody's words", "data/chats.jsonl": "somebody's words"})
     collected(space, "one")
-    ledger.record_collect(space)
+    ledger.record_collect(space, stages_of("collect"))
     assert "chats.jsonl" not in out(space, "git", "ls-files")
 
 
@@ -292,16 +293,16 @@ def test_the_next_promotion_after_a_rollback_gets_a_version_of_its_own(space: Pa
 
 def test_a_collect_between_cycles_has_a_commit_of_its_own(space: Path) -> None:
     collected(space, "one")
-    assert ledger.record_collect(space) is not None
+    assert ledger.record_collect(space, stages_of("collect")) is not None
     assert "RLHI-Collect" in out(space, "git", "log", "-1", "--format=%B")
-    assert ledger.record_collect(space) is None, "nothing changed since"
+    assert ledger.record_collect(space, stages_of("collect")) is None, "nothing changed since"
     assert ledger.history(space) == []
 
 
 def test_a_collect_leaves_what_was_not_trained_anew_out_of_date(space: Path) -> None:
     cycled(space, "one", "better", "refuse")
     collected(space, "two")
-    ledger.record_collect(space)
+    ledger.record_collect(space, stages_of("collect"))
     said = dvc_status(space)
     assert "dpo" in said and "ingest" not in said
 
@@ -311,7 +312,7 @@ def test_a_dead_process_s_git_lock_does_not_stop_the_next(space: Path, lock: str
     (space / ".git" / lock).touch()
     os.utime(space / ".git" / lock, (0, 0))
     collected(space, "one")
-    assert ledger.record_collect(space) is not None
+    assert ledger.record_collect(space, stages_of("collect")) is not None
 
 
 def test_a_dead_process_s_dvc_lock_does_not_stop_the_next(space: Path) -> None:
@@ -321,14 +322,14 @@ def test_a_dead_process_s_dvc_lock_does_not_stop_the_next(space: Path) -> None:
     held = {"write": {str(space / "data/personas"): {"pid": gone.pid, "cmd": "dvc commit"}}}
     (space / ".dvc" / "tmp" / "rwlock").write_text(json.dumps(held))
     collected(space, "one")
-    assert ledger.record_collect(space) is not None
+    assert ledger.record_collect(space, stages_of("collect")) is not None
 
 
 @pytest.mark.parametrize("torn", ["", '{"write": {'])
 def test_a_torn_dvc_lock_file_does_not_stop_the_next(space: Path, torn: str) -> None:
     (space / ".dvc" / "tmp" / "rwlock").write_text(torn)
     collected(space, "one")
-    assert ledger.record_collect(space) is not None
+    assert ledger.record_collect(space, stages_of("collect")) is not None
 
 
 def test_a_live_reader_s_dvc_lock_is_respected(space: Path) -> None:
@@ -336,7 +337,7 @@ def test_a_live_reader_s_dvc_lock_is_respected(space: Path) -> None:
     (space / ".dvc" / "tmp" / "rwlock").write_text(json.dumps(held))
     collected(space, "one")
     with pytest.raises(ledger.LedgerError):
-        ledger.record_collect(space)
+        ledger.record_collect(space, stages_of("collect"))
 
 
 def tags_lost(space: Path) -> None:
@@ -370,9 +371,10 @@ def test_a_promotion_killed_half_way_through_the_copy_is_done_again(space: Path)
 
 
 def writer(space: Path, call: str) -> subprocess.Popen[str]:
-    code = f"import sys; from pathlib import Path; from rlhi import ledger; root = Path(sys.argv[1]); print({call})"
+    imports = "import sys; from pathlib import Path; from rlhi.workspace import ledger"
+    code = f"{imports}; root = Path(sys.argv[1]); print({call})"
     command = [sys.executable, "-c", code, str(space)]
-    path = os.pathsep.join([str(Path(ledger.__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path(ledger.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -398,7 +400,7 @@ def test_killed_at_any_time_the_next_record_is_the_same(space: Path, seconds: fl
 
 def test_parallel_writers_wait_for_each_other(space: Path) -> None:
     collected(space, "one")
-    writers = [writer(space, "ledger.record_collect(root)") for _ in range(3)]
+    writers = [writer(space, "ledger.record_collect(root, ('ingest', 'feedback', 'personas'))") for _ in range(3)]
     said = [child.communicate()[0].strip() for child in writers]
     assert [child.returncode for child in writers] == [0, 0, 0]
     assert sorted(line == "None" for line in said) == [False, True, True]
@@ -414,7 +416,7 @@ def test_another_repository_named_by_the_environment_is_left_alone(
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
     collected(space, "one")
-    assert ledger.record_collect(space) is not None
+    assert ledger.record_collect(space, stages_of("collect")) is not None
     monkeypatch.undo()
     assert "RLHI-Collect" in out(space, "git", "log", "-1", "--format=%B")
 

@@ -115,7 +115,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     root = tmp_path_factory.mktemp("spaces") / "ready"
     space = make_space(root, tiny_policy, pairs={"filter": False}, dpo=ROUNDS)
     land_talk(space)
-    for name in ledger.COLLECT:
+    for name in stages.stages_of("collect"):
         stages.run(name, root)
     ledger.begin(root)
     for name in ("rewrites", "candidates", "reward", "pairs"):

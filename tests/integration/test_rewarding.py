@@ -19,7 +19,7 @@ from tests.support.spaces import land_talk, make_space
 def space(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Workspace:
     made = make_space(tmp_path_factory.mktemp("rewarding") / "w", tiny_policy)
     land_talk(made)
-    for name in ledger.COLLECT:
+    for name in stages.stages_of("collect"):
         stages.run(name, made.root)
     ledger.begin(made.root)
     for name in ("rewrites", "reward"):

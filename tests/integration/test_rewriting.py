@@ -17,7 +17,7 @@ from tests.support.spaces import SHORT, configure, land_talk, make_space
 def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
     made = make_space(tmp_path / "w", tiny_policy)
     land_talk(made)
-    for name in ledger.COLLECT:
+    for name in stages.stages_of("collect"):
         stages.run(name, made.root)
     ledger.begin(made.root)
     return made

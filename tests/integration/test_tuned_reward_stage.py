@@ -49,7 +49,7 @@ def second(cycled: Workspace) -> Workspace:
     # What a scripted champion's users say teaches a tiny model nothing that holds of others: choices do.
     land_talk(space, cycle=2, users=12, seed=1)
     land_choices(space, cycle=2)
-    for name in ledger.COLLECT:
+    for name in stages.stages_of("collect"):
         stages.run(name, root)
     ledger.begin(root)
     stages.run("rewrites", root)
@@ -64,7 +64,7 @@ def test_between_cycles_the_model_of_the_last_one_is_what_a_new_one_has_to_beat(
     space = Workspace(tmp_path / "w")
     before = digest(space.root, f"{TUNED}/0001")
     land_choices(space, cycle=2)
-    for name in (*ledger.COLLECT, "rewrites", "reward"):
+    for name in (*stages.stages_of("collect"), "rewrites", "reward"):
         stages.run(name, space.root)
     assert not ledger.under_way(space.root) and ledger.pinned(space.root).cycle == 1
     assert before == digest(space.root, f"{TUNED}/0001") and space.path(f"{TUNED}/0002").is_dir()

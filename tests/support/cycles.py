@@ -9,9 +9,8 @@ from pathlib import Path
 from rlhi import stages
 from rlhi.stages.conclude import CycleSummary, conclude
 from rlhi.workspace import ledger
-from rlhi.workspace.ledger import COLLECT
 
-__all__ = ["COLLECT", "digest", "run_cycle"]
+COLLECT = stages.stages_of("collect")
 
 
 def run_cycle(root: Path) -> CycleSummary | None:

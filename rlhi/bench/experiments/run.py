@@ -29,11 +29,11 @@ from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy
 from rlhi.simulate.wishes import WISHES
-from rlhi.stages import STAGES, StageError
+from rlhi.stages import STAGES, StageError, stages_of
 from rlhi.stages.conclude import conclude
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.learn.runs import take_place
-from rlhi.workspace.ledger import COLLECT, champion
+from rlhi.workspace.ledger import champion
 from rlhi.workspace.store import Workspace, read_json, write_json
 
 # What two gains may differ by.
@@ -121,7 +121,7 @@ class Bench:
         """What an arm came to in one seed, from disk where it was run before."""
         defaults = Params().model_dump(mode="json")
         versions = {stage.name: stage.version for stage in STAGES.values()}
-        made_by = {name: versions[name] for name in COLLECT}, _dealt(), asdict(sizes.TALK), sizes.TEXT
+        made_by = {name: versions[name] for name in stages_of("collect")}, _dealt(), asdict(sizes.TALK), sizes.TEXT
         settings = self.size.params, self._users(arm, seed), weights_hash(self.policy), defaults
         world = content_key(made_by, settings)[:12]
         asked = versions, worlds.arm_name(arm.overrides), experiment.measured, experiment.cycles

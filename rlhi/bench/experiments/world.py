@@ -48,7 +48,7 @@ def talked(space: Workspace, seed: int, size: Size, simulator: Mapping[str, obje
     cycle = ledger.upcoming(space.root)
     if not any(batch.cycle == cycle for batch in incoming.batches(space)):
         talk(space.root, sizes.simulator(size.users, seed, **simulator), sizes.TALK)
-    for name in ledger.COLLECT:
+    for name in stages.stages_of("collect"):
         stages.run(name, space.root)
     incoming.begin(space)
 
