@@ -30,7 +30,7 @@ def spread_as_configured(stage: str, workspace: Path) -> Iterator[None]:
     Raises:
         StageError: the package of that task runner is not installed.
     """
-    runner = Workspace(workspace.resolve()).params.ingest if stage == "ingest" else None
+    runner = Workspace.open(workspace).params.ingest if stage == "ingest" else None
     if runner is None or runner.runner not in _RUNNERS:
         yield
         return

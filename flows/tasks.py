@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,26 +42,9 @@ def run_stage(name: str, workspace: str) -> StageReport:
     """Run one stage and leave its report as an artifact ``NAME-report``."""
     with spread_as_configured(name, Path(workspace)):
         report = stages.run(name, Path(workspace))
-    create_markdown_artifact(markdown(report), key=f"{name}-report", description=f"What {name} did")
-    announce(report)
+    create_markdown_artifact(report.as_markdown(), key=f"{name}-report", description=f"What {name} did")
+    print(report.as_text(), file=sys.stderr, flush=True)
     return report
-
-
-def announce(report: StageReport) -> None:
-    """Print one line about a stage: ``  ingest         1.2s  1523 new conversations``."""
-    print(f"  {report.stage:<11}{report.seconds:>7.1f}s  {' '.join(report.note.split())}", file=sys.stderr, flush=True)
-
-
-def markdown(report: StageReport) -> str:
-    """A report as markdown; text is escaped, for it may hold what users or logs said."""
-    rows = [("rows made", f"{report.made:,}"), ("rows kept", f"{report.kept:,}"), *report.counts]
-    table = "".join(f"| {escaped(label)} | {escaped(value)} |\n" for label, value in rows)
-    return f"**{escaped(report.note)}** in {report.seconds:.1f} s\n\n| figure | value |\n|---|---|\n{table}"
-
-
-def escaped(text: str) -> str:
-    """Text that markdown and HTML show as it is, on one line."""
-    return re.sub(r"([\\`*_\[\]()#|~!])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def _points(mean: float, low: float, high: float) -> str:
 
 
 def _evidence(workspace: Path, cycle: int) -> CycleEvidence:
-    found = {one.number: one for one in recorded(Workspace(workspace.resolve()))}
+    found = {one.number: one for one in recorded(Workspace.open(workspace))}
     if cycle not in found or found[cycle].decision is None:
         ended = ", ".join(str(number) for number, one in sorted(found.items()) if one.decision) or "none"
         raise SeedsError(f"{workspace} has no decision of cycle {cycle} (of cycles with one it has: {ended})")

@@ -126,13 +126,13 @@ def run(context: typer.Context, stage: Annotated[str, typer.Argument(help="A sta
     from rlhi.workspace import ledger
     from rlhi.workspace.store import Workspace
 
-    space, known = _space(context), stages.STAGES.get(stage)
-    if known and "cycle.json" in known.inputs and Workspace(space).params and not (space / "cycle.json").exists():
+    space, known = Workspace.open(context.obj), stages.STAGES.get(stage)
+    if known and "cycle.json" in known.inputs and not space.path("cycle.json").exists():
         # First: a cycle that begins pins the split for good.
-        stages.check_inputs(known, Workspace(space), given=("cycle.json",))
-        ledger.begin(space)
-    report = stages.run(stage, space)
-    print(stages.line(report))
+        stages.check_inputs(known, space, given=("cycle.json",))
+        ledger.begin(space.root)
+    report = stages.run(stage, space.root)
+    print(report.as_text())
 
 
 @app.command("stages")
@@ -221,8 +221,7 @@ def rollback(
     from rlhi.workspace import ledger
     from rlhi.workspace.store import Workspace
 
-    space = _space(context)
-    _ = Workspace(space).params  # says so where this is no workspace
+    space = Workspace.open(context.obj).root
     before = ledger.champion(space)
     print(f"champion: policy@{before} -> policy@{ledger.rollback(space, version)}")
 

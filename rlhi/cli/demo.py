@@ -86,7 +86,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
         _tell(f"  {said.users} users had {said.conversations} conversations, {said.messages} messages")
     report = improve(root)
     _tell("  " + report.as_text().replace("\n", "\n  "))
-    space = Workspace(root)
+    space = Workspace.open(root)
     decision = read_decision(space)
     counts = {one.stage: dict(one.counts) for one in report.stages}
     reward = read_json(space.path("models/reward/metrics.json"))

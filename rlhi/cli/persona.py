@@ -40,7 +40,7 @@ def show(
     from rlhi.stages.collect.personas import find
     from rlhi.workspace.store import Workspace
 
-    row = find(Workspace(context.obj.resolve()), user)
+    row = find(Workspace.open(context.obj), user)
     if as_json:
         print(json.dumps(to_record(row), ensure_ascii=False))
     else:
@@ -76,7 +76,7 @@ def export(
     from rlhi.stages.collect.personas import exported
     from rlhi.workspace.store import Workspace, write_atomic
 
-    lines = [f"{line}\n" for line in exported(Workspace(context.obj.resolve()), user)]
+    lines = [f"{line}\n" for line in exported(Workspace.open(context.obj), user)]
     if out is None:
         sys.stdout.writelines(lines)
         return

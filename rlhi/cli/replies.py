@@ -42,7 +42,7 @@ def replies(
 
     if gained and fell:
         raise typer.BadParameter("give one of --won and --lost")
-    space = Workspace(context.obj.resolve())
+    space = Workspace.open(context.obj)
     found = last_replies(space, user)
     if found.why_none:
         print(hinted(found.why_none, context.obj), file=sys.stderr if as_json else sys.stdout)

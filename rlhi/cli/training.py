@@ -31,7 +31,7 @@ def export_pairs(
     from rlhi.stages.learn.dpo import exported
     from rlhi.workspace.store import Workspace, write_atomic
 
-    lines = [f"{line}\n" for line in exported(Workspace(context.obj.resolve()), method)]
+    lines = [f"{line}\n" for line in exported(Workspace.open(context.obj), method)]
     if out is None:
         sys.stdout.writelines(lines)
         return
@@ -48,5 +48,5 @@ def join(
     from rlhi.stages.learn.dpo import join as take_part
     from rlhi.workspace.store import Workspace
 
-    folders = take_part(Workspace(context.obj.resolve()), rank, patience)
+    folders = take_part(Workspace.open(context.obj), rank, patience)
     print(f"trained as node {rank}: {', '.join(map(str, folders))}")

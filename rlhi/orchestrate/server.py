@@ -117,8 +117,7 @@ def up(workspace: Path, port: int = 4200) -> None:
         ConfigError: this is no workspace; nothing is written.
         ServerError: the port is taken, another command is at work here, or a part would not start.
     """
-    root = workspace.resolve()
-    _ = Workspace(root).params
+    root = Workspace.open(workspace).root
     _check_port(port)
     if not (root / "prefect.yaml").exists():
         (root / "prefect.yaml").write_text(template("prefect.yaml"), encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from rlhi.contracts import (
     GateDecision,
     JudgedAnswer,
     PreferencePair,
-    Verdict,
     from_record,
 )  # fmt: skip
 from rlhi.evaluate.replies import SideBySide, drawn, lost, won
@@ -30,7 +28,7 @@ from rlhi.report import (
     render,
     write_evidence,
 )  # fmt: skip
-from rlhi.stages import RECORDED, state
+from rlhi.stages import RECORDED, CycleReport, state
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.evaluate.replies import read_replies
@@ -45,20 +43,9 @@ DRAWN, EXTREME = 6, 3
 """Pairs of replies on the page: drawn by seed, and of those whose figures rose or fell most."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleSummary:
-    """A finished cycle: its verdict, the champion after it, and the commit that holds it."""
-
-    cycle: int
-    verdict: Verdict
-    version: str
-    reasons: tuple[str, ...]
-    revision: str
-
-
-def conclude(workspace: Path) -> CycleSummary:
+def conclude(workspace: Path) -> CycleReport:
     """Write the evidence page, record the cycle, promote if the gate said so. Runs again after a kill."""
-    space = Workspace(workspace.resolve())
+    space = Workspace.open(workspace)
     decision = read_decision(space)
     pin = ledger.pinned(space.root)
     if ledger.under_way(space.root):
@@ -67,7 +54,7 @@ def conclude(workspace: Path) -> CycleSummary:
     write_json(space.path(RECORDED), {"stages": state(space)})
     with alone(space):  # no log lands in a table that is being committed
         done = ledger.record(space.root, decision.verdict, decision.reasons, _card(space, decision))
-    return CycleSummary(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
+    return CycleReport(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
 
 
 def _card(space: Workspace, decision: GateDecision) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rlhi.config import Params
 from rlhi.contracts import content_key
-from rlhi.stages.table import STAGES, Stage, StageError, StageReport
+from rlhi.stages.report import StageReport
+from rlhi.stages.table import STAGES, Stage, StageError
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import MANIFEST, Workspace, read_json, write_json
@@ -28,8 +29,7 @@ def run(name: str, workspace: Path) -> StageReport:
     """
     if name not in STAGES:
         raise StageError(f"no stage {name!r}: one of {', '.join(STAGES)}")
-    space = Workspace(workspace.resolve())
-    _ = space.params  # says so where this is no workspace
+    space = Workspace.open(workspace)
     check_inputs(STAGES[name], space)
     with alone(space, name):
         return _run(STAGES[name], space)
@@ -51,11 +51,6 @@ def _run(stage: Stage, space: Workspace) -> StageReport:
     return StageReport(stage.name, round(seconds, 2), outcome.made, outcome.kept, counts, outcome.note)
 
 
-def line(report: StageReport) -> str:
-    """A report in one line of a terminal."""
-    return f"  {report.stage:11}{report.seconds:7.1f} s  {report.note}"
-
-
 def up_to_date(name: str, workspace: Workspace) -> bool:
     """True when running the stage now would do nothing."""
     stage = STAGES[name]
@@ -69,7 +64,7 @@ def pending(workspace: Path) -> str | None:
 
     The last verdict stays as long as it would be reached from the same logs and parameters.
     """
-    space = Workspace(workspace.resolve())
+    space = Workspace.open(workspace)
     if not _exists(space, "metrics/decision.json") or ledger.under_way(space.root):
         return None
     recorded = read_json(space.path(RECORDED)).get("stages")

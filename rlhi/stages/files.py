@@ -52,7 +52,7 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
     """
     from rlhi.stages.learn.reward_models import scorer
 
-    space = Workspace(root)
+    space = Workspace.open(root)
     params = space.params
     model = scorer(space, params)
     read = list(_read(rows))

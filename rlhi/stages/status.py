@@ -60,8 +60,7 @@ class Status:
 
 def status(root: Path) -> Status:
     """Read the figures of a workspace."""
-    space = Workspace(root)
-    _ = space.params
+    space = Workspace.open(root)
     talks = read_table(space.path("data/conversations"), Conversation)
     labels = Counter(row.label for row in read_table(space.path("data/feedback"), FeedbackTurn))
     decision = read_json(space.path("metrics/decision.json"))

@@ -28,18 +28,6 @@ class Outcome:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class StageReport:
-    """What one run of a stage did, for the UI, the terminal and ``--json``."""
-
-    stage: str
-    seconds: float
-    made: int
-    kept: int
-    counts: tuple[tuple[str, str], ...]
-    note: str
-
-
 class StageFunction(Protocol):
     """Opens inputs, calls a wing, writes outputs."""
 

@@ -43,6 +43,17 @@ class Workspace:
 
     root: Path
 
+    @classmethod
+    def open(cls, root: Path) -> Workspace:
+        """The workspace in this folder.
+
+        Raises:
+            ConfigError: none is there, or a parameter is wrong.
+        """
+        space = cls(root.resolve())
+        _ = space.params
+        return space
+
     @property
     def params(self) -> Params:
         """params.yaml, checked.

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 from rlhi import stages
-from rlhi.stages.conclude import CycleSummary, conclude
+from rlhi.stages.conclude import conclude
 from rlhi.workspace import ledger
 
 COLLECT = stages.stages_of("collect")
 
 
-def run_cycle(root: Path) -> CycleSummary | None:
+def run_cycle(root: Path) -> stages.CycleReport | None:
     """What the improve flow does; None when there is nothing to do."""
     for name in COLLECT:
         stages.run(name, root)

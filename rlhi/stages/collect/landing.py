@@ -58,8 +58,7 @@ def take_in(root: Path, logs: Sequence[str | Path]) -> IngestReport:
     ``logs`` are files, folders, ``-`` for standard input, or fsspec addresses. Other commands that take in logs here
     wait until these are recorded: they would share a landing's number, and record a table that is being written.
     """
-    space = Workspace(root)
-    _ = space.params
+    space = Workspace.open(root)
     with alone(space):
         return _take_in(space, logs)
 

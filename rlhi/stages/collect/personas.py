@@ -89,7 +89,7 @@ def edit(root: Path, user_id: str, change: Change | None) -> Persona:
     Raises:
         StageError: no such user, or an edit that cannot be made.
     """
-    space = Workspace(root.resolve())
+    space = Workspace.open(root)
     now, edits = find(space, user_id), read_edits(space)
     user_id = now.user_id  # which need not be the id that was given
     before = edits.pop(user_id, PersonaEdit(user_id))
@@ -197,7 +197,6 @@ def persona_elsewhere(space: Workspace, params: Params) -> PersonaBefore:
 
 
 def _table(space: Workspace) -> list[Persona]:
-    _ = space.params  # says so where this is no workspace
     if not space.path("data/personas").is_dir():
         raise StageError(f"{space.root} has no data/personas yet: run `rlhi run feedback`, then `rlhi run personas`")
     return read_table(space.path("data/personas"), Persona)

@@ -29,8 +29,7 @@ class Held:
 
 def held(root: Path, changes: bool) -> Iterator[Held]:
     """What was refused, then what is set aside, then, where asked for, what was changed."""
-    space = Workspace(root)
-    _ = space.params
+    space = Workspace.open(root)
     for row in sorted(read_table(space.path("data/quarantine"), Quarantined), key=lambda row: (row.file, row.line)):
         yield Held("refused", f"{row.file}:{row.line}", row.reason)
     talks = sorted(
@@ -47,8 +46,7 @@ def held(root: Path, changes: bool) -> Iterator[Held]:
 
 def replay(root: Path) -> stages.StageReport:
     """Read every landed log again with the code and the bounds of today."""
-    space = Workspace(root)
-    _ = space.params
+    space = Workspace.open(root)
     with alone(space):
         forget(space)
         report = stages.run("ingest", root)

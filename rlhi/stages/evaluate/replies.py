@@ -36,7 +36,7 @@ def last_replies(space: Workspace, user: str | None = None) -> Replies:
     Raises:
         StageError: nothing was evaluated yet, the replies were not kept, or there is no such user among them.
     """
-    params = space.params  # says so where this is no workspace
+    params = space.params
     if read_manifest(space.path(RESULTS)) is None:
         raise StageError("nothing was evaluated yet: run `rlhi cycle`")
     skipped = read_note(space.path(RESULTS)).get("skipped")

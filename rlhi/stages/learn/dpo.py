@@ -169,7 +169,7 @@ def exported(space: Workspace, method: Method) -> Iterator[str]:
     Raises:
         StageError: there are no pairs yet.
     """
-    dpo = space.params.dpo  # says so where this is no workspace
+    dpo = space.params.dpo
     if not space.path("data/pairs").is_dir():
         raise StageError(f"{space.root} has no data/pairs yet: run `rlhi cycle`")
     rows: list[Row] = [*all_pairs(space), *_judged(space, method, dpo.unpaired)]

@@ -48,7 +48,7 @@ class Reading:
 
 def readings(workspace: Path) -> tuple[Reading, Reading]:
     """For phrasings that everybody uses, and for those that only held-out users use."""
-    space = Workspace(workspace.resolve())
+    space = Workspace.open(workspace)
     truth = read_table(space.path(TRUTH), TruthRow)
     feedback = read_table(space.path("data/feedback"), FeedbackTurn)
     labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}

@@ -42,7 +42,7 @@ class Talked:
 def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked:
     """Everybody talks to the champion, served with their personas; a WildChat log is landed for the coming cycle."""
     quiet()
-    space = Workspace(workspace.resolve())
+    space = Workspace.open(workspace)
     params = space.params
     cycle = ledger.upcoming(space.root)
     salt = salt_of(space, params)

@@ -1,0 +1,71 @@
+"""What a stage and a cycle did, from where they ran to a terminal, to `--json` and to the UI."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What one run of a stage did."""
+
+    stage: str
+    seconds: float
+    made: int
+    kept: int
+    counts: tuple[tuple[str, str], ...]
+    note: str
+
+    def as_text(self) -> str:
+        """One line of a terminal: ``  ingest         1.2s  1523 new conversations``."""
+        return f"  {self.stage:<11}{self.seconds:>7.1f}s  {' '.join(self.note.split())}"
+
+    def as_markdown(self) -> str:
+        """For an artifact; text is escaped, for it may hold what users or logs said."""
+        rows = [("rows made", f"{self.made:,}"), ("rows kept", f"{self.kept:,}"), *self.counts]
+        table = "".join(f"| {escaped(label)} | {escaped(value)} |\n" for label, value in rows)
+        return f"**{escaped(self.note)}** in {self.seconds:.1f} s\n\n| figure | value |\n|---|---|\n{table}"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What a cycle came to. ``cycle`` is 0 where there was nothing to do: ``note`` says why, and there is no verdict.
+
+    ``version`` is the champion after it, ``revision`` the commit that holds it; ``stages`` are those that ran.
+    """
+
+    cycle: int
+    verdict: str
+    version: str
+    reasons: tuple[str, ...] = ()
+    revision: str = ""
+    stages: tuple[StageReport, ...] = ()
+    note: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "cycle": self.cycle, "verdict": self.verdict, "champion": f"policy@{self.version}",
+            "reasons": list(self.reasons), "note": self.note,
+            "stages": {one.stage: {"seconds": one.seconds, **dict(one.counts)} for one in self.stages},
+        }  # fmt: skip
+
+    def as_text(self) -> str:
+        """For a terminal; the stages have told their lines while they ran."""
+        if not self.cycle:
+            return self.note
+        reasons = "\n".join(f"  - {reason}" for reason in self.reasons)
+        return f"cycle {self.cycle}: {self.verdict}; champion policy@{self.version}\n{reasons}"
+
+    def as_markdown(self) -> str:
+        """For an artifact, escaped."""
+        reasons = "".join(f"- {escaped(reason)}\n" for reason in self.reasons)
+        rows = "".join(f"| {one.stage} | {one.seconds:.1f} | {escaped(one.note)} |\n" for one in self.stages)
+        return f"**{escaped(self.note)}**\n\n{reasons}\n| stage | seconds | note |\n|---|---|---|\n{rows}"
+
+
+def escaped(text: str) -> str:
+    """Text that markdown and HTML show as it is, on one line."""
+    return re.sub(r"([\\`*_\[\]()#|~!])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
