@@ -9,7 +9,6 @@ tells browsers to keep pages of other sites away from it, and answers to no name
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import socket
@@ -19,11 +18,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlhi.file_lock import locked
 from rlhi.orchestrate import children, deploy
 from rlhi.orchestrate.password import password, sign_in
 from rlhi.workspace.ledger import template
@@ -215,9 +215,9 @@ def _await_health(url: str, child: children.Child, log: Path) -> None:
 def _owned(folder: Path) -> Iterator[None]:
     """Own the database in a Prefect home."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as handle:
+    with ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locked(folder / "lock", wait=False))
         except BlockingIOError:
             holder = read_json(folder / "server.json").get("pid", "of unknown number")
             raise ServerError(f"process {holder} is at work in {folder.parent.parent}: wait for it to end") from None

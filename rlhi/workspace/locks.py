@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from rlhi.file_lock import locked
 from rlhi.workspace.store import Workspace
 
 _held: ContextVar[frozenset[Path]] = ContextVar("rlhi_stage_locks", default=frozenset())
@@ -25,13 +25,13 @@ def alone(space: Workspace, stage: str = "ingest") -> Iterator[None]:
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(path, wait=False))
         except BlockingIOError:
             what = "takes in logs" if stage == "ingest" else f"runs the stage {stage}"
             print(f"  waiting for another command that {what} in {space.root}", file=sys.stderr, flush=True)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            stack.enter_context(locked(path))
         token = _held.set(_held.get() | {path})
         try:
             yield

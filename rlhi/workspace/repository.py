@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rlhi.file_lock import locked
 from rlhi.workspace.store import write_atomic
 
 LOCK_SECONDS = 15
@@ -30,8 +30,7 @@ def alone(root: Path) -> Iterator[None]:
     """Hold the ledger's lock; the system frees it when its holder dies."""
     if (root / ".dvc").is_dir():
         (root / ".rlhi").mkdir(exist_ok=True)  # a clone has none
-    with (root / ".rlhi" / "ledger.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locked(root / ".rlhi" / "ledger.lock"):
         _drop_dead_locks(root / ".git")
         _drop_dead_rwlock(root / ".dvc" / "tmp" / "rwlock")
         if (root / ".git").is_dir():

@@ -6,9 +6,10 @@ build, which whoever is killed leaves behind, and every later training would wai
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
+
+from rlhi.file_lock import locked
 
 
 def free_dead_locks(root: Path) -> list[Path]:
@@ -22,8 +23,7 @@ def free_dead_locks(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     # One at a time: a lock that another process has freed may be taken anew before we remove it.
-    with (root / ".rlhi.lock").open("w") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
+    with locked(root / ".rlhi.lock"):
         found = {lock: file for lock in root.glob("**/lock") if (file := _file(lock))}
         held: set[str] = set()
         for process in psutil.process_iter() if found else ():

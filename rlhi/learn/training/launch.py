@@ -5,7 +5,6 @@ Several nodes: the stage's own is the first; :func:`join` is what every other ru
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import json
 import os
@@ -13,14 +12,14 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from rlhi.config import DpoConfig, RewardConfig
 from rlhi.contracts import to_record
+from rlhi.file_lock import locked
 from rlhi.learn.pairs.lessons import Row, weight
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.training.build_locks import builds, free_dead_locks
@@ -125,7 +124,8 @@ def train_reward(
 def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, int, float], None]) -> Trained:
     output = Path(run.output)
     output.mkdir(parents=True, exist_ok=True)
-    with _alone(output) as held:
+    # The process inherits the lock: an orphan has it until it ends, and only then do we begin.
+    with locked(output / "lock") as held:
         if ended := finished(output):
             return ended  # by a process that we waited for
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -219,21 +219,12 @@ def _run(machines: Machines, module: str, config: Path, rank: int, tell: Callabl
 def is_running(run: Path) -> bool:
     """Whether somebody holds a run's folder: one that was killed has let go of it."""
     try:
-        with (run / "lock").open("a") as held:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with locked(run / "lock", wait=False):
+            return False
     except BlockingIOError:
         return True
-    except FileNotFoundError:
-        pass  # it was removed in this moment
-    return False
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[IO[str]]:
-    """Hold a run's folder. The process inherits the lock: an orphan has it until it ends, and only then do we begin."""
-    with (output / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield held
+    except FileNotFoundError:  # it was removed in this moment
+        return False
 
 
 def _environment(machines: Machines) -> dict[str, str]:
