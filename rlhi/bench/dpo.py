@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from rlhi.bench.figure import figure
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message, PreferencePair
-from rlhi.learn.training import methods
+from rlhi.learn.training import trainer as training
 from rlhi.learn.training.rows import trl_row
 from rlhi.learn.training.run import Resolved
 from rlhi.models.prepare import policy_path
@@ -161,7 +161,7 @@ def _train(run: tuple[Resolved, TrainingArguments]) -> tuple[float, list[float]]
     began = time.perf_counter()
     # Trainers print their figures; standard output is for the table.
     with contextlib.redirect_stdout(sys.stderr):
-        trainer, _, _ = methods.make_trainer(resolved, arguments)
+        trainer, _, _ = training.make_trainer(resolved, arguments)
         trainer.train()
     took = time.perf_counter() - began
     return took, [row["loss"] for row in trainer.state.log_history if "loss" in row]
@@ -187,7 +187,7 @@ def prepared(
         ld_alpha=1.0,
     )
     resolved = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
-    arguments = methods.trl_arguments(resolved)
+    arguments = training.trl_arguments(resolved)
     if way == "TRL, its defaults":
         arguments = TrlConfig(
             output_dir=str(folder / "trainer"), per_device_train_batch_size=2, gradient_accumulation_steps=accumulation,

@@ -31,7 +31,7 @@ from rlhi.bench.dpo import ANSWER_TOKENS, WAYS, made_pairs, prepared
 from rlhi.bench.figure import figure
 from rlhi.bench.machine import machine
 from rlhi.contracts import PreferencePair
-from rlhi.learn.training import methods
+from rlhi.learn.training import trainer as training
 from rlhi.models.prepare import policy_path
 from rlhi.stages import StageError
 
@@ -181,7 +181,7 @@ def _steps(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     resolved, arguments = prepared(way, pairs, base, folder, prompt_tokens, accumulation=1)
     arguments.precompute_ref_log_probs = False
-    trainer, _, _ = methods.make_trainer(resolved, arguments)
+    trainer, _, _ = training.make_trainer(resolved, arguments)
     clock: list[float] = []
     trainer.add_callback(_clock(clock))
     trainer.train()

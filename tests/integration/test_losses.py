@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rlhi.config import DpoConfig
-from rlhi.learn.training.methods import make_trainer, trl_arguments
 from rlhi.learn.training.rows import provenance, trl_row
 from rlhi.learn.training.run import Resolved
+from rlhi.learn.training.trainer import make_trainer, trl_arguments
 from tests.support.training import PLAIN, make_pair
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message
-from rlhi.learn.training.rows import dataset, trl_row
+from rlhi.learn.training.dataset import dataset
+from rlhi.learn.training.rows import trl_row
 from rlhi.learn.training.run import Resolved
 from rlhi.models.local import LocalChatModel
 from rlhi.models.prompts import chat_text, judged, plain, tokenizer_of

@@ -164,9 +164,10 @@ def test_separators_of_lines_in_users_text_end_no_row(tmp_path: Path, tiny_polic
 
 
 def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:
-    from rlhi.learn.training.rows import rows_for, trl_row
+    from rlhi.learn.training.methods.kto import arranged, singles
+    from rlhi.learn.training.rows import trl_row
 
-    rows = rows_for("kto", [trl_row(pair) for pair in made_pairs(6)], 4)
+    rows = arranged(singles([trl_row(pair) for pair in made_pairs(6)]), 4)
     assert [row["label"] for row in rows] == [True, False] * 6
     assert {json.dumps(row["completion"]) for row in rows} == {
         json.dumps(row[side]) for row in map(trl_row, made_pairs(6)) for side in ("chosen", "rejected")

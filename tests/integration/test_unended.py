@@ -12,9 +12,9 @@ import pytest
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import Side
-from rlhi.learn.training.methods import make_trainer, trl_arguments
 from rlhi.learn.training.rows import trl_row
 from rlhi.learn.training.run import Resolved
+from rlhi.learn.training.trainer import make_trainer, trl_arguments
 from rlhi.learn.training.trl.truncated import ends
 from rlhi.models.prompts import tokenizer_of
 from tests.support.training import made_pairs

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from rlhi.config import DpoConfig
 from rlhi.contracts import content_key
 from rlhi.learn.pairs.lessons import Row, weight
-from rlhi.learn.training.methods import make_trainer, trl_arguments
 from rlhi.learn.training.rows import provenance, trl_row
 from rlhi.learn.training.run import Resolved
+from rlhi.learn.training.trainer import make_trainer, trl_arguments
 from rlhi.learn.training.trl.weights import WEIGHT, WeighedRows, user_weights
 from tests.support.training import PLAIN, made_judged, made_pairs
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.config import TrainingLimits
+from rlhi.contracts.options import Method
 from rlhi.learn.training.guards import check_judged
-from rlhi.learn.training.rows import arranged, balance, rows_for, trl_row
+from rlhi.learn.training.methods import method_of
+from rlhi.learn.training.methods.kto import arranged, balance, singles
+from rlhi.learn.training.rows import trl_row
 from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trl.weights import user_weights
 from tests.support.training import made_pairs
@@ -29,7 +33,7 @@ def test_the_answers_to_one_prompt_are_never_neighbours(pairs: int, batch: int, 
     # A batch of one row is another matter: whoever trains gives it that row twice.
     judged -= (2 * pairs + judged) % (2 * batch) == 1
     rows += [single(f"judged {at}", at % 3 > 0) for at in range(judged)]
-    found = rows_for("kto", rows, 2 * batch)
+    found = arranged(singles(rows), 2 * batch)
     assert clashes(found, 2 * batch) == 0
     assert len(found) == 2 * pairs + judged
 
@@ -47,7 +51,7 @@ def test_both_kinds_are_spread_over_all_batches() -> None:
 
 def test_other_methods_take_the_pairs_alone() -> None:
     rows = [trl_row(pair) for pair in made_pairs(3)] + [single("judged", True)]
-    assert rows_for("dpo", rows, 4) == rows[:3] and len(rows_for("sft", rows, 4)) == 3
+    assert method_of("dpo").rows(rows) == rows[:3] and len(method_of("sft").rows(rows)) == 3
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=60), st.floats(0.05, 1))
@@ -75,3 +79,9 @@ def test_answers_of_one_kind_teach_nothing() -> None:
         check_judged(["a", "b"], ["c"] * 3, TrainingLimits())
     with pytest.raises(TrainingError, match="1 of 2 wanted answers are empty"):
         check_judged(["a", " "], ["c"], TrainingLimits())
+
+
+@pytest.mark.parametrize("name", get_args(Method))
+def test_every_method_that_params_yaml_may_name_is_there(name: Method) -> None:
+    method = method_of(name)
+    assert method.told and (method.singly or method.rows([{"prompt": [], "completion": [], "label": True}]) == [])

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import GateDecision, Interval
-
-METHODS = {
-    "dpo": "persona-conditioned DPO (arXiv 2509.25137)",
-    "sft": "supervised fine-tuning on the chosen answers",
-    "kto": "KTO (arXiv 2402.01306) on the pairs' answers and on those that users judged, one by one",
-}
+from rlhi.learn.training.methods import method_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +31,12 @@ class Provenance:
 def model_card(origin: Provenance, dpo: DpoConfig) -> str:
     """A model card in the hub's form; :func:`promoted_card` adds the verdict."""
     trained = f"LoRA of rank {dpo.lora_rank}, merged" if dpo.lora_rank else "every weight"
-    pulled = "" if dpo.method == "sft" else f", beta {dpo.beta:g}"
-    reference = "" if dpo.method == "sft" else ", which was also the reference"
+    method = method_of(dpo.method)
+    pulled = f", beta {dpo.beta:g}" if method.reference else ""
+    reference = ", which was also the reference" if method.reference else ""
     fresh = f", {origin.fresh_pairs} of its own answers in training" if origin.rounds > 1 else ""
     rounds = f"{origin.rounds} rounds, " if origin.rounds > 1 else ""
-    data = "`data/pairs`" if dpo.method != "kto" or not dpo.unpaired else "`data/pairs` and `data/judged`"
+    data = "`data/pairs` and `data/judged`" if method.singly and dpo.unpaired else "`data/pairs`"
     judged = ""
     if origin.new_judged or origin.replayed_judged:
         judged = f"\n| judged answers | {origin.new_judged} new, {origin.replayed_judged} replayed |"
@@ -52,7 +48,7 @@ tags: [rlhi, {dpo.method}, persona]
 
 # Challenger of policy@{origin.champion}
 
-Trained by RLHI with {METHODS[dpo.method]} from `policy@{origin.champion}`{reference}.
+Trained by RLHI with {method.told} from `policy@{origin.champion}`{reference}.
 
 | what | value |
 |---|---|

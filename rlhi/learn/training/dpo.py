@@ -1,7 +1,7 @@
 """Persona-conditioned DPO, the part that runs in a process of its own (:mod:`rlhi.learn.training.process`).
 
 ``python -m rlhi.learn.training.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes)
-trains a challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.training.methods`) and writes a folder
+trains a challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.training.trainer`) and writes a folder
 that ``from_pretrained`` and vLLM read. The champion is the reference and, in the first round, where training starts
 (paper, section 3.3). ``rlhi.stages.learn.train_policy`` is the same with the models that tell whether replies answer
 (:mod:`rlhi.learn.training.answering`).
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from rlhi.learn.training import process
 from rlhi.learn.training.answering import ANSWERS, Yardstick, watcher
 from rlhi.learn.training.guards import check_reference
-from rlhi.learn.training.methods import make_trainer, trl_arguments
 from rlhi.learn.training.run import Resolved, weights_hash
+from rlhi.learn.training.trainer import make_trainer, trl_arguments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

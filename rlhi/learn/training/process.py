@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 
-    from rlhi.learn.training.rows import Contents
+    from rlhi.learn.training.dataset import Contents
 
 TOLD = ("step", "loss", "answers", "rewards/accuracies", "rewards/margins", "rewards/chosen", "accuracy", "margin")
 

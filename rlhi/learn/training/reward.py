@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from rlhi.contracts import from_record
 from rlhi.learn.training import process
+from rlhi.learn.training.dataset import Contents
 from rlhi.learn.training.guards import check_left_out, gathered
-from rlhi.learn.training.methods import common_arguments, lora, warm_up
-from rlhi.learn.training.rows import Contents, read_rows
+from rlhi.learn.training.rows import read_rows
 from rlhi.learn.training.run import ResolvedReward, TrainingError
+from rlhi.learn.training.trainer import common_arguments, lora, warm_up
 from rlhi.learn.training.trl.weights import WEIGHT, WeighedComparisons, weigh, weighing
 from rlhi.models.base import Scored
 from rlhi.models.prompts import judged, tokenizer_of

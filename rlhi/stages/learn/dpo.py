@@ -13,8 +13,9 @@ from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn.pairs.lessons import Row, size, weight
 from rlhi.learn.training import launch
 from rlhi.learn.training.card import Provenance, model_card
+from rlhi.learn.training.methods import method_of
 from rlhi.learn.training.rounds import fresh_rows, history, lessons, room, told
-from rlhi.learn.training.rows import answers_in_batch, provenance, rows_for, trl_row
+from rlhi.learn.training.rows import provenance, trl_row
 from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.learn.training.trl.weights import WEIGHT
 from rlhi.stages import Outcome, StageError
@@ -89,7 +90,7 @@ def _skipped(space: Workspace, draw: Draw, new: Sequence[Row]) -> Outcome:
 
 def _judged(space: Workspace, method: Method, unpaired: bool) -> list[JudgedAnswer]:
     """Answers that users judged singly: for KTO alone."""
-    return read_table(space.path("data/judged"), JudgedAnswer) if method == "kto" and unpaired else []
+    return read_table(space.path("data/judged"), JudgedAnswer) if method_of(method).singly and unpaired else []
 
 
 def _pairs(rows: Sequence[Row]) -> int:
@@ -175,9 +176,10 @@ def exported(space: Workspace, method: Method) -> Iterator[str]:
     rows: list[Row] = [*all_pairs(space), *_judged(space, method, dpo.unpaired)]
     made = sorted(rows, key=lambda row: row.key)
     told = [trl_row(row) | provenance(row) for row in made]
-    if method == "kto":
+    way = method_of(method)
+    if way.singly:
         told = [one | {WEIGHT: weight(row)} for one, row in zip(told, made, strict=True)]
-    for row in rows_for(method, told, answers_in_batch(dpo)):
+    for row in way.ordered(way.rows(told), dpo):
         yield json.dumps(row, ensure_ascii=False)
 
 

@@ -1,11 +1,7 @@
-"""One switch, three ways to learn, all of them TRL's trainers: ``dpo.method`` in params.yaml.
+"""TRL's trainer for a run: its configuration, its model, the champion as its reference.
 
-- ``dpo``: chosen against rejected, the champion as the reference (paper, section 3.3), in every round.
-- ``sft``: the chosen answers alone; a baseline that no reference holds.
-- ``kto``: every answer by itself, wanted or unwanted: those of the pairs, and those that users judged singly
-  (Kahneman-Tversky optimisation, arXiv 2402.01306).
-
-They share launcher, guards, resume and the layout of what is saved.
+What differs by ``dpo.method`` is said in :mod:`rlhi.learn.training.methods`; launcher, guards, resume and the layout of
+what is saved are the same for all.
 """
 
 from __future__ import annotations
@@ -15,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rlhi.config import DpoConfig, TunedRewardConfig
+from rlhi.learn.training.dataset import Contents, dataset
 from rlhi.learn.training.guards import check_reference, check_tokens, model_hash
-from rlhi.learn.training.resume import KEPT_CHECKPOINTS, keeping_reference
-from rlhi.learn.training.rows import Contents, answers_in_batch, balance, dataset
+from rlhi.learn.training.methods import method_of
+from rlhi.learn.training.resume import KEPT_CHECKPOINTS
 from rlhi.learn.training.run import Resolved, Run, TrainingError
-from rlhi.learn.training.trl.truncated import teaching_no_end
 from rlhi.learn.training.trl.weights import WEIGHT, weigh, weighing
 from rlhi.models.precision import computed
 from rlhi.models.prompts import tokenizer_of
 
 if TYPE_CHECKING:
     from peft import LoraConfig, PeftModel
-    from transformers import PreTrainedConfig, PreTrainedTokenizerBase, Trainer, TrainingArguments
+    from transformers import PreTrainedTokenizerBase, Trainer, TrainingArguments
 
 WARMUP_STEPS = 2
 
@@ -70,8 +66,6 @@ def warm_up(arguments: TrainingArguments, rows: int) -> None:
 
 def trl_arguments(run: Resolved) -> TrainingArguments:
     """The configuration of the method's trainer."""
-    from trl import DPOConfig, KTOConfig, SFTConfig
-
     dpo = run.dpo
     common: dict[str, object] = common_arguments(run, dpo) | {
         "gradient_accumulation_steps": dpo.accumulation,
@@ -80,18 +74,10 @@ def trl_arguments(run: Resolved) -> TrainingArguments:
         "save_steps": dpo.save_steps or 1,
         "report_to": list(dpo.report_to) or "none",
     }
-    if dpo.method == "sft":
-        return SFTConfig(**common, completion_only_loss=True)
-    common |= {"beta": dpo.beta, "precompute_ref_log_probs": run.deepspeed is None}
-    if dpo.method == "dpo":
-        losses: dict[str, object] = {"loss_type": [dpo.loss]}
-        if dpo.sft_weight:  # the figure told as the loss is the sum of both
-            losses = {"loss_type": [dpo.loss, "sft"], "loss_weights": [1.0, dpo.sft_weight]}
-        if dpo.ld_alpha < 1:
-            losses["ld_alpha"] = dpo.ld_alpha
-        return DPOConfig(**common, **losses, precompute_ref_batch_size=dpo.batch)
-    rows = answers_in_batch(dpo)
-    return KTOConfig(**common | {"per_device_train_batch_size": rows}, precompute_ref_batch_size=rows)
+    method = method_of(dpo.method)
+    if method.reference:
+        common |= {"beta": dpo.beta, "precompute_ref_log_probs": run.deepspeed is None}
+    return method.arguments(dpo, common)
 
 
 def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, Contents]:
@@ -106,17 +92,17 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
     tokenizer = tokenizer_of(Path(run.base))
     rows, contents = dataset(run, tokenizer)
     warm_up(arguments, len(rows))
-    if run.dpo.method == "kto":
-        arguments.desirable_weight, arguments.undesirable_weight = balance(rows)
+    method = method_of(run.dpo.method)
+    method.weigh_sides(arguments, rows)
     # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").
     model = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
     champion = model_hash(model)
     reference: dict[str, object] = {}
-    if not run.dpo.lora_rank and (run.start or run.dpo.method != "sft"):
+    if not run.dpo.lora_rank and (run.start or method.reference):
         # What trains is another copy of the champion, or where the round before ended.
-        reference = {} if run.dpo.method == "sft" else {"ref_model": model}
+        reference = {"ref_model": model} if method.reference else {}
         model = AutoModelForCausalLM.from_pretrained(run.start or run.base, dtype=torch.float32)
-    kind = _kind(run.dpo, model.config)
+    kind = method.trainer(run.dpo, model.config)
     uneven = len(set(rows[WEIGHT])) > 1
     trainer = (weighing(kind) if uneven else kind)(
         model=model,
@@ -132,26 +118,9 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
         _take_adapter(trainer.model, Path(run.start))
     check_tokens({name: trainer.train_dataset[name][:] for name in trainer.train_dataset.column_names
                   if name.endswith("_ids")}, run.dpo.max_length)  # fmt: skip
-    if run.dpo.method != "sft":
+    if method.reference:
         check_reference(model_hash(trainer.ref_model or trainer.model), champion, "the weights that it computes with")
     return trainer, tokenizer, contents
-
-
-def _kind(dpo: DpoConfig, config: PreTrainedConfig) -> type[Trainer]:
-    if dpo.method == "sft":
-        from trl import SFTTrainer
-
-        return teaching_no_end(SFTTrainer)
-    if dpo.method == "kto":
-        from trl import KTOTrainer
-
-        return teaching_no_end(keeping_reference(KTOTrainer))
-    from trl import DPOTrainer
-
-    from rlhi.learn.training.trl.shared_prompt import SharedPromptDPOTrainer, can_share
-
-    kind = SharedPromptDPOTrainer if dpo.share_prompt and can_share(config) else DPOTrainer
-    return teaching_no_end(keeping_reference(kind))
 
 
 def _take_adapter(model: PeftModel, folder: Path) -> None:
