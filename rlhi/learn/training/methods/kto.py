@@ -2,8 +2,8 @@
 
 Both answers of a pair, and those that users judged singly. KTO's trainer takes rows in their order and estimates how
 far the policy has moved from answers put to other prompts: in each batch, every prompt with the answer of the row
-before it, the first with the last one's. So no two answers to one prompt may be neighbours there, no batch may have one row
-only, and wanted and unwanted answers should alternate.
+before it, the first with the last one's. So no two answers to one prompt may be neighbours there, no batch may have one
+row only, and wanted and unwanted answers should alternate.
 """
 
 from __future__ import annotations
