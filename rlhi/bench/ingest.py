@@ -30,7 +30,7 @@ from pathlib import Path
 from random import Random
 
 from rlhi.bench.figure import figure
-from rlhi.config import Params
+from rlhi.config import IngestConfig
 from rlhi.simulate.requests import conversation_requests
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import ingest
@@ -149,7 +149,7 @@ def take_in(root: Path, logs: Path) -> int:
     landing = incoming.next_landing(space)
     for log in sorted(logs.iterdir()):
         incoming.land(space, log, 1, landing)
-    counts = ingest(space, Params()).counts
+    counts = ingest(space, ingest=IngestConfig()).counts
     return int(counts["conversations"]) - int(counts["set aside"])
 
 

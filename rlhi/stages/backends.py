@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.config import Params, SamplingConfig
+from rlhi.config import ModelsConfig, SamplingConfig
 from rlhi.models.base import ChatModel, Embedder, ModelError, StructuredModel
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rlhi.models.local import LocalChatModel
 
 
-def chat_model(space: Workspace, name: str, sampling: SamplingConfig) -> ChatModel:
+def chat_model(space: Workspace, name: str, sampling: SamplingConfig, models: ModelsConfig) -> ChatModel:
     """The chat model called ``name``: ``champion``, ``local:PATH``, ``openai:URL#MODEL`` or ``scripted:FILE``.
 
     Raises:
@@ -24,9 +24,9 @@ def chat_model(space: Workspace, name: str, sampling: SamplingConfig) -> ChatMod
     kind, _, rest = name.partition(":")
     if name == "champion":
         version = ledger.pinned(space.root).champion
-        return local_model(ledger.policy_path(space.root, version), f"policy@{version}", sampling, space.params)
+        return local_model(ledger.policy_path(space.root, version), f"policy@{version}", sampling, models)
     if kind == "local" and rest:
-        return local_model(Path(rest).expanduser(), name, sampling, space.params)
+        return local_model(Path(rest).expanduser(), name, sampling, models)
     if kind == "openai" and rest:
         from rlhi.models.openai_api import OpenAIChatModel
 
@@ -52,32 +52,32 @@ def structured_model(name: str, tries: int, most_tokens: int) -> StructuredModel
     return OpenAIStructuredModel(rest, tries, most_tokens)
 
 
-def local_model(path: Path, name: str, sampling: SamplingConfig, params: Params) -> LocalChatModel:
+def local_model(path: Path, name: str, sampling: SamplingConfig, models: ModelsConfig) -> LocalChatModel:
     """A model of this machine; loaded when it is first asked."""
     from rlhi.models.local import LocalChatModel, quiet
 
     quiet()
-    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, params.models.precision)
+    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, models.precision)
 
 
-def yardstick(space: Workspace, params: Params) -> LocalChatModel:
+def yardstick(space: Workspace, sampling: SamplingConfig, models: ModelsConfig) -> LocalChatModel:
     """The frozen model that tells a request from a reply: the workspace's first champion, or ``local:PATH``."""
-    name = params.models.yardstick
+    name = models.yardstick
     if name.startswith("local:"):
-        return local_model(Path(name.removeprefix("local:")).expanduser(), name, params.evaluate.sampling, params)
+        return local_model(Path(name.removeprefix("local:")).expanduser(), name, sampling, models)
     version = ledger.FIRST_VERSION
-    return local_model(ledger.policy_path(space.root, version), f"policy@{version}", params.evaluate.sampling, params)
+    return local_model(ledger.policy_path(space.root, version), f"policy@{version}", sampling, models)
 
 
-def embedder(params: Params) -> Embedder:
+def embedder(models: ModelsConfig) -> Embedder:
     """The sentence embedder: the embedded one, or ``local:PATH``."""
     from rlhi.models.local import quiet
 
     quiet()
-    return _embedder(embedder_folder(params))
+    return _embedder(embedder_folder(models))
 
 
-def embedder_folder(params: Params) -> Path:
+def embedder_folder(models: ModelsConfig) -> Path:
     """Where it lies.
 
     Raises:
@@ -85,7 +85,7 @@ def embedder_folder(params: Params) -> Path:
     """
     from rlhi.models.prepare import embedder_path
 
-    name = params.models.embedder
+    name = models.embedder
     if name == "embedded":
         return embedder_path()
     if name.startswith("local:"):
@@ -93,7 +93,7 @@ def embedder_folder(params: Params) -> Path:
     raise ModelError(f"no embedder {name!r}: `embedded` or local:PATH")
 
 
-def remembering(params: Params) -> Embedder:
+def remembering(models: ModelsConfig) -> Embedder:
     """The same for one pass of a stage that asks for the same texts again and again.
 
     New for each pass: the last bits of an embedding depend on what it was computed beside, and equal inputs shall give
@@ -101,7 +101,7 @@ def remembering(params: Params) -> Embedder:
     """
     from rlhi.models.embedder import RememberingEmbedder
 
-    return RememberingEmbedder(embedder(params))
+    return RememberingEmbedder(embedder(models))
 
 
 @cache

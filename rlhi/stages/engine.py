@@ -44,7 +44,7 @@ def _run(stage: Stage, space: Workspace) -> StageReport:
     if before.get("asked") == asked and before.get("made") == _made(stage, space):
         return StageReport(stage.name, 0.0, 0, 0, (), "up to date: nothing new")
     start = time.perf_counter()
-    outcome = stage.function(space, params)
+    outcome = stage.function(space, **{name: getattr(params, name) for name in stage.params})
     seconds = time.perf_counter() - start
     write_json(state, {"asked": asked, "made": _made(stage, space)})
     counts = tuple((label, _figure(value)) for label, value in outcome.counts.items())

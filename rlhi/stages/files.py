@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from rlhi.config import FeedbackConfig, Params
+from rlhi.config import FeedbackConfig, ModelsConfig
 from rlhi.contracts import Message
 from rlhi.models.base import Scored
 from rlhi.models.prompts import well_formed
@@ -33,13 +33,13 @@ def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
     from rlhi.collect.feedback.label import decide
     from rlhi.stages.collect.feedback import follow_up_labeller
 
-    params = Params(feedback=FeedbackConfig(labeller=labeller))
+    config = FeedbackConfig(labeller=labeller)
     read = list(_read(rows))
     records = [record for _, record in read]
     contexts = [_context(record, rows, line) for line, record in read]
-    found = follow_up_labeller(params).label_probabilities(contexts).tolist()
+    found = follow_up_labeller(config, ModelsConfig()).label_probabilities(contexts).tolist()
     for record, row in zip(records, found, strict=True):
-        record["label"], record["probability"] = decide(row, params.feedback.threshold)
+        record["label"], record["probability"] = decide(row, config.threshold)
     _write(out, records)
     return len(records)
 
@@ -54,7 +54,7 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
 
     space = Workspace.open(root)
     params = space.params
-    model = scorer(space, params)
+    model = scorer(space, params.models)
     read = list(_read(rows))
     records = [record for _, record in read]
     scored = [_scored(record, rows, line) for line, record in read]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
-from rlhi.config import Params
 from rlhi.workspace.store import Workspace
 
 Flow = Literal["collect", "learn", "evaluate"]
@@ -29,9 +28,13 @@ class Outcome:
 
 
 class StageFunction(Protocol):
-    """Opens inputs, calls a wing, writes outputs."""
+    """Opens inputs, calls a wing, writes outputs.
 
-    def __call__(self, workspace: Workspace, params: Params) -> Outcome:
+    It is given the sections of params.yaml that its row of the table names, and no other: what it depends on is what
+    makes it run again. A test compares its keywords and their types with the table.
+    """
+
+    def __call__(self, space: Workspace, /, **sections: Any) -> Outcome:
         """Run on one workspace."""
         ...
 

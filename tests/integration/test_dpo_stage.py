@@ -145,10 +145,10 @@ def test_what_did_not_fit_one_night_is_asked_again_when_more_fits(space: Workspa
 
     def made(limit: int) -> int:
         dpo = space.params.dpo.model_copy(update={"max_length": limit})
-        return len(Draw([LONG], known, champion, space.params.model_copy(update={"dpo": dpo})).made)
+        return len(Draw([LONG], known, champion, dpo, space.params.pairs.replay, 0).made)
 
     assert [made(limit) for limit in (256, 384, 385, 1024)] == [0, 0, 1, 1]
-    other = Draw([replace(LONG, key="another text")], known, champion, space.params)
+    other = Draw([replace(LONG, key="another text")], known, champion, space.params.dpo, space.params.pairs.replay, 0)
     assert len(other.made) == 1 and other.not_learned == {}
 
 
@@ -156,7 +156,14 @@ def test_what_was_learned_and_fits_no_more_stops_nothing(space: Workspace) -> No
     others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(60)]
     champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
     configure(space, "dpo", FAST, max_length=384)
-    draw = Draw([*made_pairs(), *others], {"lessons": list(map(lesson, others))}, champion, space.params)
+    draw = Draw(
+        [*made_pairs(), *others],
+        {"lessons": list(map(lesson, others))},
+        champion,
+        space.params.dpo,
+        space.params.pairs.replay,
+        0,
+    )
     new, replayed = draw.rows(64)
     assert len(new) == len(made_pairs()) and not replayed and not draw.too_long and not draw.not_learned
 
@@ -167,7 +174,7 @@ def test_what_does_not_fit_is_counted_in_one_draw_however_many_rounds_there_are(
     others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(len(ours) * 2 // 3)]
     champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
     configure(space, "dpo", FAST, max_length=384)
-    draw = Draw([*ours, *others], {}, champion, space.params)
+    draw = Draw([*ours, *others], {}, champion, space.params.dpo, space.params.pairs.replay, 0)
     new, _ = draw.rows(len(ours))
     draw.check(new)
     assert len(draw.rows(len(ours) // 3)[0]) == len(ours) // 3

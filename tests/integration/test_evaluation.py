@@ -30,7 +30,14 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
 
 
 def requests_of(space: Workspace) -> list[Reply]:
-    return held_out_requests(space, space.params, persona_before(space, space.params))
+    params = space.params
+    return held_out_requests(
+        space,
+        params.evaluate,
+        params.split,
+        params.seed,
+        persona_before(space, space.params.personas, space.params.split),
+    )
 
 
 def test_controls_tell_another_persona_of_each_user() -> None:
@@ -52,10 +59,10 @@ def test_a_reply_that_left_its_request_is_not_near_it(space: Workspace) -> None:
     ]
     for place, near in ((1, 1.0), (2, 0.0)):
         replies = [Reply(str(at), "u", "", (Message("user", one[0]),), one[place]) for at, one in enumerate(asked)]
-        rows = suites.nearness(replies, "challenger", backends.embedder(space.params))
+        rows = suites.nearness(replies, "challenger", backends.embedder(space.params.models))
         assert [row.value for row in rows] == [near, near]
     silent = Reply("x", "u", "", (Message("user", "How does soap clean?"),), "")
-    assert suites.nearness([silent], "champion", backends.embedder(space.params))[0].value == 0.0
+    assert suites.nearness([silent], "champion", backends.embedder(space.params.models))[0].value == 0.0
 
 
 def said(at: int, *turns: Turn, batch: str = "") -> Conversation:
@@ -111,9 +118,10 @@ def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_p
         for at, (better, worse) in enumerate(sides * 5)
     ]
     write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
-    known = persona_before(space, space.params)
+    known = persona_before(space, space.params.personas, space.params.split)
     for context, wanted in ((64, {"A palm."}), (4096, {"A palm.", "A fern."})):
-        found = choices(space, space.params, known, LocalChatModel(tiny_policy, context_tokens=context))
+        reader, params = LocalChatModel(tiny_policy, context_tokens=context), space.params
+        found = choices(space, params.evaluate, params.split, params.seed, known, reader)
         assert {choice.chosen for choice, _ in found} == wanted
 
 
@@ -134,7 +142,7 @@ def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promot
 
     def status(cycle: int, champion: str) -> tuple[object, ...]:
         write_json(space.path("cycle.json"), {"cycle": cycle, "champion": champion})
-        drift(space, space.params)
+        drift(space, drift=space.params.drift)
         report = read_json(space.path("data/drift/drift.json"))
         return report["status"], report["current"], report["reference"]
 

@@ -31,7 +31,7 @@ class Dying(LocalChatModel):
 
 def texts(space: Workspace, model: LocalChatModel, identity: str) -> list[str]:
     asked = [Reply(f"q{at}", f"u{at}", "", (Message("user", f"Tell me of plant {at}."),), "") for at in range(40)]
-    return [reply.text for reply in answers(space, space.params, model, asked, 1, identity)]
+    return [reply.text for reply in answers(space, space.params.evaluate, 0, model, asked, 1, identity)]
 
 
 def test_a_killed_evaluation_ends_with_the_replies_of_an_undisturbed_one(tmp_path: Path, tiny_policy: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rlhi.config import IngestConfig, Params
+from rlhi.config import IngestConfig
 from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, to_record
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest import spread
@@ -35,7 +35,7 @@ from rlhi.workspace.store import (
 )
 
 # Workspaces are compared with each other, and each has a salt of its own.
-PARAMS = Params(ingest=IngestConfig(hash_users=False))
+CONFIG = IngestConfig(hash_users=False)
 WORDS = [
     "basil", "window", "water", "light", "soil", "leaf", "pot", "summer", "winter",
     "cut", "grow", "kitchen", "morning", "slow", "fresh", "green", "salt", "oil",
@@ -82,9 +82,9 @@ def take(
             log.write_text("".join(json.dumps(row) + "\n" for row in batch), encoding="utf-8")
             incoming.land(space, log, 1, number)
         if not together:
-            ingest(space, PARAMS, sizes)
+            ingest(space, ingest=CONFIG, sizes=sizes)
     if together:
-        ingest(space, PARAMS, sizes)
+        ingest(space, ingest=CONFIG, sizes=sizes)
 
 
 def state(space: Workspace) -> set[str]:
@@ -145,7 +145,7 @@ def test_a_large_table_grows_by_segments_and_a_rebuild_has_its_bytes(tmp_path: P
     assert state(space) == state(one)
     before = {path.name: path.read_bytes() for path in table.iterdir()}
     shutil.rmtree(table)
-    ingest(space, PARAMS, SMALL)
+    ingest(space, ingest=CONFIG, sizes=SMALL)
     assert {path.name: path.read_bytes() for path in table.iterdir()} == before
     take(space, [every[66:]], sizes=SMALL)
     whole = workspace(tmp_path / "whole")
@@ -239,7 +239,7 @@ def test_what_is_left_of_a_broken_log_is_redacted(tmp_path: Path) -> None:
     cut.write_bytes(gzip.compress(lines.encode())[:-9])
     for log in (listed, cut):
         incoming.land(space, log, 1)
-    ingest(space, PARAMS)
+    ingest(space, ingest=CONFIG)
     refused = read_table(space.path("data/quarantine"), Quarantined)
     assert {row.file for row in refused} == {"listed.json", "cut.jsonl.gz"}
     assert all("<EMAIL>" in row.raw and "jane.doe" not in row.raw for row in refused)
@@ -277,10 +277,10 @@ def test_a_landed_log_that_is_gone_is_named_and_may_be_put_back(tmp_path: Path) 
     before, listed = state(space), read_json(space.path("data/incoming") / incoming.MANIFEST)
     landed.unlink()
     with pytest.raises(StoreError, match=rf"{landed.name} is gone, the log that came as may.jsonl.*dvc checkout"):
-        ingest(space, PARAMS)
+        ingest(space, ingest=CONFIG)
     assert state(space) == before
     incoming.land(space, log, 2)
-    assert ingest(space, PARAMS).made == 0
+    assert ingest(space, ingest=CONFIG).made == 0
     assert state(space) == before and read_json(space.path("data/incoming") / incoming.MANIFEST) == listed
 
 
@@ -295,7 +295,7 @@ def test_a_kill_before_the_table_is_written_loses_no_refused_row(tmp_path: Path)
 
     with spread.using(killed), pytest.raises(KeyboardInterrupt):
         take(space, [[bad, *rows(3, seed=2)]])
-    ingest(space, PARAMS)
+    ingest(space, ingest=CONFIG)
     assert len(conversations(space)) == 3
     assert len(read_table(space.path("data/quarantine"), Quarantined)) == 1
 

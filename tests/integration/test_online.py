@@ -185,9 +185,8 @@ def test_fresh_answers_are_the_trained_model_s_and_not_the_champion_s(
     assert sampler == record["weights"]
     store, params = SampleStore(space, "dpo"), space.params
     config, sampled = params.candidates.sampling, SampleStore(space, "candidates").samples
-    asked = fresh_requests(
-        requests(read_log(space), params), sampled.__contains__, 12, sampler, config, params.seed
-    )  # fmt: skip
+    found = requests(read_log(space), params.candidates, params.split)
+    asked = fresh_requests(found, sampled.__contains__, 12, sampler, config, params.seed)
     assert set(store.samples) == {one.key for one in asked} and not set(store.samples) & set(sampled)
     assert {one.model for one in store.samples.values()} == {f"cycle 1, round 1, {sampler[:12]}"}
 
@@ -310,7 +309,8 @@ def test_another_node_takes_part_in_every_round(ready: Path, tmp_path: Path) -> 
 
 def test_requests_of_this_cycle_come_first(undisturbed: tuple[Workspace, stages.StageReport]) -> None:
     space, _ = undisturbed
-    found, config = requests(read_log(space), space.params), space.params.candidates.sampling
+    params = space.params
+    found, config = requests(read_log(space), params.candidates, params.split), params.candidates.sampling
     last = {one.key for one in found[-3:]}
     drawn = fresh_requests(found, last.__contains__, 3, "weights", config, 0)
     assert {one.messages for one in drawn} == {one.messages for one in found[-3:]}

@@ -135,7 +135,7 @@ def test_a_user_is_found_by_the_id_of_the_log_too(space: Workspace) -> None:
     plain = file.read_text()
     file.write_text(plain.replace("hash_users: false", "hash_users: true"))
     try:
-        salt = salt_of(space, space.params)
+        salt = salt_of(space, space.params.ingest)
         hidden = pseudonym("ann", salt)
         rows = [hide_user(row, salt) for row in read_table(space.path("data/conversations"), Conversation)]
         write_table(space.path("data/conversations"), Conversation, rows, user=lambda row: row.user_id)

@@ -124,7 +124,7 @@ def test_a_cycle_makes_its_pairs_with_the_fine_tuned_model(cycled: Workspace, tm
     )  # fmt: skip
     assert not cycled.path(HEAD).exists() and not any(cycled.path(HEADS).glob("*")), "no head scores beside it"
     assert not any(cycled.path(RUNS).iterdir()), "what training left is gone"
-    model = scorer(cycled, cycled.params)
+    model = scorer(cycled, cycled.params.models)
     assert isinstance(model, TunedReward) and model.path == cycled.path(f"{TUNED}/0001")
     pairs = read_table(cycled.path("data/pairs"), PreferencePair)
     sides = [
@@ -161,7 +161,7 @@ def test_the_next_cycle_goes_on_from_it_and_older_ones_are_let_go(space: Workspa
     space.path(".rlhi/stages/reward.json").unlink()
     stages.run("reward", space.root)
     assert digest(space.root, f"{TUNED}/0002") == once
-    former = reward_models.former(space, space.params, 3)
+    former = reward_models.former(space, space.params.models, 3)
     assert former is not None
     reward_models.keep(space, 3, former)
     assert sorted(folder.name for folder in space.path(TUNED).iterdir()) == ["0002", "0003"]
@@ -182,14 +182,14 @@ def test_the_former_model_stays_where_a_new_one_ranks_worse(space: Workspace) ->
     note = run_with(space, min_pairs=9_999)
     assert note.startswith("no reward model, so pairs only of choices and of what a program can tell:")
     assert space.path(HEAD).exists() and not space.path(f"{TUNED}/0002").exists()
-    assert scorer(space, space.params).is_neutral
+    assert scorer(space, space.params.models).is_neutral
 
 
 def test_a_head_may_follow_a_fine_tuned_model_and_the_stage_says_so(space: Workspace) -> None:
     if former_accuracy(space) > 0.5:
         turn_round(space.path(f"{TUNED}/0001"))
     assert run_with(space, kind="head", min_pairs=8).startswith("kind head now, lora before: ranks ")
-    now = scorer(space, space.params)
+    now = scorer(space, space.params.models)
     assert isinstance(now, RewardHead) and not now.is_neutral
     assert "kind" not in told(space), "a head's record is what it always was"
 
@@ -200,11 +200,11 @@ def test_a_fine_tuned_model_may_follow_a_head_unless_that_ranks_better(space: Wo
     former_head(space, bad)
     assert run_with(space, min_pairs=8).startswith("kind lora now, head before: ranks ")
     assert (told(space)["former_kept"], told(space)["warm_start"]) == (False, ""), "a head is no place to go on from"
-    assert isinstance(scorer(space, space.params), TunedReward)
+    assert isinstance(scorer(space, space.params.models), TunedReward)
     former_head(space, -bad)
     note = run_with(space, min_pairs=10_000)
     assert note.startswith("the former reward model (head) stays: it ranks ") and note.endswith("a new one (lora) 50%")
-    assert isinstance(scorer(space, space.params), RewardHead)
+    assert isinstance(scorer(space, space.params.models), RewardHead)
 
 
 def test_what_cannot_be_trained_leaves_the_model_that_is_there(space: Workspace) -> None:

@@ -33,7 +33,7 @@ from rlhi.collect.feedback.training import (
     own_rows,
     training_rows,
 )
-from rlhi.config import FeedbackConfig, Params
+from rlhi.config import FeedbackConfig, ModelsConfig
 from rlhi.contracts import FEEDBACK_LABELS, Conversation, Role, Turn
 from rlhi.models.base import ModelError
 from rlhi.models.embedder import LocalEmbedder
@@ -375,8 +375,7 @@ def test_the_stage_takes_the_labeller_that_the_parameters_name(
 ) -> None:
     from rlhi.stages.collect.feedback import follow_up_labeller
 
-    params = Params(feedback=FeedbackConfig(labeller=name))
-    assert type(follow_up_labeller(params)) is kind
+    assert type(follow_up_labeller(FeedbackConfig(labeller=name), ModelsConfig())) is kind
 
 
 def _data() -> Path:

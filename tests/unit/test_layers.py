@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
@@ -51,8 +52,11 @@ def test_every_stage_names_sections_that_exist_and_every_section_has_a_stage() -
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_stage_has_its_function(name: str) -> None:
-    assert STAGES[name].function.__doc__
+def test_a_stage_is_given_the_sections_that_the_table_names(name: str) -> None:
+    function = STAGES[name].function
+    wanted = {key: one for key, one in get_type_hints(function).items() if key not in ("space", "return", "sizes")}
+    assert wanted == {section: Params.model_fields[section].annotation for section in STAGES[name].params}
+    assert function.__doc__
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.collect.clean.users import hide_user, pseudonym
-from rlhi.config import IngestConfig, Params
+from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Turn
 from rlhi.stages.collect.salt import SALT, salt_of
 from rlhi.workspace.store import StoreError, Workspace, write_json, write_table
@@ -43,35 +43,35 @@ def test_who_is_hidden() -> None:
 
 
 def test_a_workspace_keeps_its_salt(tmp_path: Path) -> None:
-    space, params = Workspace(tmp_path), Params()
-    salt = salt_of(space, params)
+    space, config = Workspace(tmp_path), IngestConfig()
+    salt = salt_of(space, config)
     assert re.fullmatch("[0-9a-f]{32}", salt)
-    assert salt_of(space, params) == salt
+    assert salt_of(space, config) == salt
     assert (tmp_path / SALT).stat().st_mode & 0o777 == 0o600
     assert [file.name for file in (tmp_path / SALT).parent.iterdir()] == ["salt"]
-    assert salt_of(Workspace(tmp_path / "other"), params) != salt
+    assert salt_of(Workspace(tmp_path / "other"), config) != salt
 
 
 def test_ids_may_stay_as_they_are(tmp_path: Path) -> None:
-    params = Params(ingest=IngestConfig(hash_users=False))
-    assert salt_of(Workspace(tmp_path), params) == ""
+    config = IngestConfig(hash_users=False)
+    assert salt_of(Workspace(tmp_path), config) == ""
     assert not (tmp_path / SALT).exists()
 
 
 def test_a_damaged_salt_is_told(tmp_path: Path) -> None:
-    salt_of(Workspace(tmp_path), Params())
+    salt_of(Workspace(tmp_path), IngestConfig())
     (tmp_path / SALT).write_text("")
     with pytest.raises(StoreError, match="holds no salt"):
-        salt_of(Workspace(tmp_path), Params())
+        salt_of(Workspace(tmp_path), IngestConfig())
 
 
 def test_a_salt_that_is_gone_after_a_cycle_is_not_made_anew(tmp_path: Path) -> None:
-    space, params = Workspace(tmp_path), Params()
-    salt_of(space, params)
+    space, config = Workspace(tmp_path), IngestConfig()
+    salt_of(space, config)
     space.path(SALT).unlink()
     write_json(space.path("cycle.json"), {"cycle": 1, "champion": "v0.1.0"})
-    assert salt_of(space, params), "nobody has talked yet"
+    assert salt_of(space, config), "nobody has talked yet"
     space.path(SALT).unlink()
     write_table(space.path("data/conversations"), Conversation, [ROW], user=lambda row: row.user_id)
     with pytest.raises(StoreError, match="salt is gone, and cycles have run: put its copy back"):
-        salt_of(space, params)
+        salt_of(space, config)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rlhi.collect.feedback.head import AccurateLabeller, Labeller
 from rlhi.collect.feedback.label import FollowUpLabeller
 from rlhi.collect.feedback.llm import LlmLabeller
-from rlhi.config import Params
+from rlhi.config import FeedbackConfig, ModelsConfig
 from rlhi.contracts import FeedbackTurn
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
@@ -18,7 +18,7 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_table
 
 
-def feedback(space: Workspace, params: Params) -> Outcome:
+def feedback(space: Workspace, /, *, feedback: FeedbackConfig, models: ModelsConfig) -> Outcome:
     """Label the follow-ups that have no label yet; labels of turns that are gone go too.
 
     The table notes which logs it has read: another may land as soon as this stage has begun.
@@ -26,13 +26,13 @@ def feedback(space: Workspace, params: Params) -> Outcome:
     from rlhi.collect.feedback.label import follow_ups, label_conversations
 
     talks = conversations(space)
-    labeller = follow_up_labeller(params, space)
+    labeller = follow_up_labeller(feedback, models, space)
     before = {row.key: row for row in read_table(space.path("data/feedback"), FeedbackTurn)}
-    wanted = {item.key for talk in talks for item in follow_ups(talk, labeller, params.feedback)}
+    wanted = {item.key for talk in talks for item in follow_ups(talk, labeller, feedback)}
     kept = {key: row for key, row in before.items() if key in wanted}
     made: list[FeedbackTurn] = []
     with progress("labelling follow-ups", len(wanted) - len(kept)) as advance:
-        for row in label_conversations(talks, labeller, params.feedback, seen=kept.__contains__):
+        for row in label_conversations(talks, labeller, feedback, seen=kept.__contains__):
             made.append(row)
             advance(1, "")
     rows = [*kept.values(), *made]
@@ -49,14 +49,15 @@ def feedback(space: Workspace, params: Params) -> Outcome:
     return Outcome(len(made), len(kept), counts, text)
 
 
-def follow_up_labeller(params: Params, space: Workspace | None = None) -> FollowUpLabeller:
+def follow_up_labeller(
+    config: FeedbackConfig, models: ModelsConfig, space: Workspace | None = None
+) -> FollowUpLabeller:
     """The labeller that ``feedback.labeller`` names. In a workspace a language model's replies are kept as samples."""
-    config = params.feedback
     if config.labeller == "llm":
         model = backends.structured_model(config.llm.model, config.llm.tries, config.llm.max_new_tokens)
         if space is None:
             return LlmLabeller(model)
         return LlmLabeller(RecordedModel(model, SampleStore(space, "feedback"), ledger.upcoming(space.root)))
     if config.labeller == "accurate":
-        return AccurateLabeller.load(backends.embedder(params))
+        return AccurateLabeller.load(backends.embedder(models))
     return Labeller.load(None if config.head == "shipped" else Path(config.head))

@@ -67,7 +67,7 @@ def _take_in(space: Workspace, logs: Sequence[str | Path]) -> IngestReport:
     root = space.root
     # A cycle that is under way has collected already: what lands now is news to the next.
     cycle, landing = ledger.upcoming(root) + ledger.under_way(root), incoming.next_landing(space)
-    known = batches_read(space, space.params)
+    known = batches_read(space, space.params.ingest)
     refused, repeated, again = [], 0, set[str]()
     for log in logs:
         try:

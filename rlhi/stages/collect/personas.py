@@ -17,7 +17,7 @@ from rlhi.collect.persona.edits import EditError, PersonaEdit
 from rlhi.collect.persona.history import History, said
 from rlhi.collect.persona.llm import LlmBuilder
 from rlhi.collect.persona.topics import population
-from rlhi.config import Params, Told
+from rlhi.config import PersonasConfig, SplitConfig, Told
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, from_record, to_record
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
@@ -34,21 +34,21 @@ Owned = TypeVar("Owned", Conversation, FeedbackTurn)
 Change = Callable[[PersonaEdit, Persona], PersonaEdit]
 
 
-def personas(space: Workspace, params: Params) -> Outcome:
+def personas(space: Workspace, /, *, personas: PersonasConfig, split: SplitConfig) -> Outcome:
     """Build the persona of every user whose history, rules or edits changed; the others are kept as they are."""
-    config, table = params.personas, space.path("data/personas")
+    table = space.path("data/personas")
     histories = _histories(space)
-    builder = _builder(space, params, histories)
+    builder = _builder(space, personas, split, histories)
     before = {row.key: row for row in read_table(table, Persona)}
     known = {key: row for key, row in before.items() if row.origin != "prior"}
     made: list[Persona] = []
     with progress("building personas", len(histories)) as advance:
-        for row in building.personas(histories, config, builder, read_edits(space), known):
+        for row in building.personas(histories, personas, builder, read_edits(space), known):
             made.append(row)
             advance(1, "")
-    if config.prior:
+    if personas.prior:
         # Held-out users are measured on: what they wish is no part of what others are told to wish.
-        shared = building.prior([row for row in made if not params.split.holds_out(row.user_id)], config)
+        shared = building.prior([row for row in made if not split.holds_out(row.user_id)], personas)
         made = list(building.with_prior(made, shared))
     write_table(table, Persona, made, user=lambda row: row.user_id)
     new = sum(row.key not in before for row in made)
@@ -73,7 +73,7 @@ def find(space: Workspace, user_id: str) -> Persona:
     """
     rows = _table(space)
     by_name = {row.user_id: row for row in rows}
-    found = by_name.get(user_id) or by_name.get(known_as(space, space.params, user_id))
+    found = by_name.get(user_id) or by_name.get(known_as(space, space.params.ingest, user_id))
     if found is not None:
         return found
     near = get_close_matches(user_id, [row.user_id for row in rows], n=3, cutoff=0.5)
@@ -166,32 +166,32 @@ PersonaBefore = Callable[[Conversation, int], str]
 """The text of a user's persona as it was known before a turn of a conversation."""
 
 
-def persona_before(space: Workspace, params: Params) -> PersonaBefore:
+def persona_before(space: Workspace, personas: PersonasConfig, split: SplitConfig) -> PersonaBefore:
     """The text of a user's persona as it was known before a turn; empty for users who cannot be told from others."""
     histories = {one.user_id: one for one in _histories(space)}
-    builder = _builder(space, params, histories.values())
+    builder = _builder(space, personas, split, histories.values())
 
     @cache
     def known(user_id: str, conversation_id: str, turn_index: int) -> str:
         if user_id not in histories:
             return ""
         history = histories[user_id]
-        return building.persona_for(history, conversation_id, turn_index, params.personas, builder=builder).text
+        return building.persona_for(history, conversation_id, turn_index, personas, builder=builder).text
 
     return lambda talk, at: known(talk.user_id, talk.conversation_id, at)
 
 
-def persona_elsewhere(space: Workspace, params: Params) -> PersonaBefore:
+def persona_elsewhere(space: Workspace, personas: PersonasConfig, split: SplitConfig) -> PersonaBefore:
     """The text of a user's persona by all other conversations: as it will be told of a new one."""
     histories = {one.user_id: one for one in _histories(space)}
-    builder = _builder(space, params, histories.values())
+    builder = _builder(space, personas, split, histories.values())
 
     @cache
     def known(user_id: str, conversation_id: str) -> str:
         if user_id not in histories:
             return ""
         history = histories[user_id]
-        return building.persona(history, params.personas, leave_out=conversation_id, builder=builder).text
+        return building.persona(history, personas, leave_out=conversation_id, builder=builder).text
 
     return lambda talk, _: known(talk.user_id, talk.conversation_id)
 
@@ -208,16 +208,18 @@ def _histories(space: Workspace) -> list[History]:
     return [History(user, tuple(rows), labels.get(user, ())) for user, rows in _grouped(talks)]
 
 
-def _builder(space: Workspace, params: Params, histories: Iterable[History]) -> PersonaBuilder:
-    learned_from = (one for one in histories if not params.split.holds_out(one.user_id))
+def _builder(
+    space: Workspace, personas: PersonasConfig, split: SplitConfig, histories: Iterable[History]
+) -> PersonaBuilder:
+    learned_from = (one for one in histories if not split.holds_out(one.user_id))
     others = population((one.user_id, requests(said(one))) for one in learned_from)
-    local = LocalBuilder(params.personas, others)
-    if params.personas.builder == "local":
+    local = LocalBuilder(personas, others)
+    if personas.builder == "local":
         return local
-    llm = params.personas.llm
+    llm = personas.llm
     model = backends.structured_model(llm.model, llm.tries, llm.max_new_tokens)
     recorded = RecordedModel(model, SampleStore(space, "personas"), ledger.upcoming(space.root))
-    return LlmBuilder(recorded, params.personas, local)
+    return LlmBuilder(recorded, personas, local)
 
 
 def _grouped(rows: Iterable[Owned]) -> list[tuple[str, list[Owned]]]:

@@ -8,19 +8,19 @@ import secrets
 from contextlib import suppress
 
 from rlhi.collect.clean.users import pseudonym
-from rlhi.config import Params
+from rlhi.config import IngestConfig
 from rlhi.workspace.store import StoreError, Workspace, read_manifest
 
 SALT = ".rlhi/salt"
 
 
-def salt_of(space: Workspace, params: Params) -> str:
+def salt_of(space: Workspace, ingest: IngestConfig) -> str:
     """32 hex digits, the same for the workspace's life; empty where ids are kept as they are (``ingest.hash_users``).
 
     Raises:
         StoreError: the file holds something else, or is gone after a cycle has run.
     """
-    if not params.ingest.hash_users:
+    if not ingest.hash_users:
         return ""
     path = space.path(SALT)
     if not path.exists():
@@ -47,6 +47,6 @@ def salt_of(space: Workspace, params: Params) -> str:
     return salt
 
 
-def known_as(space: Workspace, params: Params, user_id: str) -> str:
+def known_as(space: Workspace, ingest: IngestConfig, user_id: str) -> str:
     """The name that a user of a log has here; the id as it is where no pseudonym was ever made."""
-    return pseudonym(user_id, salt_of(space, params)) if space.path(SALT).exists() else user_id
+    return pseudonym(user_id, salt_of(space, ingest)) if space.path(SALT).exists() else user_id

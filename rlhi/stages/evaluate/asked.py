@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from random import Random
 
-from rlhi.config import Params, Told
+from rlhi.config import EvaluateConfig, SplitConfig, Told
 from rlhi.contracts import Conversation, Message, Persona, Rewrite, Sample, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate.suites import Choice, Model, Reply
@@ -23,7 +23,14 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 
 
-def held_out_requests(space: Workspace, params: Params, known: PersonaBefore, which: Told | None = None) -> list[Reply]:
+def held_out_requests(
+    space: Workspace,
+    config: EvaluateConfig,
+    split: SplitConfig,
+    seed: int,
+    known: PersonaBefore,
+    which: Told | None = None,
+) -> list[Reply]:
     """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests.
 
     A request of the log's comes with the persona that was known before it, or with the prior: what its user complained
@@ -33,26 +40,26 @@ def held_out_requests(space: Workspace, params: Params, known: PersonaBefore, wh
     ``which`` persona is told, if not the one that ``evaluate.persona`` names; another user's has no date here. Requests
     that are asked afresh come after all that was said, or after a user's first ``evaluate.conversations``.
     """
-    which = which or params.evaluate.persona
-    personas = told(read_table(space.path("data/personas"), Persona), which, params.split.holds_out)
+    which = which or config.persona
+    personas = told(read_table(space.path("data/personas"), Persona), which, split.holds_out)
     prior = next((row.text for row in personas.values() if row.origin == "prior"), "")
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user: dict[str, dict[str, Conversation]] = {}
     every: dict[str, list[Conversation]] = {}
     for talk in conversations(space):
-        if _held_out(talk, params) and (first := opening(talk.turns)).strip():
+        if split.holds_out(talk.user_id) and (first := opening(talk.turns)).strip():
             by_user.setdefault(talk.user_id, {}).setdefault(first, talk)
             every.setdefault(talk.user_id, []).append(talk)
-    chosen = sorted(by_user, key=lambda user: content_key(params.seed, "evaluate", user))[: params.evaluate.users]
+    chosen = sorted(by_user, key=lambda user: content_key(seed, "evaluate", user))[: config.users]
     asked = []
     for user in sorted(chosen):
-        random = Random(content_key(params.seed, "requests", user))
+        random = Random(content_key(seed, "requests", user))
         pool = sorted(set(fixed) or by_user[user])
         row = personas.get(user)
         inferred = row is not None and row.user_id == user and row.origin == "inferred"
-        next_one = _behind_the_first(every[user], params.evaluate.conversations) if fixed else None
-        for text in random.sample(pool, min(params.evaluate.requests, len(pool))):
+        next_one = _behind_the_first(every[user], config.conversations) if fixed else None
+        for text in random.sample(pool, min(config.requests, len(pool))):
             before = next_one if fixed else by_user[user][text]
             persona = (known(before, 0) or prior) if inferred and before else row.text if row else ""
             prompt = with_persona([Message("user", text)], persona)
@@ -66,17 +73,13 @@ def _behind_the_first(talks: Sequence[Conversation], heard: int | None) -> Conve
     return None if heard is None or heard >= len(ordered) else ordered[heard]
 
 
-def _held_out(talk: Conversation, params: Params) -> bool:
-    return params.split.holds_out(talk.user_id)
-
-
 def answers(
-    space: Workspace, params: Params, model: LocalChatModel, asked: Sequence[Reply], n: int, identity: str
-) -> list[Reply]:
+    space: Workspace, config: EvaluateConfig, seed: int, model: LocalChatModel, asked: Sequence[Reply], n: int,
+    identity: str,
+) -> list[Reply]:  # fmt: skip
     """``n`` replies for each item, from the store of samples where this very model was asked before."""
     if not asked:
         return []  # what is not measured wants no replies: ``n`` is 0 then
-    config = params.evaluate
     store = SampleStore(space, "evaluate")
     settings = config.sampling.model_dump() | {"n": n}
     keys = [content_key(identity, [to_record(said) for said in one.prompt], settings, one.item) for one in asked]
@@ -89,11 +92,13 @@ def answers(
         fresh = {key for key, _ in block if key not in store.samples}
         if not fresh:
             continue
-        seed = params.seed * 1000 + start
-        sampling = Sampling(n, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, seed)
+        drawn = seed * 1000 + start
+        sampling = Sampling(
+            n, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, drawn
+        )
         texts = model.chat([one.prompt for _, one in block], sampling)
         store.keep([
-            Sample(key, tuple(got), model.name, seed, cycle)
+            Sample(key, tuple(got), model.name, drawn, cycle)
             for (key, _), got in zip(block, texts, strict=True)
             if key in fresh
         ])  # fmt: skip
@@ -111,14 +116,15 @@ def samples_key(space: Workspace, model: Model, version: str) -> str:
 
 
 def choices(
-    space: Workspace, params: Params, known: PersonaBefore, reader: LocalChatModel
-) -> list[tuple[Choice, tuple[Message, ...]]]:
+    space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore,
+    reader: LocalChatModel,
+) -> list[tuple[Choice, tuple[Message, ...]]]:  # fmt: skip
     """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
 
     Each is told the persona that was known before the answer. An answer that ``reader`` does not read whole is left
     out: of a part nobody can tell how likely the whole is.
     """
-    talks = {row.conversation_id: row for row in conversations(space) if _held_out(row, params)}
+    talks = {row.conversation_id: row for row in conversations(space) if split.holds_out(row.user_id)}
     found = [
         (talk, at, better, worse)
         for talk in talks.values()
@@ -131,10 +137,10 @@ def choices(
     keyed = {content_key(one[0].conversation_id, *one[1:]): one for one in found}
     fit = (
         (key, one)
-        for key, one in sorted(keyed.items(), key=lambda one: content_key(params.seed, one[0]))
+        for key, one in sorted(keyed.items(), key=lambda one: content_key(seed, one[0]))
         if all(reader.fits((Message("user", side),)) for side in one[2:])
     )
-    drawn = islice(fit, params.evaluate.pairs)
+    drawn = islice(fit, config.pairs)
     return [
         (Choice(key, talk.user_id, better, worse), with_persona(prompt_before(talk, at), known(talk, at)))
         for key, (talk, at, better, worse) in drawn
@@ -150,12 +156,12 @@ def likelihoods(
 
 
 def other_persona(
-    space: Workspace, params: Params, logged: Sequence[tuple[Choice, tuple[Message, ...]]]
+    space: Workspace, split: SplitConfig, logged: Sequence[tuple[Choice, tuple[Message, ...]]]
 ) -> list[tuple[Choice, tuple[Message, ...]]]:
     """The same choices with another held-out user's persona in the prompt, where there is one that differs."""
     rows = read_table(space.path("data/personas"), Persona)
     own = {row.user_id: row.text for row in rows}
-    others = told(rows, "shuffled", params.split.holds_out)
+    others = told(rows, "shuffled", split.holds_out)
     return [
         (choice, with_persona(prompt, others[choice.user_id].text))
         for choice, prompt in logged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlhi.config import Params
+from rlhi.config import DriftConfig
 from rlhi.contracts import FeedbackTurn, to_record
 from rlhi.evaluate.drift import DriftRow, drift_row
 from rlhi.evaluate.drift import drift as measure_drift
@@ -13,7 +13,7 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_atomic, write_json
 
 
-def drift(space: Workspace, params: Params) -> Outcome:
+def drift(space: Workspace, /, *, drift: DriftConfig) -> Outcome:
     """Compare what the champion has not learned from with what it has: the cycles up to its promotion, or the first.
 
     So a batch that drifted is told of until a challenger that learned from it is promoted. A log that landed
@@ -33,7 +33,7 @@ def drift(space: Workspace, params: Params) -> Outcome:
         if news <= pin.cycle:
             side = current if news > learned else reference
             side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
-    report, files = measure_drift(current, reference, params.drift)
+    report, files = measure_drift(current, reference, drift)
     folder = space.path("data/drift")
     write_json(folder / "drift.json", to_record(report))
     for name, text in (("evidently.html", files.html), ("evidently.json", files.json)) if files else ():

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 from rlhi.checks.relevance import Yardstick
-from rlhi.config import Params
+from rlhi.config import EvaluateConfig, ModelsConfig, PersonasConfig, SplitConfig
 from rlhi.contracts import EvalResult, Message, content_key
-from rlhi.evaluate import personas, suites
+from rlhi.evaluate import personas as lifts
+from rlhi.evaluate import suites
 from rlhi.evaluate.controls import controls
 from rlhi.evaluate.knowledge import ask, knowledge
 from rlhi.evaluate.replies import EvaluatedReply, evaluated_replies
@@ -18,7 +19,7 @@ from rlhi.models.base import Scored
 from rlhi.models.local import LocalChatModel
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
-from rlhi.stages.collect.personas import persona_before
+from rlhi.stages.collect.personas import PersonaBefore, persona_before
 from rlhi.stages.evaluate.asked import answers, choices, held_out_requests, likelihoods, other_persona, samples_key
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.learn.reward_models import scorer
@@ -56,7 +57,16 @@ class _Said:
     known: list[EvalResult] = field(default_factory=list)
 
 
-def evaluate(space: Workspace, params: Params) -> Outcome:
+def evaluate(
+    space: Workspace,
+    /,
+    *,
+    evaluate: EvaluateConfig,
+    personas: PersonasConfig,
+    split: SplitConfig,
+    models: ModelsConfig,
+    seed: int,
+) -> Outcome:
     """Ask champion and challenger what held-out users ask, and measure both on every suite that can be measured."""
     folder, challenger = space.path("data/evaluation"), space.path("models/challenger")
     skipped = read_json(challenger / TRAINING).get("skipped")
@@ -64,24 +74,30 @@ def evaluate(space: Workspace, params: Params) -> Outcome:
         write_table(folder, EvalResult, [], user=lambda row: row.user_id, note={"skipped": str(skipped)})
         _write_replies(space, {})
         return Outcome(0, 0, {}, f"nothing to evaluate: {skipped}")
-    version, sampling = ledger.pinned(space.root).champion, params.evaluate.sampling
-    models: dict[Model, LocalChatModel] = {
+    version, sampling = ledger.pinned(space.root).champion, evaluate.sampling
+    both: dict[Model, LocalChatModel] = {
         "champion": backends.local_model(
-            ledger.policy_path(space.root, version), f"policy@{version}", sampling, params
+            ledger.policy_path(space.root, version), f"policy@{version}", sampling, models
         ),
-        "challenger": backends.local_model(challenger, "challenger", sampling, params),
+        "challenger": backends.local_model(challenger, "challenger", sampling, models),
     }
     truth = truth_of(space)
-    questions = _questions(space, params, truth, models["champion"])
-    said = _ask(space, params, models, questions, version)
-    results = [*_of_replies(space, params, said), *_of_users(said, truth), *_of_personas(said, questions, truth)]
+    questions = _questions(
+        space, evaluate, split, seed, persona_before(space, personas, split), truth, both["champion"]
+    )
+    said = _ask(space, evaluate, seed, both, questions, version)
+    results = [
+        *_of_replies(space, evaluate, models, seed, said),
+        *_of_users(said, truth),
+        *_of_personas(said, questions, truth),
+    ]
     results += suites.choices([one for one, _ in questions.logged], said.likely["champion"], said.likely["challenger"])
-    results += _preference(space, params, said.replies)
+    results += _preference(space, models, said.replies)
     write_table(folder, EvalResult, results, user=lambda row: row.user_id)
     _write_replies(space, said.replies)
     asked = questions.requests
     users, met = {reply.user_id for reply in asked}, sorted({row.suite for row in results})
-    note = f"{len(users)} held-out users, {len(asked)} requests, {params.evaluate.samples} samples by each model"
+    note = f"{len(users)} held-out users, {len(asked)} requests, {evaluate.samples} samples by each model"
     return Outcome(len(results), 0, {"suites": ", ".join(met), "logged choices": len(questions.logged)}, note)
 
 
@@ -89,24 +105,27 @@ def _write_replies(space: Workspace, replies: Mapping[Model, Sequence[Reply]]) -
     write_table(space.path(REPLIES), EvaluatedReply, evaluated_replies(replies), user=lambda row: row.user_id)
 
 
-def _questions(space: Workspace, params: Params, truth: Truth, reader: LocalChatModel) -> _Questions:
-    known = persona_before(space, params)
-    requests = held_out_requests(space, params, known)
+def _questions(
+    space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore, truth: Truth,
+    reader: LocalChatModel,
+) -> _Questions:  # fmt: skip
+    requests = held_out_requests(space, config, split, seed, known)
     items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
-    logged = choices(space, params, known, reader)
-    own = params.evaluate.persona == "own" and params.evaluate.lift_samples > 0
+    logged = choices(space, config, split, seed, known, reader)
+    own = config.persona == "own" and config.lift_samples > 0
     # By wishes where they are known, else by what users chose in the log.
-    shuffled = held_out_requests(space, params, known, "shuffled") if own and truth.wishes else []
+    shuffled = held_out_requests(space, config, split, seed, known, "shuffled") if own and truth.wishes else []
     told = {one.item: one.persona for one in requests}
     shuffled = [one for one in shuffled if one.persona and told.get(one.item) and one.persona != told[one.item]]
-    elsewhere = other_persona(space, params, logged) if own and not truth.wishes else []
+    elsewhere = other_persona(space, split, logged) if own and not truth.wishes else []
     return _Questions(requests, shuffled, items, logged, elsewhere)
 
 
 def _ask(
-    space: Workspace, params: Params, models: Mapping[Model, LocalChatModel], asked: _Questions, version: str
-) -> _Said:
-    said, config = _Said(), params.evaluate
+    space: Workspace, config: EvaluateConfig, seed: int, models: Mapping[Model, LocalChatModel], asked: _Questions,
+    version: str,
+) -> _Said:  # fmt: skip
+    said = _Said()
     batches = len(asked.requests) + len(asked.shuffled) + len(asked.instructions)
     with progress("asking both models", 2 * (batches + len(asked.logged) + len(asked.elsewhere))) as advance:
         for model, backend in models.items():
@@ -116,7 +135,7 @@ def _ask(
                 items: Sequence[Reply], n: int, model: Model = model, backend: LocalChatModel = backend,
                 identity: str = identity,
             ) -> list[Reply]:  # fmt: skip
-                found = answers(space, params, backend, items, n, identity)
+                found = answers(space, config, seed, backend, items, n, identity)
                 advance(len(items), model)
                 return found
 
@@ -131,33 +150,35 @@ def _ask(
     return said
 
 
-def _of_replies(space: Workspace, params: Params, said: _Said) -> list[EvalResult]:
+def _of_replies(
+    space: Workspace, config: EvaluateConfig, models: ModelsConfig, seed: int, said: _Said
+) -> list[EvalResult]:
     """What can be measured of any reply: is it language, does it answer, does it follow instructions?"""
-    reader, rows = backends.embedder(params), [*said.known]
+    reader, rows = backends.embedder(models), [*said.known]
     for model in MODELS:
         rows += suites.instructions(said.instructed[model], model)
         # Of what users see alone: instructions without a persona would hide that it is no language any more.
         rows += suites.fluency(said.replies[model], model)
         rows += suites.nearness(said.replies[model], model, reader)
-    if not params.evaluate.recognised:
+    if not config.recognised:
         return rows
-    yardstick = Yardstick(backends.yardstick(space, params))
-    read = {model: suites.first_samples(said.replies[model], params.evaluate.recognised) for model in MODELS}
-    others = _others(read["champion"], params)
+    yardstick = Yardstick(backends.yardstick(space, config.sampling, models))
+    read = {model: suites.first_samples(said.replies[model], config.recognised) for model in MODELS}
+    others = _others(read["champion"], config.others, seed)
     with progress("can the request be told from the reply", sum(map(len, read.values()))) as advance:
         for model in MODELS:
             rows += suites.recognised(read[model], model, yardstick, others, lambda count: advance(count, ""))
     return rows
 
 
-def _others(replies: Sequence[Reply], params: Params) -> Callable[[str], list[str]]:
+def _others(replies: Sequence[Reply], count: int, seed: int) -> Callable[[str], list[str]]:
     """Other requests to tell a request from, drawn by seed; the same for both models' replies."""
     pool = sorted({suites.request_of(reply) for reply in replies})
 
     def others(request: str) -> list[str]:
         rest = [one for one in pool if one != request]
-        random = Random(content_key(params.seed, "others", request))
-        return random.sample(rest, min(params.evaluate.others, len(rest)))
+        random = Random(content_key(seed, "others", request))
+        return random.sample(rest, min(count, len(rest)))
 
     return others
 
@@ -182,16 +203,16 @@ def _of_personas(said: _Said, asked: _Questions, truth: Truth) -> list[EvalResul
     rows = list[EvalResult]()
     for model in MODELS:
         if truth.wishes:
-            rows += personas.lift_by_wishes(said.replies[model], said.shuffled[model], truth.wishes, model)
+            rows += lifts.lift_by_wishes(said.replies[model], said.shuffled[model], truth.wishes, model)
         else:
             logged = {choice.item: own for (choice, _), own in zip(asked.logged, said.likely[model], strict=True)}
             for (choice, _), other in zip(asked.elsewhere, said.elsewhere[model], strict=True):
-                rows.append(personas.lift_by_choice(choice, logged[choice.item], other, model))
+                rows.append(lifts.lift_by_choice(choice, logged[choice.item], other, model))
     return rows
 
 
-def _preference(space: Workspace, params: Params, replies: Mapping[Model, Sequence[Reply]]) -> list[EvalResult]:
-    head = scorer(space, params)
+def _preference(space: Workspace, models: ModelsConfig, replies: Mapping[Model, Sequence[Reply]]) -> list[EvalResult]:
+    head = scorer(space, models)
     rewards = [
         head.score([Scored(reply.persona, reply.prompt, reply.text) for reply in replies[model]])
         for model in ("champion", "challenger")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rlhi.config import Params
+from rlhi.config import EvaluateConfig, GateConfig
 from rlhi.contracts import DriftReport, EvalResult, Interval, from_record, to_record
 from rlhi.evaluate.gate import decide
 from rlhi.evaluate.statistics import measure
@@ -19,13 +19,12 @@ def _judge(space: Workspace) -> Interval:
     return from_record(Interval, held) if isinstance(held, dict) else Interval(0.5, 0.0, 1.0, 0, 0)
 
 
-def gate(space: Workspace, params: Params) -> Outcome:
+def gate(space: Workspace, /, *, evaluate: EvaluateConfig, gate: GateConfig, seed: int) -> Outcome:
     """The verdict, as JSON for people and programs, and as metrics for ``dvc metrics diff``."""
     results = read_table(space.path("data/evaluation"), EvalResult)
-    config = params.evaluate
-    measured = measure(results, confidence=config.confidence, resamples=config.resamples, seed=params.seed)
+    measured = measure(results, confidence=evaluate.confidence, resamples=evaluate.resamples, seed=seed)
     drifted = from_record(DriftReport, read_json(space.path("data/drift/drift.json")))
-    decision = decide(measured, drifted, params.gate, _judge(space))
+    decision = decide(measured, drifted, gate, _judge(space))
     skipped = read_note(space.path("data/evaluation")).get("skipped")
     if skipped:
         decision = replace(decision, reasons=(str(skipped), *decision.reasons))

@@ -47,7 +47,7 @@ def last_replies(space: Workspace, user: str | None = None) -> Replies:
     rows = read_replies(space)
     if not rows:
         return Replies((), why_none="no replies: no held-out user has asked anything yet")
-    return Replies(tuple(_of_user(rows, user, known_as(space, params, user)) if user else rows), _cycle(space))
+    return Replies(tuple(_of_user(rows, user, known_as(space, params.ingest, user)) if user else rows), _cycle(space))
 
 
 def _of_user(rows: list[SideBySide], given: str, known: str) -> list[SideBySide]:

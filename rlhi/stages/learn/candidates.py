@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlhi.config import Params
+from rlhi.config import CandidatesConfig, ModelsConfig, SplitConfig
 from rlhi.contracts import Candidate
 from rlhi.learn.pairs import candidates as ubr
 from rlhi.stages import Outcome, backends
@@ -12,13 +12,15 @@ from rlhi.stages.learn.teachers import Teachers
 from rlhi.workspace.store import Workspace, write_table
 
 
-def candidates(space: Workspace, params: Params) -> Outcome:
+def candidates(
+    space: Workspace, /, *, candidates: CandidatesConfig, split: SplitConfig, models: ModelsConfig, seed: int
+) -> Outcome:
     """Sample N answers with the persona for requests drawn by seed."""
-    log, config = read_log(space), params.candidates
-    asked = requests(log, params)
-    model = backends.chat_model(space, params.models.policy, config.sampling)
-    teachers = Teachers(space, params, "candidates", asked, log, config.n)
-    store, new, wanting = sampled(space, params, teachers, asked, model, config.prompts, config.n, config.sampling)
+    log, config = read_log(space), candidates
+    asked = requests(log, config, split)
+    model = backends.chat_model(space, models.policy, config.sampling, models)
+    teachers = Teachers(space, config, models, seed, asked, log)
+    store, new, wanting = sampled(space, seed, teachers, asked, model, config.prompts, config.n, config.sampling)
     rows = list(ubr.candidates(asked, teachers.teaching(store.samples)))
     write_table(space.path("data/candidates"), Candidate, rows, user=lambda row: row.user_id, note=noted(wanting))
     note = f"used {used(space, store, asked)} of {len(asked)} requests this cycle, {config.n} candidates each"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rlhi.config import DpoConfig, Method, Params
+from rlhi.config import CandidatesConfig, DpoConfig, Method, ModelsConfig, PairsConfig, SplitConfig
 from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn.pairs.lessons import Row, size, weight
 from rlhi.learn.training import launch
@@ -20,7 +20,7 @@ from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.learn.training.trl.weights import WEIGHT
 from rlhi.stages import Outcome, StageError
 from rlhi.stages.learn.draw import Draw
-from rlhi.stages.learn.rounds import Champion, Run, train
+from rlhi.stages.learn.rounds import Champion, Plan, Run, train
 from rlhi.stages.learn.runs import RUNS, discard, keep_only, replace_folder
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
@@ -33,23 +33,34 @@ FRESH = "data/online"
 _POLL_SECONDS = 1.0
 
 
-def dpo(space: Workspace, params: Params) -> Outcome:
+def dpo(
+    space: Workspace,
+    /,
+    *,
+    dpo: DpoConfig,
+    candidates: CandidatesConfig,
+    pairs: PairsConfig,
+    split: SplitConfig,
+    models: ModelsConfig,
+    seed: int,
+) -> Outcome:
     """Train a challenger from the champion, in a process of its own; none when there is too little that is new."""
     version = ledger.pinned(space.root).champion
     folder = ledger.policy_path(space.root, version)
     before = read_json(folder / TRAINING)
-    config = params.dpo
-    pairs = read_table(space.path("data/pairs"), PreferencePair)
-    draw = Draw([*pairs, *_judged(space, config.method, config.unpaired)], before, folder, params)
+    config = dpo
+    made = read_table(space.path("data/pairs"), PreferencePair)
+    draw = Draw([*made, *_judged(space, config.method, config.unpaired)], before, folder, config, pairs.replay, seed)
     new, _ = draw.rows(config.max_pairs)
     draw.check(new)
     if size(new) < config.min_new_pairs:
-        return _skipped(space, draw, new)
+        return _skipped(space, draw, new, config)
     new, replayed = draw.rows(room(config.max_pairs, 0, 1, config.rounds))
     counts = _counts(draw.made, new, replayed)
     # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
     champion = Champion(version, folder, str(before.get("weights") or weights_hash(folder)))
-    run = train(space, params, champion, [*new, *replayed])
+    plan = Plan(dpo, candidates, pairs, split, models, seed)
+    run = train(space, plan, champion, [*new, *replayed])
     trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
     record: dict[str, object] = {"lessons": sorted(draw.learned | lessons(run.rounds))}
     record |= {name.replace(" ", "_"): count for name, count in counts.items()}
@@ -74,14 +85,14 @@ def dpo(space: Workspace, params: Params) -> Outcome:
     return _outcome(run, version, counts | {"too long": left_out})
 
 
-def _skipped(space: Workspace, draw: Draw, new: Sequence[Row]) -> Outcome:
+def _skipped(space: Workspace, draw: Draw, new: Sequence[Row], config: DpoConfig) -> Outcome:
     counts = _counts(draw.made, new, [])
     found = f"{_pairs(new)} new pairs"
     if judged := counts.get("new judged"):
         found += f" and {judged} new judged answers, worth {size(new):g} pairs together"
     if draw.too_long:
         found += f" that fit dpo.max_length ({len(draw.too_long)} do not)"
-    note = f"no challenger: {found}, dpo.min_new_pairs is {space.params.dpo.min_new_pairs}"
+    note = f"no challenger: {found}, dpo.min_new_pairs is {config.min_new_pairs}"
     _write_fresh(space, ())
     keep_only(space.path(RUNS))
     replace_folder(space.path(CHALLENGER), lambda target: write_json(target / TRAINING, {"skipped": note}))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rlhi.config import Params
+from rlhi.config import DpoConfig
 from rlhi.learn.pairs.lessons import Row, lesson, size, training_set
 from rlhi.learn.training.guards import check_left_out
 from rlhi.learn.training.lengths import Lengths
@@ -17,12 +17,23 @@ from rlhi.stages.learn.log import lessons_of
 class Draw:
     """Draws from ``rows``; ``before`` is the champion's training.json, ``champion`` the folder of its tokenizer.
 
+    ``replay`` is the share of what is trained that the champion was taught before.
+
     What the champion's training left out for its length is not asked about again until ``dpo.max_length`` is raised, or
     the row is another: nights of such rows would come to outnumber what is new.
     """
 
-    def __init__(self, rows: Sequence[Row], before: Mapping[str, object], champion: Path, params: Params) -> None:
-        self._params, limit = params, params.dpo.max_length
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        before: Mapping[str, object],
+        champion: Path,
+        dpo: DpoConfig,
+        replay: float,
+        seed: int,
+    ) -> None:
+        self._dpo, self._replay, self._seed = dpo, replay, seed
+        limit = dpo.max_length
         self.learned, not_learned = lessons_of(before), before.get("not_learned")
         told = not_learned if isinstance(not_learned, dict) else {}
         keys = {row.key for row in rows}
@@ -32,8 +43,7 @@ class Draw:
 
     def rows(self, most: int) -> tuple[list[Row], list[Row]]:
         """New rows and replayed ones, together worth at most ``most`` pairs."""
-        params = self._params
-        return training_set(self.made, self.learned, params.pairs.replay, most, params.seed, self._lengths.fits)
+        return training_set(self.made, self.learned, self._replay, most, self._seed, self._lengths.fits)
 
     def check(self, new: Sequence[Row]) -> None:
         """Refuse a draw that left out more than may be; ``new`` is what it found to fit.
@@ -41,7 +51,7 @@ class Draw:
         Raises:
             TrainingError: there would be enough that is new, and too much of it does not fit.
         """
-        dpo, looked_at = self._params.dpo, [*new, *self.too_long]
+        dpo, looked_at = self._dpo, [*new, *self.too_long]
         if size(looked_at) >= dpo.min_new_pairs:
             check_left_out(len(self.too_long), len(looked_at), dpo.max_length, dpo.limits, "new pairs")
 
@@ -58,4 +68,4 @@ class Draw:
     @property
     def not_learned(self) -> dict[str, int]:
         """The keys of rows left out for their length, and the ``dpo.max_length`` that they did not fit."""
-        return self._known | {row.key: self._params.dpo.max_length for row in self.too_long}
+        return self._known | {row.key: self._dpo.max_length for row in self.too_long}

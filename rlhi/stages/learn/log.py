@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rlhi.config import Params
+from rlhi.config import CandidatesConfig, PairsConfig, RewritesConfig, SplitConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona
 from rlhi.learn.pairs import candidates as ubr
 from rlhi.learn.pairs import rewrite as ugr
@@ -35,16 +35,16 @@ def read_log(space: Workspace) -> Log:
     return Log(talks, labels, {row.user_id: row for row in personas})
 
 
-def complaints(log: Log, params: Params) -> list[Asked]:
+def complaints(log: Log, config: RewritesConfig, split: SplitConfig) -> list[Asked]:
     """What may be rewritten."""
-    found = ugr.complaints(log.talks.values(), log.labels, log.personas, params.rewrites)
-    return [one for one in found if not params.split.holds_out(one.user_id)]
+    found = ugr.complaints(log.talks.values(), log.labels, log.personas, config)
+    return [one for one in found if not split.holds_out(one.user_id)]
 
 
-def requests(log: Log, params: Params) -> list[Asked]:
+def requests(log: Log, config: CandidatesConfig, split: SplitConfig) -> list[Asked]:
     """What may be sampled for: requests, complaints and thanks left out, with their users' personas."""
-    found = ubr.requests(log.talks.values(), log.labels, log.personas, params.candidates)
-    return [one for one in found if not params.split.holds_out(one.user_id)]
+    found = ubr.requests(log.talks.values(), log.labels, log.personas, config)
+    return [one for one in found if not split.holds_out(one.user_id)]
 
 
 def lessons_of(training: Mapping[str, object]) -> frozenset[str]:
@@ -54,18 +54,24 @@ def lessons_of(training: Mapping[str, object]) -> frozenset[str]:
 
 
 def pair_maker(
-    log: Log, params: Params, scorer: Scorer, embedder: Embedder, learned: frozenset[str] = frozenset()
+    log: Log,
+    config: PairsConfig,
+    split: SplitConfig,
+    seed: int,
+    scorer: Scorer,
+    embedder: Embedder,
+    learned: frozenset[str] = frozenset(),
 ) -> PairMaker:
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
-    judged_by = told(log.personas.values(), params.pairs.persona, params.split.holds_out)
-    talks = _learned_from(log, params)
-    return PairMaker(talks, log.personas, judged_by, scorer, params.pairs, learned, params.seed, embedder)
+    judged_by = told(log.personas.values(), config.persona, split.holds_out)
+    talks = _learned_from(log, split)
+    return PairMaker(talks, log.personas, judged_by, scorer, config, learned, seed, embedder)
 
 
-def judged_maker(log: Log, params: Params, learned: frozenset[str]) -> JudgedMaker:
+def judged_maker(log: Log, config: PairsConfig, split: SplitConfig, seed: int, learned: frozenset[str]) -> JudgedMaker:
     """Makes judged answers of these users' turns."""
-    return JudgedMaker(_learned_from(log, params), log.personas, params.pairs, learned, params.seed)
+    return JudgedMaker(_learned_from(log, split), log.personas, config, learned, seed)
 
 
-def _learned_from(log: Log, params: Params) -> dict[str, Conversation]:
-    return {name: talk for name, talk in log.talks.items() if not params.split.holds_out(talk.user_id)}
+def _learned_from(log: Log, split: SplitConfig) -> dict[str, Conversation]:
+    return {name: talk for name, talk in log.talks.items() if not split.holds_out(talk.user_id)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rlhi.config import Params
+from rlhi.config import ModelsConfig, PairsConfig, SplitConfig
 from rlhi.contracts import Candidate, JudgedAnswer, PreferencePair, Rewrite
 from rlhi.stages import Outcome, backends
 from rlhi.stages.learn.dpo import TRAINING
@@ -14,25 +14,25 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 
 
-def pairs(space: Workspace, params: Params) -> Outcome:
+def pairs(space: Workspace, /, *, pairs: PairsConfig, split: SplitConfig, models: ModelsConfig, seed: int) -> Outcome:
     """Turn rewrites and candidates into preference pairs, filtered by the reward model; and what users judged singly.
 
     Judged answers tell the persona that pairs tell, all that is known of the user: what its claims ask for is what is
     to be learned, and most complaints are the first word of it (docs/training.md, "Judged answers").
     """
-    rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not params.split.holds_out(row.user_id)]
+    rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not split.holds_out(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
-    embedder = backends.remembering(params)
-    log, head = read_log(space), scorer(space, params, embedder)
+    embedder = backends.remembering(models)
+    log, head = read_log(space), scorer(space, models, embedder)
     champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
     learned = lessons_of(read_json(champion / TRAINING))
-    maker = pair_maker(log, params, head, embedder, learned)
+    maker = pair_maker(log, pairs, split, seed, head, embedder, learned)
     made = list(maker.pairs(rows, sampled))
     # A head that too few comparisons trained finds all alike by design: pairs are then of what was seen without it.
     if not head.is_neutral:
         maker.spread.check()
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
-    single = judged_maker(log, params, learned)
+    single = judged_maker(log, pairs, split, seed, learned)
     judged = list(single.answers(log.labels, made))
     write_table(space.path("data/judged"), JudgedAnswer, judged, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)

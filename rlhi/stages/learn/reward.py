@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rlhi.config import Params
+from rlhi.config import ModelsConfig, PersonasConfig, RewardConfig, SplitConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Rewrite, to_record
 from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward import head as rewarding
@@ -20,20 +20,29 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_json
 
 
-def reward(space: Workspace, params: Params) -> Outcome:
+def reward(
+    space: Workspace,
+    /,
+    *,
+    reward: RewardConfig,
+    personas: PersonasConfig,
+    split: SplitConfig,
+    models: ModelsConfig,
+    seed: int,
+) -> Outcome:
     """Train the reward model on what users who are not held out preferred; test it on those who are.
 
     The model of the cycle before goes on scoring when it ranks held-out users' comparisons better than the new one,
     whatever the kinds of the two.
     """
-    learned, unseen = _comparisons(space, params)
+    learned, unseen = _comparisons(space, personas, split)
     # Between cycles it is the next one's: the last one's is what it has to beat.
     cycle = ledger.upcoming(space.root)
-    former = reward_models.former(space, params, cycle)
+    former = reward_models.former(space, models, cycle)
     try:
-        made, lacking = reward_models.train(space, params, learned, former), ""
+        made, lacking = reward_models.train(space, reward, models, seed, learned, former), ""
     except rewarding.RewardError as error:
-        neutral = rewarding.RewardHead.neutral().attach(backends.embedder(params))
+        neutral = rewarding.RewardHead.neutral().attach(backends.embedder(models))
         made = Made(neutral, "head")
         lacking = f"no reward model, so pairs only of choices and of what a program can tell: {error}"
     apart = rewarding.margins(made.model, unseen)
@@ -41,9 +50,9 @@ def reward(space: Workspace, params: Params) -> Outcome:
     tested = rewarding.accuracy_of(unseen, apart)
     before = rewarding.accuracy_of(unseen, apart_before).accuracy if former else None
     kept = before is not None and before > tested.accuracy
-    changed = former is not None and former.kind != params.reward.kind
+    changed = former is not None and former.kind != reward.kind
     if former and kept:
-        old, new = (f" ({former.kind})", f" ({params.reward.kind})") if changed else ("", "")
+        old, new = (f" ({former.kind})", f" ({reward.kind})") if changed else ("", "")
         lacking = f"the former reward model{old} stays: it ranks {before:.0%} right, a new one{new}"
         lacking += f" {tested.accuracy:.0%}"
         made, apart, tested = former, apart_before, rewarding.accuracy_of(unseen, apart_before)
@@ -56,8 +65,8 @@ def reward(space: Workspace, params: Params) -> Outcome:
     judge = None
     if unseen:
         users = [one.user_id for one in unseen]
-        judge = to_record(clustered([rewarding.win(one) for one in apart], users, seed=params.seed, bounds=(0.0, 1.0)))
-    other = _of_others(space, params, unseen, made)
+        judge = to_record(clustered([rewarding.win(one) for one in apart], users, seed=seed, bounds=(0.0, 1.0)))
+    other = _of_others(space, split, unseen, made)
     record = {"trained_on": len(learned), "former_kept": kept, "former_accuracy": before, **to_record(tested)}
     record |= {"judge": judge, "own_persona": other[0], "another_persona": other[1], "with_persona": other[2]}
     each = {source: to_record(one) for source, one in by_source.items()}
@@ -77,7 +86,9 @@ def reward(space: Workspace, params: Params) -> Outcome:
     return Outcome(0 if kept or made.model.is_neutral else len(learned), 0, counts, lacking or note)
 
 
-def _of_others(space: Workspace, params: Params, unseen: Sequence[Comparison], made: Made) -> tuple[float, float, int]:
+def _of_others(
+    space: Workspace, split: SplitConfig, unseen: Sequence[Comparison], made: Made
+) -> tuple[float, float, int]:
     """How comparisons whose users' personas say something are ranked with these, and with another user's; their number.
 
     Whole personas on both sides, those of other users as in the control ``shuffled``: a model that likes what everybody
@@ -85,7 +96,7 @@ def _of_others(space: Workspace, params: Params, unseen: Sequence[Comparison], m
     """
     rows = read_table(space.path("data/personas"), Persona)
     own = {row.user_id: row.text for row in rows}
-    others = told(rows, "shuffled", params.split.holds_out)
+    others = told(rows, "shuffled", split.holds_out)
     known = [one for one in unseen if own.get(one.user_id) and others[one.user_id].text != own[one.user_id]]
 
     def right(persona_of: Callable[[str], str]) -> float:
@@ -113,7 +124,9 @@ def _figures(made: Made) -> dict[str, int | float | str]:
     }  # fmt: skip
 
 
-def _comparisons(space: Workspace, params: Params) -> tuple[list[Comparison], list[Comparison]]:
+def _comparisons(
+    space: Workspace, personas: PersonasConfig, split: SplitConfig
+) -> tuple[list[Comparison], list[Comparison]]:
     """What is learned from, and what held-out users said.
 
     Training is told whole personas, for it is to learn what their claims ask for. The test is told what all other
@@ -122,10 +135,10 @@ def _comparisons(space: Workspace, params: Params) -> tuple[list[Comparison], li
     talks = conversations(space)
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
     rows = read_table(space.path("data/rewrites"), Rewrite)
-    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    known = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
 
     def side(held_out: bool) -> Sequence[Conversation]:
-        return [talk for talk in talks if params.split.holds_out(talk.user_id) == held_out]
+        return [talk for talk in talks if split.holds_out(talk.user_id) == held_out]
 
-    learned = comparisons(side(False), labels, rows, lambda talk, _: personas.get(talk.user_id, ""))
-    return learned, comparisons(side(True), labels, rows, persona_elsewhere(space, params))
+    learned = comparisons(side(False), labels, rows, lambda talk, _: known.get(talk.user_id, ""))
+    return learned, comparisons(side(True), labels, rows, persona_elsewhere(space, personas, split))

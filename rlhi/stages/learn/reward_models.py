@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from rlhi.config import Params, RewardKind, TunedRewardConfig
+from rlhi.config import ModelsConfig, RewardConfig, RewardKind, TunedRewardConfig
 from rlhi.contracts import content_key
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import Comparison
@@ -46,7 +46,7 @@ class Made:
     told: Mapping[str, object] = field(default_factory=dict)
 
 
-def scorer(space: Workspace, params: Params, embedder: Embedder | None = None) -> Model:
+def scorer(space: Workspace, models: ModelsConfig, embedder: Embedder | None = None) -> Model:
     """The workspace's reward model, ready to score; a head reads through ``embedder``, if one is given.
 
     Raises:
@@ -54,13 +54,16 @@ def scorer(space: Workspace, params: Params, embedder: Embedder | None = None) -
     """
     file = space.path(HEAD)
     if file.is_file():
-        return rewarding.RewardHead.from_bytes(file.read_bytes()).attach(embedder or backends.embedder(params))
+        return rewarding.RewardHead.from_bytes(file.read_bytes()).attach(embedder or backends.embedder(models))
     if not (tuned := _tuned(space)):
         raise StageError(f"{space.root} has no reward model yet: run `rlhi cycle` first")
     return _read(tuned[-1]).model
 
 
-def train(space: Workspace, params: Params, learned: Sequence[Comparison], former: Made | None) -> Made:
+def train(
+    space: Workspace, config: RewardConfig, models: ModelsConfig, seed: int, learned: Sequence[Comparison],
+    former: Made | None,
+) -> Made:  # fmt: skip
     """A new model of the configured kind; a fine-tuned one goes on from the former cycle's, if its base is the same.
 
     Raises:
@@ -68,30 +71,30 @@ def train(space: Workspace, params: Params, learned: Sequence[Comparison], forme
         ModelError: the base is not there.
         TrainingError: training was stopped; the message says why.
     """
-    if params.reward.kind == "head":
-        return Made(rewarding.train(learned, backends.embedder(params), params.reward), "head")
-    rewarding.check_enough(learned, params.reward)
-    config, kind = params.reward.tuned, params.reward.kind
+    if config.kind == "head":
+        return Made(rewarding.train(learned, backends.embedder(models), config), "head")
+    rewarding.check_enough(learned, config)
+    tuned, kind = config.tuned, config.kind
     warm = None
-    if former is not None and isinstance(former.model, TunedReward) and former.told["base"] == config.base:
+    if former is not None and isinstance(former.model, TunedReward) and former.told["base"] == tuned.base:
         warm = former.model.path
-    base = warm or _base(space, config)
-    section = params.reward.model_dump(mode="json")
-    work = space.path(f"{RUNS}/{content_key(list(learned), weights_hash(base), section, params.seed)}")
+    base = warm or _base(space, tuned)
+    section = config.model_dump(mode="json")
+    work = space.path(f"{RUNS}/{content_key(list(learned), weights_hash(base), section, seed)}")
     keep_only(space.path(RUNS), work)
     with steps_told(f"training the reward model ({kind})") as on_step:
-        preset = zero_preset(config.deepspeed)
-        done = launch.train_reward(learned, base, work, params.reward, preset, params.seed, on_step)
+        preset = zero_preset(tuned.deepspeed)
+        done = launch.train_reward(learned, base, work, config, preset, seed, on_step)
     told: dict[str, object] = {
-        "kind": kind, "base": config.base, "warm_start": warm.name if warm else "", "too_long": len(done.too_long),
+        "kind": kind, "base": tuned.base, "warm_start": warm.name if warm else "", "too_long": len(done.too_long),
         "engine": done.engine, "precision": done.precision, "zero_stage": done.zero_stage,
         "world_size": done.world_size, "history": list(done.history),
     }  # fmt: skip
-    write_json(done.model / RECORD, {**told, "tuned": config.model_dump(mode="json")})
-    return Made(TunedReward(done.model, config), kind, told)
+    write_json(done.model / RECORD, {**told, "tuned": tuned.model_dump(mode="json")})
+    return Made(TunedReward(done.model, tuned), kind, told)
 
 
-def former(space: Workspace, params: Params, cycle: int) -> Made | None:
+def former(space: Workspace, models: ModelsConfig, cycle: int) -> Made | None:
     """What scored in the cycle before this one; None for nothing, and for what cannot score any more."""
     kept = [*space.path(HEADS).glob("*.npz"), *_tuned(space)]
     before = sorted((path for path in kept if path.stem < _name(cycle)), key=lambda path: path.stem)
@@ -100,7 +103,7 @@ def former(space: Workspace, params: Params, cycle: int) -> Made | None:
     try:
         if before[-1].is_dir():
             return _read(before[-1])
-        head = rewarding.RewardHead.from_bytes(before[-1].read_bytes()).attach(backends.embedder(params))
+        head = rewarding.RewardHead.from_bytes(before[-1].read_bytes()).attach(backends.embedder(models))
     except rewarding.RewardError:
         return None
     return None if head.is_neutral else Made(head, "head")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from rlhi.config import Params
+from rlhi.config import ModelsConfig, RewritesConfig, SplitConfig
 from rlhi.contracts import Rewrite
 from rlhi.contracts.turns import request
 from rlhi.learn.pairs import rewrite as ugr
@@ -17,14 +17,16 @@ from rlhi.stages.learn.teachers import Teachers
 from rlhi.workspace.store import Workspace, write_table
 
 
-def rewrites(space: Workspace, params: Params) -> Outcome:
+def rewrites(
+    space: Workspace, /, *, rewrites: RewritesConfig, split: SplitConfig, models: ModelsConfig, seed: int
+) -> Outcome:
     """Rewrite complained-about answers with their users' words, and keep the revisions the log itself holds."""
     log = read_log(space)
-    config, found = params.rewrites, complaints(log, params)
-    model = backends.chat_model(space, params.models.rewriter, config.sampling)
+    config, found = rewrites, complaints(log, rewrites, split)
+    model = backends.chat_model(space, models.rewriter, config.sampling, models)
     asked = [one for one in found if one.whole == 1 or model.fits(one.core)]
-    teachers = Teachers(space, params, "rewrites", asked, log, config.tries)
-    store, new, wanting = sampled(space, params, teachers, asked, model, config.turns, config.tries, config.sampling)
+    teachers = Teachers(space, config, models, seed, asked, log)
+    store, new, wanting = sampled(space, seed, teachers, asked, model, config.turns, config.tries, config.sampling)
     revisions = ugr.observed_revisions(log.talks.values(), log.labels) if config.revisions else ()
     said = [*ugr.rewrites(asked, teachers.teaching(store.samples), log.talks), *revisions]
     rows = [replace(row, text=without_asides(row.text, _request(log, row))) for row in said]

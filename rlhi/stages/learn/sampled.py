@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlhi.config import Params, SamplingConfig
+from rlhi.config import SamplingConfig
 from rlhi.contracts import Sample
 from rlhi.learn.pairs.rewrite import Asked
 from rlhi.learn.pairs.sampling import draw, sample
@@ -18,7 +18,7 @@ from rlhi.workspace.store import Workspace
 
 def sampled(
     space: Workspace,
-    params: Params,
+    seed: int,
     teachers: Teachers,
     asked: Sequence[Asked],
     model: ChatModel,
@@ -32,7 +32,7 @@ def sampled(
     """
     cycle, new = _cycle(space), 0
     store = SampleStore(space, teachers.stage)
-    todo = draw(asked, store.taken(cycle, (one.key for one in asked)), most, store.samples.__contains__, params.seed)
+    todo = draw(asked, store.taken(cycle, (one.key for one in asked)), most, store.samples.__contains__, seed)
     with progress(f"sampling {teachers.stage}", len(todo)) as advance:
 
         def keep(block: list[Sample]) -> None:
@@ -45,7 +45,7 @@ def sampled(
             return teachers.fails(store.samples, cycle, model.name)
 
         if todo:
-            sample(todo, model, n, config, params.seed, cycle, keep, store.answered(model.name), enough)
+            sample(todo, model, n, config, seed, cycle, keep, store.answered(model.name), enough)
     verdict = teachers.verdict(store.samples, cycle, model.name) if teachers.asks else None
     return store, new, teachers.told(verdict, model.name) if verdict and verdict.wanting else ""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
-from rlhi.config import CandidatesConfig, Params, RewritesConfig
+from rlhi.config import CandidatesConfig, ModelsConfig, RewritesConfig
 from rlhi.contracts import Sample, content_key, from_record
 from rlhi.contracts.turns import beside, request
 from rlhi.learn.pairs.competence import FEWEST, Competence, Said, measure
@@ -36,16 +36,22 @@ class Verdict:
 
 
 class Teachers:
-    """Judges who samples for a stage; ``asked`` is all that it may be asked, ``n`` the texts of a request."""
+    """Judges who samples for the stage of this section; ``asked`` is all that it may be asked."""
 
-    def __init__(self, space: Workspace, params: Params, stage: str, asked: Sequence[Asked], log: Log, n: int) -> None:
-        config: RewritesConfig | CandidatesConfig = params.rewrites if stage == "rewrites" else params.candidates
-        self.stage, self.limits = stage, config.competence
-        self._params, self._log = params, log
-        self._order = draw(asked, 0, len(asked), lambda _: False, params.seed)
+    def __init__(
+        self, space: Workspace, config: RewritesConfig | CandidatesConfig, models: ModelsConfig, seed: int,
+        asked: Sequence[Asked], log: Log,
+    ) -> None:  # fmt: skip
+        if isinstance(config, RewritesConfig):
+            self.stage, n = "rewrites", config.tries
+        else:
+            self.stage, n = "candidates", config.n
+        self.limits = config.competence
+        self._models, self._log = models, log
+        self._order = draw(asked, 0, len(asked), lambda _: False, seed)
         block = max(1, config.sampling.batch // n)
         self.first: int = math.ceil(FEWEST / block) * block
-        self._cache = space.path(f".rlhi/competence/{stage}.json")
+        self._cache = space.path(f".rlhi/competence/{self.stage}.json")
 
     @property
     def asks(self) -> bool:
@@ -60,10 +66,10 @@ class Teachers:
     def verdict(self, samples: Mapping[str, Sample], cycle: int, model: str) -> Verdict:
         """What its first outputs were worth; measured once, and again only of other outputs."""
         outputs = [said for one in self.judged_by(samples, cycle, model) for said in self._said(one, samples[one.key])]
-        key = content_key([list(asdict(said).values()) for said in outputs], self._params.models.embedder)
+        key = content_key([list(asdict(said).values()) for said in outputs], self._models.embedder)
         cache = read_json(self._cache)
         if key not in cache:
-            measured = measure(outputs, backends.embedder(self._params))
+            measured = measure(outputs, backends.embedder(self._models))
             cache[key] = asdict(measured)
             write_json(self._cache, cache)
         found = from_record(Competence, cast(Mapping[str, object], cache[key]))

@@ -45,7 +45,7 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     space = Workspace.open(workspace)
     params = space.params
     cycle = ledger.upcoming(space.root)
-    salt = salt_of(space, params)
+    salt = salt_of(space, params.ingest)
 
     def known_as(name: str) -> str:
         """The id that the workspace will know a simulated user by."""

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from rlhi.config import Params
+from rlhi.config import IngestConfig
 from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, content_key
 from rlhi.stages import Outcome
 from rlhi.stages.collect.incoming import landings
@@ -34,7 +34,7 @@ TABLE, REFUSED = "data/conversations", "data/quarantine"
 FATES = ("read", "new", "updated", "duplicate", "quarantined")
 
 
-def ingest(space: Workspace, params: Params, sizes: Sizes = USUAL) -> Outcome:
+def ingest(space: Workspace, /, *, ingest: IngestConfig, sizes: Sizes = USUAL) -> Outcome:
     """Fold in the landings that were not read before, and let known conversations grow.
 
     Raises:
@@ -42,8 +42,8 @@ def ingest(space: Workspace, params: Params, sizes: Sizes = USUAL) -> Outcome:
     """
     table, refused = space.path(TABLE), space.path(REFUSED)
     landed = landings(space)
-    salt, config = salt_of(space, params), _config(space, params)
-    read = batches_read(space, params)
+    salt, config = salt_of(space, ingest), _config(space, ingest)
+    read = batches_read(space, ingest)
     if not read or not read <= {batch.digest for landing in landed for batch in landing}:
         read = set()
         finish_table(table, Conversation, {}, key=KEY, note={"batches": [], "config": config})
@@ -62,7 +62,7 @@ def ingest(space: Workspace, params: Params, sizes: Sizes = USUAL) -> Outcome:
         if todo:
             read |= {batch.digest for batch in todo}
             told: dict[str, object] = {"batches": sorted(read), "config": config}
-            index = Fold(space, params.ingest, salt, figures, sizes).run(todo, keep, told)
+            index = Fold(space, ingest, salt, figures, sizes).run(todo, keep, told)
     index = index or read_index(space)
     counts = {**figures, **index.figures()}
     text = (
@@ -76,7 +76,7 @@ def ingest(space: Workspace, params: Params, sizes: Sizes = USUAL) -> Outcome:
     return Outcome(made, index.size - figures["new"], counts, text)
 
 
-def batches_read(space: Workspace, params: Params) -> set[str]:
+def batches_read(space: Workspace, ingest: IngestConfig) -> set[str]:
     """The hashes of the logs that the tables hold, as these parameters would have them; none when they do not.
 
     Both tables belong together: without the one of refused rows, a table of conversations tells half of the logs.
@@ -84,7 +84,7 @@ def batches_read(space: Workspace, params: Params) -> set[str]:
     if not all(_stands(space.path(name)) for name in (TABLE, REFUSED)):
         return set()
     note = read_note(space.path(TABLE))
-    done = note.get("batches") if note.get("config") == _config(space, params) else None
+    done = note.get("batches") if note.get("config") == _config(space, ingest) else None
     return set(map(str, done)) if isinstance(done, list) else set()
 
 
@@ -93,10 +93,10 @@ def _stands(folder: Path) -> bool:
     return manifest is not None and manifest.get("schema_version") == SCHEMA_VERSION
 
 
-def _config(space: Workspace, params: Params) -> str:
+def _config(space: Workspace, ingest: IngestConfig) -> str:
     """What makes another table of the same logs; another salt makes other users."""
-    asked = params.ingest.model_dump(mode="json", exclude={"runner", "cluster"})
-    return content_key(SCHEMA_VERSION, asked, salt_of(space, params))
+    asked = ingest.model_dump(mode="json", exclude={"runner", "cluster"})
+    return content_key(SCHEMA_VERSION, asked, salt_of(space, ingest))
 
 
 def forget(space: Workspace) -> None:
