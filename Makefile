@@ -16,7 +16,7 @@ export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-all check lint model clean
+.PHONY: help install demo test test-fast test-all check lint model clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ test: lint check ## everything that CI runs
 check: $(DEVELOPED) model
 	$(BIN)/pytest -q $(AT_A_TIME) tests/e2e tests/integration tests/unit
 
+test-fast: lint model ## style, types, layers and unit tests
+	$(BIN)/pytest -q $(AT_A_TIME) tests/unit
+
 test-all: lint ## what CI runs, and what takes long
 	RLHI_LONG=1 $(MAKE) check
 
@@ -37,6 +40,8 @@ lint: $(DEVELOPED) ## style, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+install: $(INSTALLED) ## rlhi, in .venv
 
 model: $(INSTALLED) ## the embedded models, into the user's cache
 	$(BIN)/rlhi model prepare

@@ -187,7 +187,9 @@ def label(
     rows: Annotated[
         Path, typer.Argument(help="jsonl: `context` (list or object of request, answer, follow_up) or a conversation.")
     ],
-    out: Annotated[Path, typer.Argument(help="The same rows with `label` and `probability`.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="The same rows with `label` and `probability`; without it they are shown.")
+    ] = None,
     labeller: Annotated[
         Literal["local", "accurate"], typer.Option(help="`accurate`: embeddings decide what is unclear; slower.")
     ] = "local",
@@ -196,7 +198,12 @@ def label(
     from rlhi.stages.files import label_file
 
     done = label_file(rows, out, labeller)
-    print(f"{done} rows labelled: {out}")
+    if out is not None:
+        print(f"{len(done)} rows labelled: {out}")
+        return
+    from rlhi.cli.labels import show
+
+    show(done)
 
 
 @app.command()

@@ -6,11 +6,12 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rlhi.config import FeedbackConfig, ModelsConfig
-from rlhi.contracts import Message
+from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message
 from rlhi.models.base import Scored
 from rlhi.models.prompts import well_formed
 from rlhi.stages import StageError
@@ -21,16 +22,27 @@ LocalLabeller = Literal["local", "accurate"]
 CONTEXT = ("request", "answer", "follow_up")
 
 
-def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
-    """Add ``label`` and ``probability`` to rows with a ``context`` or a conversation.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a follow-up says: its label, how sure that is, and what it asks for in words that a persona can hold."""
+
+    follow_up: str
+    label: FeedbackLabel
+    probability: float
+    claims: tuple[str, ...]
+
+
+def label_file(rows: Path, out: Path | None, labeller: LocalLabeller = "local") -> list[Read]:
+    """Add ``label`` and ``probability`` to rows with a ``context`` or a conversation, and write them to ``out``.
 
     A context is a list of three texts, or an object of the three that :data:`CONTEXT` names. A conversation (``turns``,
-    ``messages`` or ``conversation``) is labelled by its last follow-up. Returns the rows.
+    ``messages`` or ``conversation``) is labelled by its last follow-up. Returns what was read of each.
 
     Raises:
         StageError: a row has neither; the message names its line.
     """
     from rlhi.collect.feedback.label import decide
+    from rlhi.collect.wishes.claims import claims_in
     from rlhi.stages.collect.feedback import follow_up_labeller
 
     config = FeedbackConfig(labeller=labeller)
@@ -38,10 +50,15 @@ def label_file(rows: Path, out: Path, labeller: LocalLabeller = "local") -> int:
     records = [record for _, record in read]
     contexts = [_context(record, rows, line) for line, record in read]
     found = follow_up_labeller(config, ModelsConfig()).label_probabilities(contexts).tolist()
-    for record, row in zip(records, found, strict=True):
-        record["label"], record["probability"] = decide(row, config.threshold)
-    _write(out, records)
-    return len(records)
+    told = []
+    for record, context, row in zip(records, contexts, found, strict=True):
+        label, probability = decide(row, config.threshold)
+        record["label"], record["probability"] = label, probability
+        asks = claims_in(context[2]) if label in REATTEMPTS else ()
+        told.append(Read(context[2], label, probability, tuple(claim for _, claim in asks)))
+    if out is not None:
+        _write(out, records)
+    return told
 
 
 def score_file(root: Path, rows: Path, out: Path) -> int:

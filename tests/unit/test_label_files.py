@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rlhi.cli.labels import show
 from rlhi.stages import StageError
 from rlhi.stages.files import label_file
 
@@ -20,7 +21,7 @@ def test_half_a_surrogate_pair_and_text_in_parts_are_labelled(tmp_path: Path) ->
         json.dumps({"messages": [*turns, {"role": "user", "content": "shorter please"}]}),
     ]  # fmt: skip
     (tmp_path / "in.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    assert label_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl") == 2
+    assert len(label_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl")) == 2
     first, second = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
     assert first["context"][2] == "no \ud83d, shorter please"
     assert first["label"] == second["label"] == "reattempt_with_feedback"
@@ -31,7 +32,7 @@ def test_a_context_is_a_list_or_an_object_and_anything_else_is_told_so(tmp_path:
     file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     backwards = dict(reversed(said.items()))
     file.write_text("\n".join(json.dumps({"context": row}) for row in (said, backwards, [*said.values()])) + "\n")
-    assert label_file(file, out) == 3
+    assert len(label_file(file, out)) == 3
     one, two, three = (json.loads(line) for line in out.read_text(encoding="utf-8").splitlines())
     assert one["context"] == said and one["label"] == "reattempt_with_feedback"
     assert one["probability"] == two["probability"] == three["probability"]
@@ -54,9 +55,22 @@ def test_a_row_that_does_not_end_with_a_follow_up_is_named_by_its_own_line(tmp_p
 def test_what_no_tokenizer_takes_is_labelled_and_a_damaged_file_is_named(tmp_path: Path) -> None:
     file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     file.write_text('{"context": ["Name a bird. \\ud800", "A wren.", "shorter please"]}\n', encoding="utf-8")
-    assert label_file(file, out, "accurate") == 1
+    assert len(label_file(file, out, "accurate")) == 1
     packed = bytearray(gzip.compress(file.read_bytes() * 100))
     packed[20:30] = bytes(10)
     file.write_bytes(bytes(packed))
     with pytest.raises(StageError, match="in.jsonl cannot be read: "):
         label_file(file, out)
+
+
+def test_without_a_file_to_write_it_shows_what_is_asked_for_and_no_escape_sequences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [["Why?", "Because it rains.", "Too long. [red]And use numbered steps.\x1b[31m"], ["Why?", "So.", "Thanks!"]]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"context": row}) + "\n" for row in rows))
+    read = label_file(tmp_path / "in.jsonl", None)
+    assert [one.label for one in read] == ["reattempt_with_feedback", "positive_feedback"]
+    assert set(read[0].claims) == {"Keep answers short.", "Use numbered steps."} and read[1].claims == ()
+    show(read)
+    shown = capsys.readouterr().out
+    assert "[red]" in shown and "\x1b[31m" not in shown and "Use numbered steps." in shown

@@ -1,0 +1,26 @@
+"""`rlhi label` without a file to write: what each follow-up says, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rlhi.stages.files import Read
+
+
+def show(rows: Sequence[Read]) -> None:
+    """Print them; users' text is text, and no markup or escape sequence of the terminal."""
+    table = Table("what the user said next", "read as", "sure", "what it asks for", show_lines=False)
+    for row in rows:
+        claims = " ".join(row.claims)
+        table.add_row(_plain(row.follow_up), row.label, f"{row.probability:.0%}", _plain(claims))
+    console = Console()
+    console.width = max(console.width, 100) if not console.is_terminal else console.width
+    console.print(table)
+
+
+def _plain(text: str) -> str:
+    return escape("".join(sign if sign.isprintable() else " " for sign in text))
