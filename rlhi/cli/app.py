@@ -15,6 +15,7 @@ from rlhi.cli.bench import bench_app, experiment
 from rlhi.cli.errors import explain, hinted
 from rlhi.cli.persona import persona_app
 from rlhi.cli.replies import replies
+from rlhi.cli.trace import trace
 from rlhi.cli.training import register
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(persona_app, name="persona")
 app.command()(experiment)
 app.command()(replies)
+app.command()(trace)
 register(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

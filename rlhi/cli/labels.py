@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from rlhi.cli.plain import plain
 from rlhi.stages.files import Read
 
 
@@ -16,11 +16,7 @@ def show(rows: Sequence[Read]) -> None:
     table = Table("what the user said next", "read as", "sure", "what it asks for", show_lines=False)
     for row in rows:
         claims = " ".join(row.claims)
-        table.add_row(_plain(row.follow_up), row.label, f"{row.probability:.0%}", _plain(claims))
+        table.add_row(plain(row.follow_up), row.label, f"{row.probability:.0%}", plain(claims) if claims else "")
     console = Console()
     console.width = max(console.width, 100) if not console.is_terminal else console.width
     console.print(table)
-
-
-def _plain(text: str) -> str:
-    return escape("".join(sign if sign.isprintable() else " " for sign in text))

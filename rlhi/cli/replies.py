@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rlhi.cli.errors import hinted
+from rlhi.cli.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 WIDE = 100
 """From this many columns on replies stand beside each other, below it one under the other."""
-LONGEST = 1500
-"""Texts are cut after this many characters on a terminal."""
 
 
 def replies(
@@ -70,7 +69,7 @@ def _print_one(console: Console, at: int, row: SideBySide, wide: bool) -> None:
     from rich.rule import Rule
 
     console.print()
-    console.print(Rule(_plain(f"{at}  user {row.user_id}"), align="left", style="dim"))
+    console.print(Rule(plain(f"{at}  user {row.user_id}"), align="left", style="dim"))
     for name, text in (("persona", row.persona), ("request", row.request)):
         console.print(_labelled(name, text))
     console.print()
@@ -85,7 +84,7 @@ def _beside(sides: list[tuple[str, str, Text]]) -> RenderableType:
     table = Table(expand=True, show_lines=True)
     for name, _, _ in sides:
         table.add_column(name, ratio=1, overflow="fold")
-    table.add_row(*(_plain(said) for _, said, _ in sides))
+    table.add_row(*(plain(said) for _, said, _ in sides))
     table.add_row(*(figures for *_, figures in sides))
     return table
 
@@ -97,7 +96,7 @@ def _below(sides: list[tuple[str, str, Text]]) -> RenderableType:
 
     parts: list[RenderableType] = []
     for name, said, figures in sides:
-        inner = Group(_plain(said), figures)
+        inner = Group(plain(said), figures)
         parts += [Text(name, style="bold"), Padding(inner, (0, 0, 1, 2), expand=False)]
     return Group(*parts)
 
@@ -107,7 +106,7 @@ def _labelled(name: str, text: str) -> RenderableType:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
-    grid.add_row(Text(name, style="bold"), _plain(text))
+    grid.add_row(Text(name, style="bold"), plain(text))
     return grid
 
 
@@ -123,17 +122,3 @@ def _figures(row: SideBySide, model: str) -> Text:
         share = f"{100 * value:.0f}%" if value == value else "unknown"
         shown.append(Text(f"{one.name.replace('_', ' ')} {share}", style=style))
     return Text(", ").join(shown) if shown else Text("nothing was measured", style="dim")
-
-
-def _plain(text: str) -> Text:
-    """What somebody wrote, for a terminal: no markup, no control characters, cut where it is very long."""
-    from rich.text import Text
-
-    cut = f"… ({len(text) - LONGEST:,} more characters: --json)" if len(text) > LONGEST else ""
-    return Text("".join(_sign(sign) for sign in text[:LONGEST]).strip() + cut or "(says nothing)")
-
-
-def _sign(sign: str) -> str:
-    if sign == "\n" or sign.isprintable():
-        return sign
-    return " " if sign.isspace() else "\N{REPLACEMENT CHARACTER}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,7 +17,9 @@ from rlhi.config import DpoConfig
 from rlhi.contracts import FeedbackTurn, JudgedAnswer, Message, PreferencePair, to_record
 from rlhi.learn.pairs.lessons import Row, lesson
 from rlhi.learn.training.run import TrainingError
+from rlhi.stages import StageError
 from rlhi.stages.learn.dpo import TRAINING, exported
+from rlhi.stages.trace import trace
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
@@ -201,3 +204,22 @@ def test_the_stage_judges_for_users_who_are_not_held_out_alone_and_its_bytes_rep
     counts = dict(report.counts)
     told = sum(int(value) for name, value in counts.items() if name.startswith("judged by "))
     assert told == len(rows) and f"{len(rows)} judged answers from" in report.note
+
+
+def test_a_conversation_is_followed_through_the_loop(cycled: Path) -> None:
+    found = trace(cycled, None)
+    assert not found.held_out and any(turn.pairs for turn in found.turns), "one of which pairs were made"
+    assert trace(cycled, found.conversation_id) == found == trace(cycled, None)
+    space = Workspace(cycled)
+    labels = {row.turn_index: row.label for row in read_table(space.path("data/feedback"), FeedbackTurn)
+              if row.conversation_id == found.conversation_id}  # fmt: skip
+    assert {turn.place: turn.label for turn in found.turns if turn.label} == labels
+    learned = set(map(str, cast(list[str], read_json(space.path("models/challenger") / TRAINING)["lessons"])))
+    pairs = read_table(space.path("data/pairs"), PreferencePair)
+    ours = [row for row in pairs if row.conversation_id == found.conversation_id]
+    told = Counter((one.source, one.chosen, one.own, one.learned) for turn in found.turns for one in turn.pairs)
+    assert told == Counter(
+        (row.source, row.chosen, row.user_id == found.user_id, lesson(row) in learned) for row in ours
+    )
+    with pytest.raises(StageError, match=f"did you mean .*'{found.conversation_id}'"):
+        trace(cycled, f"{found.conversation_id}x")

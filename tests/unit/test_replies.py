@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from rlhi.cli.replies import LONGEST, _plain, _print_one
+from rlhi.cli.plain import LONGEST, plain
+from rlhi.cli.replies import _print_one
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply, Figure, SideBySide, drawn, lost, side_by_side, won
 from rlhi.evaluate.suites import Model
@@ -104,5 +105,5 @@ def test_what_was_written_is_printed_as_text_without_markup_or_control_character
 
 
 def test_a_very_long_text_is_cut_and_says_so() -> None:
-    assert _plain("x" * LONGEST).plain == "x" * LONGEST
-    assert _plain("x" * (LONGEST + 1234)).plain.endswith("x… (1,234 more characters: --json)")
+    assert plain("x" * LONGEST).plain == "x" * LONGEST
+    assert plain("x" * (LONGEST + 1234)).plain.endswith("x… (1,234 more characters: --json)")

@@ -1,0 +1,148 @@
+"""`rlhi trace`: one conversation through the loop, from what its user said to what was learned of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from rlhi.collect.wishes.claims import claims_in
+from rlhi.contracts import (
+    REATTEMPTS,
+    Candidate,
+    Conversation,
+    FeedbackTurn,
+    Persona,
+    PreferencePair,
+    Rewrite,
+    content_key,
+)
+from rlhi.learn.pairs.lessons import lesson
+from rlhi.stages import StageError
+from rlhi.stages.learn.dpo import CHALLENGER, TRAINING, all_pairs
+from rlhi.stages.learn.log import lessons_of, read_log
+from rlhi.workspace.store import Workspace, read_json, read_table
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPair:
+    """A pair made of one turn. ``own`` says that it is its user's; others are served by the same answers.
+
+    ``learned``: its lesson is among those that the last challenger has learned.
+    """
+
+    source: str
+    own: bool
+    persona: str
+    chosen: str
+    rejected: str
+    learned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TracedTurn:
+    """One turn: what was said, what a follow-up was read as and asks for, and what was made of an answer."""
+
+    place: int
+    role: str
+    text: str
+    label: str
+    probability: float
+    asks_for: tuple[str, ...]
+    rewrites: tuple[str, ...]
+    revisions: tuple[str, ...]
+    candidates: tuple[str, ...]
+    pairs: tuple[TracedPair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A conversation with all that the workspace's tables hold of it. ``rests_here``: claims with a turn of it."""
+
+    conversation_id: str
+    user_id: str
+    held_out: bool
+    persona: str
+    rests_here: tuple[str, ...]
+    turns: tuple[TracedTurn, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """For ``--json``."""
+        return asdict(self)
+
+
+def trace(root: Path, conversation_id: str | None) -> Trace:
+    """One conversation by its id; without one, a conversation of which pairs were made, drawn by seed.
+
+    Raises:
+        StageError: there is none of this id, or none at all.
+    """
+    space = Workspace.open(root)
+    log = read_log(space)
+    pairs = all_pairs(space) if space.path("data/pairs").is_dir() else []
+    talk = _found(space, log.talks, pairs, conversation_id)
+    learned = lessons_of(read_json(space.path(CHALLENGER) / TRAINING))
+    rewrites = [row for row in read_table(space.path("data/rewrites"), Rewrite) if _of(row, talk)]
+    candidates = [row for row in read_table(space.path("data/candidates"), Candidate) if _of(row, talk)]
+    ours = [row for row in pairs if _of(row, talk)]
+    labels = {row.turn_index: row for row in log.labels if row.conversation_id == talk.conversation_id}
+    persona = log.personas.get(talk.user_id)
+    return Trace(
+        talk.conversation_id,
+        talk.user_id,
+        space.params.split.holds_out(talk.user_id),
+        persona.text if persona else "",
+        _rests_on(persona, talk),
+        tuple(
+            TracedTurn(
+                at, turn.role, turn.content, *_read(labels.get(at), turn.content),
+                tuple(row.text for row in rewrites if row.turn_index == at and row.source == "rewrite"),
+                tuple(row.text for row in rewrites if row.turn_index == at and row.source != "rewrite"),
+                tuple(row.text for row in candidates if row.turn_index == at),
+                tuple(_traced(row, talk, learned) for row in ours if row.turn_index == at),
+            )
+            for at, turn in enumerate(talk.turns)
+        ),
+    )  # fmt: skip
+
+
+def _found(
+    space: Workspace, talks: dict[str, Conversation], pairs: Sequence[PreferencePair], conversation_id: str | None
+) -> Conversation:
+    if conversation_id is None:
+        places = {row.conversation_id for row in pairs} & set(talks) or set(talks)
+        if not places:
+            raise StageError(f"{space.root} holds no conversation yet: run `rlhi ingest LOG`")
+        return talks[min(places, key=lambda name: content_key(space.params.seed, "trace", name))]
+    if conversation_id in talks:
+        return talks[conversation_id]
+    near = get_close_matches(conversation_id, talks, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`rlhi persona show USER` names the turns"
+    raise StageError(
+        f"no conversation {conversation_id!r} among those that are learned from or measured on: {hint}; copies and "
+        "templates are set aside (`rlhi quarantine`)"
+    )
+
+
+def _of(row: Rewrite | Candidate | PreferencePair, talk: Conversation) -> bool:
+    return row.conversation_id == talk.conversation_id
+
+
+def _read(label: FeedbackTurn | None, text: str) -> tuple[str, float, tuple[str, ...]]:
+    if label is None:
+        return "", 0.0, ()
+    asks = claims_in(text) if label.label in REATTEMPTS else ()
+    return label.label, label.probability, tuple(claim for _, claim in asks)
+
+
+def _rests_on(persona: Persona | None, talk: Conversation) -> tuple[str, ...]:
+    claims = persona.claims if persona else ()
+    return tuple(
+        claim.text for claim in claims if any(one.startswith(f"{talk.conversation_id}#") for one in claim.evidence)
+    )
+
+
+def _traced(row: PreferencePair, talk: Conversation, learned: frozenset[str]) -> TracedPair:
+    own = row.user_id == talk.user_id
+    return TracedPair(str(row.source), own, row.persona, row.chosen, row.rejected, lesson(row) in learned)
