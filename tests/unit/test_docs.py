@@ -24,7 +24,7 @@ from rlhi.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
-PAGES += sorted((ROOT / "docs").glob("*.md"))
+PAGES += sorted((ROOT / "docs").glob("**/*.md"))
 OPERATED = [ROOT / "docs" / name for name in ("operations.md", "serving.md")]
 """What is typed at night: here commands in sentences are checked, too."""
 CLI = ROOT / "docs" / "cli.md"

@@ -153,8 +153,7 @@ def check_enough(comparisons: Sequence[Comparison], config: RewardConfig) -> Non
 def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardConfig) -> RewardHead:
     """Fit the head on comparisons by their weights; how many a user has is capped where they are collected.
 
-    A weight by user instead made users with one comparison decide
-    (docs/log.md, "A reward model of real choices, 2026-11-24").
+    A weight by user instead made users with one comparison decide (docs/log/2026-11-24-reward-real-choices.md).
 
     Raises:
         RewardError: fewer than ``config.min_pairs`` comparisons.
