@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,14 @@ def test_a_user_is_found_by_the_id_of_the_log_too(space: Workspace) -> None:
     finally:
         file.write_text(plain)
         space.path(SALT).unlink()
+
+
+def test_who_cannot_be_told_from_others_is_told_so(space: Workspace) -> None:
+    rows = read_table(space.path("data/conversations"), Conversation)
+    nobody = replace(rows[0], conversation_id="t9", user_id="anonymous-t9", user_id_kind="conversation_only")
+    write_table(space.path("data/conversations"), Conversation, [*rows, nobody], user=lambda row: row.user_id)
+    with pytest.raises(StageError, match="'anonymous-t9' is one conversation whose log names no user"):
+        find(space, "anonymous-t9")
 
 
 def test_a_look_at_personas_makes_no_salt(space: Workspace) -> None:

@@ -76,6 +76,8 @@ def find(space: Workspace, user_id: str) -> Persona:
     found = by_name.get(user_id) or by_name.get(known_as(space, space.params.ingest, user_id))
     if found is not None:
         return found
+    if any(row.user_id == user_id and not row.has_user for row in conversations(space)):
+        raise StageError(f"{user_id!r} is one conversation whose log names no user: it has no persona, and never will")
     near = get_close_matches(user_id, [row.user_id for row in rows], n=3, cutoff=0.5)
     if near:
         raise StageError(f"no persona of a user {user_id!r}: did you mean {' or '.join(map(repr, near))}?")
