@@ -107,6 +107,14 @@ class LikelihoodModel(Protocol):
         ...
 
 
+class Policy(ChatModel, LikelihoodModel, Protocol):
+    """A model of the workspace's own: what is trained, measured and served. Whatever runs it takes its folder."""
+
+    def release(self) -> None:
+        """Let go of its memory; it is loaded again when it is asked again."""
+        ...
+
+
 class Scorer(Protocol):
     """A reward model conditioned on a persona."""
 

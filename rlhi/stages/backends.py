@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rlhi.config import ModelsConfig, SamplingConfig
-from rlhi.models.base import ChatModel, Embedder, ModelError, StructuredModel
+from rlhi.models.base import ChatModel, Embedder, ModelError, Policy, StructuredModel
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
-
-if TYPE_CHECKING:
-    from rlhi.models.local import LocalChatModel
 
 
 def chat_model(space: Workspace, name: str, sampling: SamplingConfig, models: ModelsConfig) -> ChatModel:
@@ -52,15 +48,15 @@ def structured_model(name: str, tries: int, most_tokens: int) -> StructuredModel
     return OpenAIStructuredModel(rest, tries, most_tokens)
 
 
-def local_model(path: Path, name: str, sampling: SamplingConfig, models: ModelsConfig) -> LocalChatModel:
-    """A model of this machine; loaded when it is first asked."""
+def local_model(path: Path, name: str, sampling: SamplingConfig, models: ModelsConfig) -> Policy:
+    """A model in a folder, loaded when it is first asked. Another engine for it is chosen here."""
     from rlhi.models.local import LocalChatModel, quiet
 
     quiet()
     return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, models.precision)
 
 
-def yardstick(space: Workspace, sampling: SamplingConfig, models: ModelsConfig) -> LocalChatModel:
+def yardstick(space: Workspace, sampling: SamplingConfig, models: ModelsConfig) -> Policy:
     """The frozen model that tells a request from a reply: the workspace's first champion, or ``local:PATH``."""
     name = models.yardstick
     if name.startswith("local:"):

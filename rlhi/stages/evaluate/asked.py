@@ -11,8 +11,7 @@ from rlhi.contracts import Conversation, Message, Persona, Rewrite, Sample, cont
 from rlhi.contracts.turns import opening
 from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.learn.reward.comparisons import preferred, prompt_before
-from rlhi.models.base import Sampling
-from rlhi.models.local import LocalChatModel
+from rlhi.models.base import Policy, Sampling
 from rlhi.models.prompts import with_persona
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import PersonaBefore, told
@@ -74,7 +73,7 @@ def _behind_the_first(talks: Sequence[Conversation], heard: int | None) -> Conve
 
 
 def answers(
-    space: Workspace, config: EvaluateConfig, seed: int, model: LocalChatModel, asked: Sequence[Reply], n: int,
+    space: Workspace, config: EvaluateConfig, seed: int, model: Policy, asked: Sequence[Reply], n: int,
     identity: str,
 ) -> list[Reply]:  # fmt: skip
     """``n`` replies for each item, from the store of samples where this very model was asked before."""
@@ -117,7 +116,7 @@ def samples_key(space: Workspace, model: Model, version: str) -> str:
 
 def choices(
     space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore,
-    reader: LocalChatModel,
+    reader: Policy,
 ) -> list[tuple[Choice, tuple[Message, ...]]]:  # fmt: skip
     """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
 
@@ -147,9 +146,7 @@ def choices(
     ]
 
 
-def likelihoods(
-    model: LocalChatModel, logged: Sequence[tuple[Choice, tuple[Message, ...]]]
-) -> list[tuple[float, float]]:
+def likelihoods(model: Policy, logged: Sequence[tuple[Choice, tuple[Message, ...]]]) -> list[tuple[float, float]]:
     chosen = model.log_likelihood([(prompt, choice.chosen) for choice, prompt in logged])
     rejected = model.log_likelihood([(prompt, choice.rejected) for choice, prompt in logged])
     return list(zip(chosen, rejected, strict=True))

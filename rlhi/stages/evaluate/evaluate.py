@@ -15,8 +15,7 @@ from rlhi.evaluate.controls import controls
 from rlhi.evaluate.knowledge import ask, knowledge
 from rlhi.evaluate.replies import EvaluatedReply, evaluated_replies
 from rlhi.evaluate.suites import Choice, Model, Reply
-from rlhi.models.base import Scored
-from rlhi.models.local import LocalChatModel
+from rlhi.models.base import Policy, Scored
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.collect.personas import PersonaBefore, persona_before
@@ -75,7 +74,7 @@ def evaluate(
         _write_replies(space, {})
         return Outcome(0, 0, {}, f"nothing to evaluate: {skipped}")
     version, sampling = ledger.pinned(space.root).champion, evaluate.sampling
-    both: dict[Model, LocalChatModel] = {
+    both: dict[Model, Policy] = {
         "champion": backends.local_model(
             ledger.policy_path(space.root, version), f"policy@{version}", sampling, models
         ),
@@ -107,7 +106,7 @@ def _write_replies(space: Workspace, replies: Mapping[Model, Sequence[Reply]]) -
 
 def _questions(
     space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore, truth: Truth,
-    reader: LocalChatModel,
+    reader: Policy,
 ) -> _Questions:  # fmt: skip
     requests = held_out_requests(space, config, split, seed, known)
     items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
@@ -122,7 +121,7 @@ def _questions(
 
 
 def _ask(
-    space: Workspace, config: EvaluateConfig, seed: int, models: Mapping[Model, LocalChatModel], asked: _Questions,
+    space: Workspace, config: EvaluateConfig, seed: int, models: Mapping[Model, Policy], asked: _Questions,
     version: str,
 ) -> _Said:  # fmt: skip
     said = _Said()
@@ -132,7 +131,7 @@ def _ask(
             identity = samples_key(space, model, version)
 
             def reply(
-                items: Sequence[Reply], n: int, model: Model = model, backend: LocalChatModel = backend,
+                items: Sequence[Reply], n: int, model: Model = model, backend: Policy = backend,
                 identity: str = identity,
             ) -> list[Reply]:  # fmt: skip
                 found = answers(space, config, seed, backend, items, n, identity)
