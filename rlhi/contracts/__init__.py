@@ -1,22 +1,18 @@
 """What stages exchange: rows, how they become records and tables, and which turn follows which."""
 
 from rlhi.contracts.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_record
+from rlhi.contracts.measured import DriftReport, EvalResult, GateDecision, Interval, Measurement, Verdict
 from rlhi.contracts.rows import (
     FEEDBACK_LABELS,
     REATTEMPTS,
     Candidate,
     Claim,
     Conversation,
-    DriftReport,
-    EvalResult,
     FeedbackLabel,
     FeedbackTurn,
     FreshPair,
-    GateDecision,
-    Interval,
     JudgedAnswer,
     JudgedSource,
-    Measurement,
     Message,
     PairSource,
     Persona,
@@ -31,7 +27,6 @@ from rlhi.contracts.rows import (
     Turn,
     Unsafe,
     UserKind,
-    Verdict,
 )  # fmt: skip
 
 __all__ = [

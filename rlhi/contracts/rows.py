@@ -17,7 +17,6 @@ SignalKind = Literal["thumbs", "stars", "choice", "edit"]
 PairSource = Literal["rewrite", "observed_revision", "reward", "explicit_choice", "on_policy", "mirrored", "edited"]
 Side = Literal["chosen", "rejected"]
 JudgedSource = Literal["thumbs", "stars", "positive_feedback", "complaint", "continuation"]
-Verdict = Literal["promote", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,17 +225,6 @@ class JudgedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class EvalResult:
-    """One measured value of one model on one held-out user's item; higher is better."""
-
-    suite: str
-    item: str
-    user_id: str
-    model: Literal["champion", "challenger"]
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
 class Quarantined:
     """A row that could not be accepted: where it stood, why, and what it said (cut at 2,000 characters)."""
 
@@ -244,47 +232,3 @@ class Quarantined:
     line: int
     reason: str
     raw: str
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean with its confidence interval; ``clusters`` users, ``items`` values."""
-
-    mean: float
-    low: float
-    high: float
-    clusters: int
-    items: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One suite's figures in one evaluation: both models, and the gain, clustered by user."""
-
-    suite: str
-    champion: Interval
-    challenger: Interval
-    gain: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class DriftReport:
-    """What Evidently said of this cycle's new conversations against the former ones'."""
-
-    status: Literal["no_reference", "stable", "drifted"]
-    share: float
-    columns: tuple[str, ...]
-    failed: tuple[str, ...]
-    current: int
-    reference: int
-
-
-@dataclass(frozen=True, slots=True)
-class GateDecision:
-    """The gate's verdict with every reason, and what it could not measure."""
-
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    not_measured: tuple[str, ...]
-    measurements: tuple[Measurement, ...]
-    drift: DriftReport

@@ -1,1 +1,1 @@
-"""Backends behind two Protocols: whoever needs a model takes a ``ChatModel`` or a ``Scorer``."""
+"""Models behind Protocols (`base.py`): they answer, tell likelihoods, embed and score. And what they are told."""

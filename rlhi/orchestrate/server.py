@@ -4,7 +4,7 @@ Both keep their database under ``.rlhi/prefect``, so that a run stays visible wh
 that database at a time: it holds a file lock, which the system frees when its holder dies.
 
 Whoever may call a server can let its workers run any command. Ours asks for the workspace's password (``password.py``),
-tells browsers to keep pages of other sites away from it, and answers to no name but this machine's (``server_app.py``).
+tells browsers to keep pages of other sites away from it, and answers to no name but this machine's (``app.py``).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from rlhi.workspace.store import Workspace, read_table, write_atomic
 Overrides = Mapping[str, Mapping[str, object]]
 """Sections of params.yaml with the values that differ."""
 
-LEARN = ("personas", "rewrites", "candidates", "reward", "pairs", "dpo", "evaluate")
+LEARN = ("personas", *stages.stages_of("learn"), "evaluate")
 LARGE = 1 << 20
 
 

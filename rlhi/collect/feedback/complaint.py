@@ -132,11 +132,15 @@ _COMMON = frozenset(
     )
 )
 _SCORED = tuple((points, re.compile(pattern, re.IGNORECASE)) for points, pattern in _CUES)
+READING = 1
+"""Raised when the code that applies these rules changes, or that of :func:`rlhi.collect.feedback.label.decide`."""
 RULES = content_key(
-    *(pattern.pattern for _, pattern in _SCORED), _OPENING.pattern, _CLOSING.pattern, _REFUSAL_TALK.pattern,
-    _JAILBREAK.pattern, _PERSONA_PLAY.pattern, _ABUSE.pattern, _REFERS.pattern,
-)  # fmt: skip
-"""The hash of these rules: part of a label's key, so that new rules look at old follow-ups again."""
+    READING,
+    [pattern.pattern for _, pattern in _SCORED],
+    {name: found.pattern for name, found in sorted(globals().items()) if isinstance(found, re.Pattern)},
+    sorted(_COMMON),
+)
+"""The hash of all rules in this module: part of a label's key, so that new rules look at old follow-ups again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The follow-up labeller: a frozen head that reads cheap features, and a slower tier that also reads embeddings.
 
 At use a head is plain numpy; its file is an .npz without pickle. `rlhi bench feedback --train` trains both
-(labeller_training.py says on what and how).
+(training.py says on what and how).
 """
 
 from __future__ import annotations

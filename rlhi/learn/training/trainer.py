@@ -14,8 +14,9 @@ from rlhi.config import DpoConfig, TunedRewardConfig
 from rlhi.learn.training.dataset import Contents, dataset
 from rlhi.learn.training.guards import check_reference, check_tokens, model_hash
 from rlhi.learn.training.methods import method_of
-from rlhi.learn.training.resume import KEPT_CHECKPOINTS
+from rlhi.learn.training.resume import KEPT_CHECKPOINTS, keeping_reference
 from rlhi.learn.training.run import Resolved, Run, TrainingError
+from rlhi.learn.training.trl.truncated import teaching_no_end
 from rlhi.learn.training.trl.weights import WEIGHT, weigh, weighing
 from rlhi.models.precision import computed
 from rlhi.models.prompts import tokenizer_of
@@ -103,6 +104,7 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
         reference = {"ref_model": model} if method.reference else {}
         model = AutoModelForCausalLM.from_pretrained(run.start or run.base, dtype=torch.float32)
     kind = method.trainer(run.dpo, model.config)
+    kind = teaching_no_end(keeping_reference(kind) if method.reference else kind)
     uneven = len(set(rows[WEIGHT])) > 1
     trainer = (weighing(kind) if uneven else kind)(
         model=model,

@@ -1,4 +1,4 @@
-"""The stages of the collect flow: ingest -> feedback -> personas."""
+"""The stage ``feedback``: what each follow-up says of the answer before it."""
 
 from __future__ import annotations
 

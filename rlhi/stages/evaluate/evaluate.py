@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import get_args
 
 from rlhi.checks.relevance import Yardstick
 from rlhi.config import EvaluateConfig, ModelsConfig, PersonasConfig, SplitConfig
+from rlhi.config.evaluate import Suite
 from rlhi.contracts import EvalResult, Message, content_key
 from rlhi.evaluate import personas as lifts
 from rlhi.evaluate import suites
@@ -17,7 +19,7 @@ from rlhi.evaluate.replies import EvaluatedReply, evaluated_replies
 from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.models.base import Policy, Scored
 from rlhi.progress import progress
-from rlhi.stages import Outcome, backends
+from rlhi.stages import Outcome, StageError, backends
 from rlhi.stages.collect.personas import PersonaBefore, persona_before
 from rlhi.stages.evaluate.asked import answers, choices, held_out_requests, likelihoods, other_persona, samples_key
 from rlhi.stages.learn.dpo import TRAINING
@@ -92,6 +94,8 @@ def evaluate(
     ]
     results += suites.choices([one for one, _ in questions.logged], said.likely["champion"], said.likely["challenger"])
     results += _preference(space, models, said.replies)
+    if strange := {row.suite for row in results} - set(get_args(Suite)):
+        raise StageError(f"suite {min(strange)!r} is not in Suite of rlhi/config/evaluate.py")
     write_table(folder, EvalResult, results, user=lambda row: row.user_id)
     _write_replies(space, said.replies)
     asked = questions.requests

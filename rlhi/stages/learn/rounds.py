@@ -43,7 +43,7 @@ WITH_MODELS = "rlhi.stages.learn.train_policy"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The sections of plan.yaml that a training follows; those of answers and pairs are for its later rounds."""
+    """The sections of params.yaml that a training follows; those of answers and pairs are for its later rounds."""
 
     dpo: DpoConfig
     candidates: CandidatesConfig

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
 from rlhi.learn.training.methods.method import TrainingMethod, pairs_of
-from rlhi.learn.training.resume import keeping_reference
 from rlhi.learn.training.rows import Row, TrlRow
-from rlhi.learn.training.trl.truncated import teaching_no_end
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, Trainer, TrainingArguments
@@ -35,8 +33,7 @@ class Dpo(TrainingMethod):
 
         from rlhi.learn.training.trl.shared_prompt import SharedPromptDPOTrainer, can_share
 
-        kind = SharedPromptDPOTrainer if dpo.share_prompt and can_share(policy) else DPOTrainer
-        return teaching_no_end(keeping_reference(kind))
+        return SharedPromptDPOTrainer if dpo.share_prompt and can_share(policy) else DPOTrainer
 
     def rows(self, rows: Sequence[Row]) -> list[TrlRow]:
         return [dict(row) for row in pairs_of(rows)]

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
 from rlhi.learn.training.methods.method import TrainingMethod
-from rlhi.learn.training.resume import keeping_reference
 from rlhi.learn.training.rows import LABEL, Row, TrlRow, one_side
-from rlhi.learn.training.trl.truncated import teaching_no_end
 from rlhi.learn.training.trl.weights import WEIGHT
 
 if TYPE_CHECKING:
@@ -42,7 +40,8 @@ class Kto(TrainingMethod):
     def trainer(self, dpo: DpoConfig, policy: PreTrainedConfig) -> type[Trainer]:
         from trl import KTOTrainer
 
-        return teaching_no_end(keeping_reference(KTOTrainer))
+        kind: type[Trainer] = KTOTrainer
+        return kind
 
     def rows(self, rows: Sequence[Row]) -> list[TrlRow]:
         return singles(rows)

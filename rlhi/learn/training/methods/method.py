@@ -31,7 +31,11 @@ class TrainingMethod(ABC):
 
     @abstractmethod
     def trainer(self, dpo: DpoConfig, policy: PreTrainedConfig) -> type[Trainer]:
-        """The trainer's class, with ours mixed in."""
+        """The trainer's class.
+
+        What cuts, weighs and remembers is mixed in for all (:mod:`rlhi.learn.training.trainer`). It works through TRL's
+        ``_prepare_dataset`` and the model's ``log_probs``: a trainer without these needs ways of its own.
+        """
 
     @abstractmethod
     def rows(self, rows: Sequence[Row]) -> list[TrlRow]:

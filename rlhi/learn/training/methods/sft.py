@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rlhi.config import DpoConfig
 from rlhi.learn.training.methods.method import TrainingMethod, pairs_of
 from rlhi.learn.training.rows import Row, TrlRow, one_side
-from rlhi.learn.training.trl.truncated import teaching_no_end
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, Trainer, TrainingArguments
@@ -28,7 +27,8 @@ class Sft(TrainingMethod):
     def trainer(self, dpo: DpoConfig, policy: PreTrainedConfig) -> type[Trainer]:
         from trl import SFTTrainer
 
-        return teaching_no_end(SFTTrainer)
+        kind: type[Trainer] = SFTTrainer
+        return kind
 
     def rows(self, rows: Sequence[Row]) -> list[TrlRow]:
         return [one_side(row, "chosen") for row in pairs_of(rows)]
