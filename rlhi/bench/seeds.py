@@ -57,9 +57,15 @@ def run(workspaces: Sequence[Path], cycle: int, as_json: bool) -> str:
     """The table, as Markdown or JSON.
 
     Raises:
-        SeedsError: a folder is no workspace, or has not ended this cycle with a decision.
+        SeedsError: a workspace has not ended this cycle with a decision, or is named twice.
+        ConfigError: a folder is no workspace.
     """
-    told = compare([(one.name or str(one), _evidence(one, cycle)) for one in workspaces], cycle)
+    places = [one.resolve() for one in workspaces]
+    if twice := next((one for one in places if places.count(one) > 1), None):
+        raise SeedsError(f"{twice} is named twice: one workspace is one seed")
+    names = [one.name for one in places]
+    alike = len(set(names)) < len(names)
+    told = compare([(str(one) if alike else one.name, _evidence(one, cycle)) for one in places], cycle)
     return json.dumps(asdict(told)) if as_json else table(told)
 
 

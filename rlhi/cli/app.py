@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -40,6 +41,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 def main() -> None:
     """Entry point: a known error is one line and exit code 1 (2 for wrong usage), never a traceback."""
     given = [Path(".")]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of another alphabet is no reason to stop
     try:
         app(obj=given)
     except Exception as error:
@@ -187,7 +191,7 @@ def quarantine(
 @app.command()
 def label(
     rows: Annotated[
-        Path, typer.Argument(help="jsonl: `context` (list or object of request, answer, follow_up) or a conversation.")
+        Path, typer.Argument(help="jsonl: `context` (list or object of request, answer, follow_up), or conversations as `ingest` reads them.")
     ],
     out: Annotated[
         Path | None, typer.Argument(help="The same rows with `label` and `probability`; without it they are shown.")

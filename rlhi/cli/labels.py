@@ -13,10 +13,13 @@ from rlhi.stages.files import Read
 
 def show(rows: Sequence[Read]) -> None:
     """Print them; users' text is text, and no markup or escape sequence of the terminal."""
-    table = Table("what the user said next", "read as", "sure", "what it asks for", show_lines=False)
+    table = Table("what the user said next", "read as", "sure", "what it asks for")
+    table.columns[1].no_wrap = table.columns[2].no_wrap = True
     for row in rows:
         claims = " ".join(row.claims)
-        table.add_row(plain(row.follow_up), row.label, f"{row.probability:.0%}", plain(claims) if claims else "")
+        table.add_row(
+            plain(row.follow_up, hint=""), row.label, f"{row.probability:.0%}", plain(claims, hint="") if claims else ""
+        )
     console = Console()
     console.width = max(console.width, 100) if not console.is_terminal else console.width
     console.print(table)

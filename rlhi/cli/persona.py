@@ -74,13 +74,13 @@ def export(
 ) -> None:
     """Write personas as JSON lines: text, claims with their evidence, version and origin."""
     from rlhi.stages.collect.personas import exported
-    from rlhi.workspace.store import Workspace, write_atomic
+    from rlhi.workspace.store import Workspace, write_output
 
     lines = [f"{line}\n" for line in exported(Workspace.open(context.obj), user)]
     if out is None:
         sys.stdout.writelines(lines)
         return
-    write_atomic(out, "".join(lines).encode())
+    write_output(out, "".join(lines).encode())
     print(f"{len(lines)} personas: {out}")
 
 

@@ -11,11 +11,11 @@ LONGEST = 1500
 """Texts are cut after this many characters on a terminal."""
 
 
-def plain(text: str, most: int = LONGEST) -> Text:
-    """The text without control characters, cut where it is very long."""
+def plain(text: str, most: int = LONGEST, hint: str = ": --json") -> Text:
+    """The text without control characters, cut where it is very long; ``hint`` says where the rest is."""
     from rich.text import Text
 
-    cut = f"… ({len(text) - most:,} more characters: --json)" if len(text) > most else ""
+    cut = f"… ({len(text) - most:,} more characters{hint})" if len(text) > most else ""
     return Text("".join(_sign(sign) for sign in text[:most]).strip() + cut or "(says nothing)")
 
 

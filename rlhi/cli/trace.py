@@ -26,7 +26,7 @@ SHORT = 300
 def trace(
     context: typer.Context,
     conversation: Annotated[
-        str | None, typer.Argument(help="Its id; else one of which pairs were made, drawn by seed.")
+        str | None, typer.Argument(help="Its id, or the beginning of it; else one with pairs is drawn by seed.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text: all of it.")] = False,
 ) -> None:
@@ -56,6 +56,8 @@ def _print(found: Trace) -> None:
         console.print(Text.assemble(("of it rests here: ", "dim"), plain(" ".join(found.rests_here))))
     for turn in found.turns:
         _print_turn(console, turn)
+    if not any(turn.pairs for turn in found.turns):
+        console.print("no pair was made of it")
 
 
 def _print_turn(console: Console, turn: TracedTurn) -> None:
@@ -77,10 +79,11 @@ def _print_turn(console: Console, turn: TracedTurn) -> None:
 def _print_pairs(console: Console, pairs: Sequence[TracedPair]) -> None:
     from rich.text import Text
 
-    own_first = sorted(pairs, key=lambda one: (not one.own, not one.learned))
+    own_first = sorted(pairs, key=lambda one: (not one.own, not one.learned_by))
     for one in own_first[:SHOWN]:
         whose = "its user" if one.own else "another user"
-        head = f"  pair ({one.source}) for {whose}{', learned' if one.learned else ', not learned'}: "
+        learned = f"learned by the {one.learned_by}" if one.learned_by else "not learned yet"
+        head = f"  pair ({one.source}) for {whose}, {learned}: "
         console.print(Text.assemble((head, "bold"), plain(one.persona or "no persona")))
         console.print(Text.assemble(("    chosen:   ", "green"), _line(one.chosen)))
         console.print(Text.assemble(("    rejected: ", "red"), _line(one.rejected)))

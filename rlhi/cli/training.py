@@ -29,13 +29,13 @@ def export_pairs(
     also what users judged singly.
     """
     from rlhi.stages.learn.dpo import exported
-    from rlhi.workspace.store import Workspace, write_atomic
+    from rlhi.workspace.store import Workspace, write_output
 
     lines = [f"{line}\n" for line in exported(Workspace.open(context.obj), method)]
     if out is None:
         sys.stdout.writelines(lines)
         return
-    write_atomic(out, "".join(lines).encode())
+    write_output(out, "".join(lines).encode())
     print(f"{len(lines)} rows: {out}")
 
 

@@ -28,7 +28,7 @@ from rlhi.report import (
     render,
     write_evidence,
 )  # fmt: skip
-from rlhi.stages import RECORDED, CycleReport, state
+from rlhi.stages import RECORDED, CycleReport, StageError, state
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.evaluate.replies import read_replies
@@ -84,9 +84,18 @@ def _write_report(space: Workspace, decision: GateDecision) -> None:
 
 
 def recorded(space: Workspace) -> tuple[CycleEvidence, ...]:
-    """What the evidence page shows of each cycle that was concluded, in their order."""
-    files = sorted(space.path("reports").glob("cycle-*.json"))
-    return tuple(read_evidence(read_json(file), space.params.gate) for file in files)
+    """What the evidence page shows of each cycle that was concluded, in their order.
+
+    Raises:
+        StageError: a record is not one of ours.
+    """
+    found = []
+    for file in sorted(space.path("reports").glob("cycle-*.json")):
+        try:
+            found.append(read_evidence(read_json(file), space.params.gate))
+        except (KeyError, TypeError, ValueError) as error:
+            raise StageError(f"{file} cannot be read ({error}): `dvc checkout reports.dvc` brings it back") from None
+    return tuple(found)
 
 
 def _evidence(space: Workspace, params: Params, decision: GateDecision) -> CycleEvidence:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rlhi.collect.formats import read_record
+from rlhi.collect.formats.records import Record as Logged
 from rlhi.config import FeedbackConfig, ModelsConfig
-from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message
+from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message, Quarantined
 from rlhi.models.base import Scored
 from rlhi.models.prompts import well_formed
 from rlhi.stages import StageError
-from rlhi.workspace.store import Workspace, write_atomic
+from rlhi.workspace.store import Workspace, write_output
 
 Record = dict[str, object]
 LocalLabeller = Literal["local", "accurate"]
@@ -47,6 +49,8 @@ def label_file(rows: Path, out: Path | None, labeller: LocalLabeller = "local") 
 
     config = FeedbackConfig(labeller=labeller)
     read = list(_read(rows))
+    if not read:
+        raise StageError(f"{rows} holds no rows")
     records = [record for _, record in read]
     contexts = [_context(record, rows, line) for line, record in read]
     found = follow_up_labeller(config, ModelsConfig()).label_probabilities(contexts).tolist()
@@ -82,6 +86,27 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
 
 
 def _context(record: Record, file: Path, line: int) -> tuple[str, str, str]:
+    texts = _last_of_log(record, file, line) if not record.get("context") else _given(record, file, line)
+    if not all(text.strip() for text in texts):
+        raise StageError(f"{file}:{line}: request, answer or follow-up says nothing")
+    return texts
+
+
+def _last_of_log(record: Record, file: Path, line: int) -> tuple[str, str, str]:
+    """The last follow-up of a conversation in any format that `rlhi ingest` reads, else of a plain list of turns."""
+    known, row = read_record(Logged(line, record), file.name)
+    if not known:
+        return _given(record, file, line)
+    if isinstance(row, Quarantined):
+        raise StageError(f"{file}:{line}: {row.reason}")
+    places = [turn for turn in row.turns if turn.role != "system"]
+    for triple in zip(places[-3::-1], places[-2::-1], places[::-1], strict=False):
+        if [turn.role for turn in triple] == ["user", "assistant", "user"]:
+            return triple[0].content, triple[1].content, triple[2].content
+    raise StageError(f"{file}:{line}: no follow-up in it: a user's turn behind an answer to a user's turn")
+
+
+def _given(record: Record, file: Path, line: int) -> tuple[str, str, str]:
     turns = next((record[name] for name in ("context", "turns", "messages", "conversation") if name in record), None)
     if isinstance(turns, dict) and turns.keys() >= set(CONTEXT):
         turns = [turns[name] for name in CONTEXT]
@@ -140,7 +165,7 @@ def _read(file: Path) -> Iterator[tuple[int, Record]]:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StageError(f"{file}:{at}: no JSON ({error})") from None
         if not isinstance(record, dict):
             raise StageError(f"{file}:{at}: should be a JSON object")
@@ -150,4 +175,4 @@ def _read(file: Path) -> Iterator[tuple[int, Record]]:
 def _write(out: Path, records: list[Record]) -> None:
     # Half a surrogate pair is no UTF-8 and comes out as the escape that it came in as.
     text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    write_atomic(out, text.encode("utf-8", "backslashreplace"))
+    write_output(out, text.encode("utf-8", "backslashreplace"))

@@ -76,7 +76,10 @@ STAGES: dict[str, Stage] = {
         Stage(
             "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
         ),
-        Stage("feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True),
+        Stage(
+            "feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True,
+            version=2,
+        ),
         Stage(
             "personas", "collect", ("personas", "split"), (*_LOG[:2], "data/persona_edits"), ("data/personas",),
             keeps=True,

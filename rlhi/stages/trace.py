@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from rlhi.collect.wishes.claims import claims_in
 from rlhi.contracts import (
@@ -22,14 +23,17 @@ from rlhi.learn.pairs.lessons import lesson
 from rlhi.stages import StageError
 from rlhi.stages.learn.dpo import CHALLENGER, TRAINING, all_pairs
 from rlhi.stages.learn.log import lessons_of, read_log
+from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
+
+Learner = Literal["champion", "challenger"]
 
 
 @dataclass(frozen=True, slots=True)
 class TracedPair:
     """A pair made of one turn. ``own`` says that it is its user's; others are served by the same answers.
 
-    ``learned``: its lesson is among those that the last challenger has learned.
+    ``learned_by``: the champion, or else the last challenger, whose lessons hold this one; empty for neither.
     """
 
     source: str
@@ -37,7 +41,7 @@ class TracedPair:
     persona: str
     chosen: str
     rejected: str
-    learned: bool
+    learned_by: Literal["champion", "challenger", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Trace:
 
 
 def trace(root: Path, conversation_id: str | None) -> Trace:
-    """One conversation by its id; without one, a conversation of which pairs were made, drawn by seed.
+    """One conversation by its id or the beginning of it; without one, one of which pairs were made, drawn by seed.
 
     Raises:
         StageError: there is none of this id, or none at all.
@@ -82,7 +86,10 @@ def trace(root: Path, conversation_id: str | None) -> Trace:
     log = read_log(space)
     pairs = all_pairs(space) if space.path("data/pairs").is_dir() else []
     talk = _found(space, log.talks, pairs, conversation_id)
-    learned = lessons_of(read_json(space.path(CHALLENGER) / TRAINING))
+    learned: dict[Learner, frozenset[str]] = {
+        "champion": lessons_of(read_json(ledger.policy_path(space.root, ledger.champion(space.root)) / TRAINING)),
+        "challenger": lessons_of(read_json(space.path(CHALLENGER) / TRAINING)),
+    }  # fmt: skip
     rewrites = [row for row in read_table(space.path("data/rewrites"), Rewrite) if _of(row, talk)]
     candidates = [row for row in read_table(space.path("data/candidates"), Candidate) if _of(row, talk)]
     ours = [row for row in pairs if _of(row, talk)]
@@ -117,7 +124,10 @@ def _found(
         return talks[min(places, key=lambda name: content_key(space.params.seed, "trace", name))]
     if conversation_id in talks:
         return talks[conversation_id]
-    near = get_close_matches(conversation_id, talks, n=3, cutoff=0.6)
+    begins = [name for name in talks if name.startswith(conversation_id)]
+    if len(begins) == 1:
+        return talks[begins[0]]
+    near = sorted(begins)[:3] or get_close_matches(conversation_id, talks, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`rlhi persona show USER` names the turns"
     raise StageError(
         f"no conversation {conversation_id!r} among those that are learned from or measured on: {hint}; copies and "
@@ -137,12 +147,14 @@ def _read(label: FeedbackTurn | None, text: str) -> tuple[str, float, tuple[str,
 
 
 def _rests_on(persona: Persona | None, talk: Conversation) -> tuple[str, ...]:
-    claims = persona.claims if persona else ()
+    # Claims of kinds that no model is told of are no part of the persona's text.
+    claims = [claim for claim in persona.claims if claim.text in persona.text] if persona else []
     return tuple(
         claim.text for claim in claims if any(one.startswith(f"{talk.conversation_id}#") for one in claim.evidence)
     )
 
 
-def _traced(row: PreferencePair, talk: Conversation, learned: frozenset[str]) -> TracedPair:
+def _traced(row: PreferencePair, talk: Conversation, learned: Mapping[Learner, frozenset[str]]) -> TracedPair:
     own = row.user_id == talk.user_id
-    return TracedPair(str(row.source), own, row.persona, row.chosen, row.rejected, lesson(row) in learned)
+    by: Literal["champion", "challenger", ""] = next((one for one, held in learned.items() if lesson(row) in held), "")
+    return TracedPair(str(row.source), own, row.persona, row.chosen, row.rejected, by)

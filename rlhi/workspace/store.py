@@ -246,6 +246,24 @@ def write_atomic(path: Path, data: bytes, sync: bool = True, mode: int = 0o666) 
         raise StoreError(f"cannot write {path}: {error.strerror}; make room and run the same command again") from None
 
 
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file that a person named: whole or not at all, and through what is no plain file (a link, a device).
+
+    Raises:
+        StoreError: the disk is full or the place cannot be written.
+    """
+    place = path.resolve() if path.is_symlink() else path
+    if not place.exists() or place.is_file():
+        write_atomic(place, data)
+        return
+    if place.is_dir():
+        raise StoreError(f"cannot write {path}: it is a folder; name a file")
+    try:
+        place.write_bytes(data)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from None
+
+
 def write_json(path: Path, value: object) -> bool:
     """Write JSON in one fixed form; True when the file changed."""
     data = (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=True) + "\n").encode()

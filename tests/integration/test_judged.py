@@ -214,12 +214,20 @@ def test_a_conversation_is_followed_through_the_loop(cycled: Path) -> None:
     labels = {row.turn_index: row.label for row in read_table(space.path("data/feedback"), FeedbackTurn)
               if row.conversation_id == found.conversation_id}  # fmt: skip
     assert {turn.place: turn.label for turn in found.turns if turn.label} == labels
-    learned = set(map(str, cast(list[str], read_json(space.path("models/challenger") / TRAINING)["lessons"])))
     pairs = read_table(space.path("data/pairs"), PreferencePair)
     ours = [row for row in pairs if row.conversation_id == found.conversation_id]
-    told = Counter((one.source, one.chosen, one.own, one.learned) for turn in found.turns for one in turn.pairs)
-    assert told == Counter(
-        (row.source, row.chosen, row.user_id == found.user_id, lesson(row) in learned) for row in ours
-    )
+    champion = ledger.policy_path(space.root, ledger.champion(space.root))
+    known = {
+        "champion": set(cast(list[str], read_json(champion / TRAINING).get("lessons", []))),
+        "challenger": set(cast(list[str], read_json(space.path("models/challenger") / TRAINING)["lessons"])),
+    }  # fmt: skip
+
+    def by(row: PreferencePair) -> str:
+        return next((model for model, lessons in known.items() if lesson(row) in lessons), "")
+
+    told = Counter((one.source, one.chosen, one.own, one.learned_by) for turn in found.turns for one in turn.pairs)
+    assert told == Counter((row.source, row.chosen, row.user_id == found.user_id, by(row)) for row in ours)
+    assert any(one.learned_by for turn in found.turns for one in turn.pairs) == any(map(by, ours))
+    assert trace(cycled, found.conversation_id[:-1]) == found, "the beginning of an id is enough"
     with pytest.raises(StageError, match=f"did you mean .*'{found.conversation_id}'"):
         trace(cycled, f"{found.conversation_id}x")

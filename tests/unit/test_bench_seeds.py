@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.bench import seeds
+from rlhi.config import ConfigError
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
 from rlhi.report import CycleEvidence
+from rlhi.stages import StageError
 
 
 def cycle(*measured: Measurement) -> CycleEvidence:
@@ -52,5 +54,18 @@ def test_a_mean_lies_between_its_workspaces_and_its_interval_is_never_wider_than
 
 
 def test_a_folder_without_such_a_cycle_is_named_with_what_it_has(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not a workspace"):
+        seeds.run([tmp_path], 2, as_json=False)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "params.yaml").write_text("")
     with pytest.raises(seeds.SeedsError, match=r"no decision of cycle 2 \(of cycles with one it has: none\)"):
         seeds.run([tmp_path], 2, as_json=False)
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "cycle-0002.json").write_text("{}")
+    with pytest.raises(StageError, match="cycle-0002.json cannot be read .*dvc checkout reports.dvc"):
+        seeds.run([tmp_path], 2, as_json=False)
+
+
+def test_one_workspace_is_one_seed(tmp_path: Path) -> None:
+    with pytest.raises(seeds.SeedsError, match="is named twice"):
+        seeds.run([tmp_path, tmp_path / "." / ".." / tmp_path.name], 1, as_json=False)

@@ -47,7 +47,7 @@ def test_a_context_is_a_list_or_an_object_and_anything_else_is_told_so(tmp_path:
 def test_a_row_that_does_not_end_with_a_follow_up_is_named_by_its_own_line(tmp_path: Path) -> None:
     turns = [{"role": role, "content": "x"} for role in ("assistant", "user", "assistant")]
     (tmp_path / "in.jsonl").write_text("\n\n" + json.dumps({"turns": turns}), encoding="utf-8")
-    with pytest.raises(StageError, match=r"in\.jsonl:3: its last turns are assistant, user, assistant"):
+    with pytest.raises(StageError, match=r"in\.jsonl:3: no follow-up in it"):
         label_file(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
 
@@ -74,3 +74,31 @@ def test_without_a_file_to_write_it_shows_what_is_asked_for_and_no_escape_sequen
     show(read)
     shown = capsys.readouterr().out
     assert "[red]" in shown and "\x1b[31m" not in shown and "Use numbered steps." in shown
+
+
+def test_conversations_are_read_as_logs_are(tmp_path: Path) -> None:
+    said = [("human", "Why?"), ("gpt", "Because it rains."), ("human", "shorter please")]
+    shared = {"conversations": [{"from": who, "value": text} for who, text in said]}
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    turns = [
+        {"role": "developer", "content": "Be kind."}, {"role": "user", "content": "Why?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]}, 
+        {"role": "tool", "content": "rain", "tool_call_id": "1"},
+        {"role": "assistant", "content": "Because it rains."}, {"role": "user", "content": "shorter please"},
+    ]  # fmt: skip
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in (shared, {"messages": turns})))
+    assert {(one.follow_up, one.label) for one in label_file(file, None)} == {
+        ("shorter please", "reattempt_with_feedback")
+    }
+    for odd, why in (({"messages": [["user", "q"], ["assistant", "a"], ["user", "b"]]}, "says nothing|unknown|turn"),
+                     ({"context": [["q"], ["a"], ["b"]]}, "says nothing")):  # fmt: skip
+        file.write_text(json.dumps(odd))
+        with pytest.raises(StageError, match=why):
+            label_file(file, None)
+    file.write_text("[" * 100_000)
+    with pytest.raises(StageError, match="in.jsonl:1: no JSON"):
+        label_file(file, None)
+    file.write_text("")
+    with pytest.raises(StageError, match="holds no rows"):
+        label_file(file, None)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +33,7 @@ from rlhi.workspace.store import (
     read_table,
     write_atomic,
     write_json,
+    write_output,
     write_table,
 )
 
@@ -277,3 +279,17 @@ def test_a_damaged_file_of_samples_is_named_with_what_to_do(tmp_path: Path) -> N
     file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(StoreError, match=f"{file.name} cannot be read .*: delete it"):
         SampleStore(Workspace(tmp_path), "rewrites")
+
+
+def test_what_a_person_names_is_written_through_links_and_devices(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("before")
+    (tmp_path / "link").symlink_to("real")
+    write_output(tmp_path / "link", b"after")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "after"
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as pool:
+        said = pool.submit((tmp_path / "pipe").read_bytes)
+        write_output(tmp_path / "pipe", b"through")
+        assert said.result() == b"through" and (tmp_path / "pipe").is_fifo()
+    with pytest.raises(StoreError, match="it is a folder"):
+        write_output(tmp_path, b"")
