@@ -191,7 +191,8 @@ def quarantine(
 @app.command()
 def label(
     rows: Annotated[
-        Path, typer.Argument(help="jsonl: `context` (list or object of request, answer, follow_up), or conversations as `ingest` reads them.")
+        Path,
+        typer.Argument(help="jsonl: `context` (request, answer, follow_up), or conversations as `ingest` reads them."),
     ],
     out: Annotated[
         Path | None, typer.Argument(help="The same rows with `label` and `probability`; without it they are shown.")
