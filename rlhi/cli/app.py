@@ -192,7 +192,7 @@ def quarantine(
 def label(
     rows: Annotated[
         Path,
-        typer.Argument(help="jsonl: `context` (request, answer, follow_up), or conversations as `ingest` reads them."),
+        typer.Argument(help="jsonl: `context` (request, answer, follow_up), or conversations as for `ingest`."),
     ],
     out: Annotated[
         Path | None, typer.Argument(help="The same rows with `label` and `probability`; without it they are shown.")
