@@ -27,7 +27,7 @@ demo: $(INSTALLED) model ## one cycle of the loop on simulated users, in ./demo
 test: lint check ## everything that CI runs
 
 check: $(DEVELOPED) model
-	$(BIN)/pytest -q $(AT_A_TIME) tests/e2e tests/integration tests/unit
+	$(BIN)/pytest -q --durations=25 $(AT_A_TIME) tests/e2e tests/integration tests/unit
 
 test-fast: lint model ## style, types, layers and unit tests
 	$(BIN)/pytest -q $(AT_A_TIME) tests/unit
