@@ -18,13 +18,13 @@ from rlhi.collect.persona.history import said
 from rlhi.collect.persona.topics import population
 from rlhi.collect.wishes.claims import wishes_in
 from rlhi.config import FeedbackConfig, PersonasConfig
-from rlhi.contracts import Conversation, FeedbackTurn, Message, Turn
+from rlhi.contracts import Conversation, FeedbackTurn, Message, Profile, Turn
 from rlhi.models.base import Scored
 
 NEEDED = ("conversations.jsonl.gz", "preferences.jsonl.gz", "response_ratings.jsonl.gz")  # of the data folder
 
-PersonaOf = Callable[[str, str], str]
-"""The text of a user's persona without a conversation (empty: of all of them)."""
+PersonaOf = Callable[[str, str], Profile]
+"""A user's persona without a conversation (empty: of all of them)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ def population_builder(histories: Mapping[str, History], config: PersonasConfig)
     return LocalBuilder(config, population((one.user_id, requests(said(one))) for one in histories.values()))
 
 
-def persona_texts(histories: Mapping[str, History], config: PersonasConfig, builder: LocalBuilder) -> PersonaOf:
-    """The text of a user's persona without one conversation, each built once; of a stranger nothing is known."""
+def profiles(histories: Mapping[str, History], config: PersonasConfig, builder: LocalBuilder) -> PersonaOf:
+    """A user's persona without one conversation, each built once; of a stranger nothing is known."""
 
     @cache
-    def persona_of(user: str, leave_out: str) -> str:
+    def persona_of(user: str, leave_out: str) -> Profile:
         history = histories.get(user, History(user, (), ()))
-        return persona(history, config, leave_out=leave_out or None, builder=builder).text
+        return persona(history, config, leave_out=leave_out or None, builder=builder).profile
 
     return persona_of
 
@@ -100,7 +100,7 @@ def choices(data: Path) -> Iterator[Pair]:
         if row["kind"] == "same_user_pairwise":
             chosen = _messages(row["prompt_turns"])
             rejected = _messages(row["prompt_turns_rejected"] or row["prompt_turns"])
-            better, worse = Scored("", chosen, row["chosen"]), Scored("", rejected, row["rejected"])
+            better, worse = Scored(Profile(), chosen, row["chosen"]), Scored(Profile(), rejected, row["rejected"])
             yield Pair(row["user_id"], row["conversation_id"], better, worse)
 
 
@@ -121,7 +121,7 @@ def ratings(data: Path, rows: Sequence[Conversation]) -> Iterator[Pair]:
 
 def _rated(talk: Conversation, turn_index: int) -> Scored:
     prompt = tuple(Message(turn.role, turn.content) for turn in talk.turns[:turn_index])
-    return Scored("", prompt, talk.turns[turn_index].content)
+    return Scored(Profile(), prompt, talk.turns[turn_index].content)
 
 
 def _messages(turns: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:

@@ -20,8 +20,8 @@ from rlhi.bench.persona_data import (
     histories_of,
     labels,
     people,
-    persona_texts,
     population_builder,
+    profiles,
     ratings,
     read_labels,
 )
@@ -31,7 +31,7 @@ from rlhi.collect.persona.history import Said, said
 from rlhi.collect.persona.observed import STYLES, language_of_message
 from rlhi.collect.persona.topics import terms
 from rlhi.config import PersonasConfig, RewardConfig
-from rlhi.contracts import Claim, Interval, content_key
+from rlhi.contracts import Claim, Interval, Profile, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import RewardHead, train
@@ -90,7 +90,7 @@ def real(data: Path, embedder: Embedder, quick: bool) -> RealPersonas:
     rows = people(data)
     histories = histories_of(rows, read_labels(rows) if quick else labels(rows))
     builder = population_builder(histories, CONFIG)
-    persona_of = persona_texts(histories, CONFIG, builder)
+    persona_of = profiles(histories, CONFIG, builder)
 
     whole = {user: persona(history, CONFIG, builder=builder) for user, history in histories.items()}
     picked, rated = list(choices(data)), list(ratings(data, rows))
@@ -126,10 +126,10 @@ def _predictions(
             tested = {users[at] for at in held}
             learned = [one for one in picked if one.user_id not in tested]
             own_head = train([_comparison(one, _own(one, persona_of)) for one in learned], embedder, RewardConfig())
-            none_head = train([_comparison(one, "") for one in learned], embedder, RewardConfig())
+            none_head = train([_comparison(one, Profile()) for one in learned], embedder, RewardConfig())
             for what, pairs in (("choices", picked), ("ratings", rated)):
                 for one in pairs:
-                    if one.user_id in tested and _own(one, persona_of):
+                    if one.user_id in tested and _own(one, persona_of).text:
                         won[what][one].append(_wins(one, own_head, none_head, users, persona_of))
     for what, scores in won.items():
         if scores:
@@ -141,20 +141,20 @@ def _wins(
     pair: Pair, own_head: RewardHead, none_head: RewardHead, users: Sequence[str], persona_of: PersonaOf
 ) -> list[float]:
     """Own persona, none, others' (mean), the longer wins: 1, 0.5 or 0 each."""
-    strangers = [user for user in users if user != pair.user_id and persona_of(user, "")]
+    strangers = [user for user in users if user != pair.user_id and persona_of(user, "").text]
     strangers.sort(key=lambda user: content_key(user, pair.user_id, pair.conversation_id))
     others = [_win(own_head, pair, persona_of(user, "")) for user in strangers[:OTHERS]]
     longer = len(pair.better.response) - len(pair.worse.response)
     return [
         _win(own_head, pair, _own(pair, persona_of)),
-        _win(none_head, pair, ""),
+        _win(none_head, pair, Profile()),
         sum(others) / len(others) if others else 0.5,
         _sign(longer),
     ]
 
 
-def _win(head: RewardHead, pair: Pair, text: str) -> float:
-    better, worse = head.score([replace(pair.better, persona=text), replace(pair.worse, persona=text)])
+def _win(head: RewardHead, pair: Pair, told: Profile) -> float:
+    better, worse = head.score([replace(pair.better, persona=told), replace(pair.worse, persona=told)])
     return _sign(better - worse)
 
 
@@ -162,12 +162,12 @@ def _sign(difference: float) -> float:
     return 0.5 if difference == 0 else float(difference > 0)
 
 
-def _own(pair: Pair, persona_of: PersonaOf) -> str:
+def _own(pair: Pair, persona_of: PersonaOf) -> Profile:
     return persona_of(pair.user_id, pair.conversation_id)
 
 
-def _comparison(pair: Pair, text: str) -> Comparison:
-    better, worse = replace(pair.better, persona=text), replace(pair.worse, persona=text)
+def _comparison(pair: Pair, told: Profile) -> Comparison:
+    better, worse = replace(pair.better, persona=told), replace(pair.worse, persona=told)
     return Comparison(pair.user_id, better, worse)
 
 

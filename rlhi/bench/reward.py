@@ -23,7 +23,7 @@ from rlhi.bench.figure import figure
 from rlhi.bench.persona_data import NEEDED
 from rlhi.bench.reward_data import Judged, drawn, judged
 from rlhi.config import RewardConfig, RewardKind, StepLimits, TunedRewardConfig
-from rlhi.contracts import Interval, content_key
+from rlhi.contracts import Interval, Profile, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import train
@@ -136,7 +136,7 @@ def measure(
     wins = _wins(told)
     personas = []
     for name, at in _by_source(rows, tested):
-        known = [place for place in at if rows[place].other and rows[place].one.better.persona]
+        known = [place for place in at if rows[place].other.text and rows[place].one.better.persona.text]
         if known:
             apart = [_over([wins[p][0] - wins[p][way] for p in known], known, groups, GAINS) for way in (1, 2)]
             personas.append(PersonaResult(name, _mean(wins, known, groups, lambda row: row[0]), *apart))
@@ -214,7 +214,7 @@ def _chances(model: Scorer, rows: Sequence[Judged]) -> Iterator[Chances]:
             (replace(row.one.better, persona=told), replace(row.one.worse, persona=told))
             for row, told in zip(rows, personas, strict=True)
         ]
-        for personas in (own, [row.other for row in rows], [""] * len(rows))
+        for personas in (own, [row.other for row in rows], [Profile()] * len(rows))
     ]
     distinct = list(dict.fromkeys(side for way in asked for both in way for side in both))
     rewards = dict(zip(distinct, model.score(distinct), strict=True))

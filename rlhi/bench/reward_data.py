@@ -11,13 +11,13 @@ from rlhi.bench.persona_data import (
     histories_of,
     labels,
     people,
-    persona_texts,
     population_builder,
+    profiles,
     ratings,
     records,
 )
 from rlhi.config import PersonasConfig
-from rlhi.contracts import Message, content_key
+from rlhi.contracts import Message, Profile, content_key
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.models.base import Scored
 
@@ -30,28 +30,29 @@ class Judged:
 
     source: str
     one: Comparison
-    other: str = ""
+    other: Profile = Profile()
 
 
 def judged(data: Path) -> Iterator[Judged]:
     """All comparisons of the data: choices and ranks by source, and ratings of one conversation's answers."""
     rows = people(data)
     histories = histories_of(rows, labels(rows))
-    persona_of = persona_texts(histories, CONFIG, population_builder(histories, CONFIG))
+    persona_of = profiles(histories, CONFIG, population_builder(histories, CONFIG))
 
-    strangers = [user for user in sorted(histories) if persona_of(user, "")]
+    strangers = [user for user in sorted(histories) if persona_of(user, "").text]
 
     def told(source: str, user: str, conversation: str, better: Scored, worse: Scored) -> Judged:
         own = persona_of(user, conversation)
         others = [one for one in strangers if one != user]
-        other = min(others, key=lambda one: content_key(one, user, conversation)) if own and others else ""
+        other = min(others, key=lambda one: content_key(one, user, conversation)) if own.text and others else ""
         one = Comparison(user, replace(better, persona=own), replace(worse, persona=own))
-        return Judged(source, one, persona_of(other, "") if other else "")
+        return Judged(source, one, persona_of(other, "") if other else Profile())
 
     for row in records(data / "preferences.jsonl.gz"):
         prompt, other = row["prompt_turns"], row["prompt_turns_rejected"] or row["prompt_turns"]
         name = row["user_id"] or f"request:{content_key(prompt)}"
-        better, worse = Scored("", _messages(prompt), row["chosen"]), Scored("", _messages(other), row["rejected"])
+        better = Scored(Profile(), _messages(prompt), row["chosen"])
+        worse = Scored(Profile(), _messages(other), row["rejected"])
         yield told(row["source"].split("-")[0], name, row["conversation_id"], better, worse)
     for pair in ratings(data, rows):
         yield told("ratings", pair.user_id, pair.conversation_id, pair.better, pair.worse)

@@ -106,13 +106,34 @@ def _longest(parts: Sequence[str]) -> int:
     return max((len(words(part)) for part in parts), default=0)
 
 
+MARKS = {
+    "semicolons": ";", "dashes": "-–—", "colons": ":", "parentheses": "()", "question marks": "?",
+    "quotation marks": "\"“”«»", "ellipses": "…",
+}  # fmt: skip
+_COUNTS: dict[str, Callable[[str], int]] = {
+    "words": lambda text: len(words(text)),
+    "characters": len,
+    "lines": lambda text: len([line for line in text.splitlines() if line.strip()]),
+    "paragraphs": lambda text: len([part for part in re.split(r"\n\s*\n", text) if part.strip()]),
+}
+_SIZE = re.compile(rf"(\d{{1,6}}-\d{{0,6}}|-\d{{1,6}}) (?:{'|'.join(_COUNTS)})")
+
+
+def _has_size(text: str, bounds: str) -> bool:
+    """Whether a text is as long as ``3-5 lines``; either number may be missing."""
+    numbers, _, unit = bounds.partition(" ")
+    least, _, most = numbers.partition("-")
+    count = _COUNTS[unit](text)
+    return int(least or 0) <= count and (not most or count <= int(most))
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of check: its test, its description (``{argument}`` is filled in) and what argument it takes."""
 
     test: Callable[[str, str], bool]
     about: str
-    takes: Literal["nothing", "count", "language", "text"] = "nothing"
+    takes: Literal["nothing", "count", "language", "text", "size", "marks"] = "nothing"
 
 
 KINDS: dict[str, Kind] = {
@@ -155,6 +176,8 @@ KINDS: dict[str, Kind] = {
     "number": Kind(lambda text, n: _last_number(text) == n, "the number {argument} as its result", "count"),
     "contains": Kind(lambda text, part: part.casefold() in text.casefold(), "the text {argument!r}", "text"),
     "language": Kind(lambda text, code: language_of(text) == code, "written in {argument}", "language"),
+    "size": Kind(lambda text, bounds: _has_size(text, bounds), "a size of {argument}", "size"),
+    "without": Kind(lambda text, name: not any(mark in text for mark in MARKS[name]), "no {argument}", "marks"),
 }
 
 
@@ -180,6 +203,8 @@ class Check:
             "count": re.fullmatch(r"[1-9][0-9]{0,5}", self.argument) is not None,
             "language": self.argument in LANGUAGES,
             "text": bool(self.argument),
+            "size": _SIZE.fullmatch(self.argument) is not None,
+            "marks": self.argument in MARKS,
         }
         if not valid[KINDS[self.kind].takes]:
             raise ValueError(f"check {self.kind!r} takes {KINDS[self.kind].takes}, not {self.argument!r}")

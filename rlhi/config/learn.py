@@ -28,15 +28,15 @@ class RewritesConfig(Section):
     """User-guided rewrites: at most ``turns`` complaints a cycle, drawn by seed, ``tries`` samples each.
 
     ``guidance`` is what the rewriter is told: the user's words and persona, the persona only, or neither (controls).
-    ``results``: where the user's words say what a calculation comes to, the rewriter is not told them, and its text has
-    to come to it (``check``); or it is told them as any others (``tell``).
+    ``results``: where the user's words say what a calculation comes to, it is told them as any others (``tell``); or it
+    is not, and its text has to come to it (``check``, for arithmetic).
     ``revisions``: the assistant's own next answers, where users went on from them, are pairs too.
     """
 
     turns: int = Field(default=60, ge=0)
     tries: int = Field(default=4, ge=1)
     guidance: Literal["words", "persona", "none"] = "words"
-    results: Literal["check", "tell"] = "check"
+    results: Literal["check", "tell"] = "tell"
     revisions: bool = True
     competence: CompetenceConfig = CompetenceConfig()
     sampling: SamplingConfig = SamplingConfig()
@@ -112,6 +112,8 @@ class PairsConfig(Section):
     ``mirror``: where a program tells a rewrite and its original apart, a user who wishes the contrary gives a pair of
     them too. ``served``: candidates of one request are ranked for so many users more who wish otherwise. ``edit``:
     where no candidate meets a wish, one is edited until it does; for other users than who asked, wherever one does not.
+    ``calculations``: a request of several numbers is one, and a value that a complaint puts right what it comes to; for
+    arithmetic alone.
     """
 
     filter: bool = True
@@ -122,6 +124,7 @@ class PairsConfig(Section):
     mirror: bool = False
     served: int = Field(default=8, ge=0, description="other users for whom a request's candidates are ranked as well")
     edit: bool = True
+    calculations: bool = False
     least_near: float = Field(default=0.45, ge=-1, le=1, description="cosine of the chosen side and its request")
     max_less_near: float = Field(default=0.1, ge=0, le=2, description="by which it may be below the rejected side's")
     max_per_user: int = Field(default=16, ge=1)

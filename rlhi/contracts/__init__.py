@@ -17,6 +17,7 @@ from rlhi.contracts.rows import (
     PairSource,
     Persona,
     PreferencePair,
+    Profile,
     Quarantined,
     Rewrite,
     Role,
@@ -24,6 +25,7 @@ from rlhi.contracts.rows import (
     Side,
     Signal,
     SignalKind,
+    ToldClaim,
     Turn,
     Unsafe,
     UserKind,
@@ -32,7 +34,7 @@ from rlhi.contracts.rows import (
 __all__ = [
     "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
     "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer",
-    "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair", "Quarantined", "Rewrite",
-    "Role", "Sample", "Side", "Signal", "SignalKind", "Turn", "Unsafe", "UserKind", "Verdict", "content_key",
-    "from_record", "schema_of", "to_record",
+    "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair", "Profile", "Quarantined",
+    "Rewrite", "Role", "Sample", "Side", "Signal", "SignalKind", "ToldClaim", "Turn", "Unsafe", "UserKind",
+    "Verdict", "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip

@@ -106,7 +106,13 @@ class FeedbackTurn:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One thing a persona says of its user, with the turns (``conversation_id#turn``) it rests on, and their times."""
+    """One thing a persona says of its user, with the turns (``conversation_id#turn``) it rests on, and their times.
+
+    ``topics`` are what it is about: of inferred wishes about one thing the surest is kept, and one that a person wrote
+    stands in place of all. ``check`` is what a program can see of it in an answer, empty for nothing
+    (:mod:`rlhi.checks.demands`): ``Claim("constraint", "Keep answers to at most 40 words.", 0.8, ("talk-1#2",),
+    topics=("length",), check="at_most_words:40")``.
+    """
 
     kind: Literal["topic", "expertise", "style", "format", "language", "constraint"]
     text: str
@@ -114,13 +120,32 @@ class Claim:
     evidence: tuple[str, ...]
     first_seen: str | None = None
     last_seen: str | None = None
+    topics: tuple[str, ...] = ()
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldClaim:
+    """A claim as a model is told it; ``check`` as in :class:`Claim`."""
+
+    text: str
+    check: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A persona as a model is told it: the text, and the claims that it says; both empty for nobody in particular."""
+
+    text: str = ""
+    claims: tuple[ToldClaim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
     """A natural-language summary of a user's history (paper, section 3). ``version`` names its text.
 
-    ``origin`` is ``prior`` where the text only says what most users are like, ``edited`` where a person changed it.
+    ``claims`` are all that was found, ``told`` those that the text says. ``origin`` is ``prior`` where the text only
+    says what most users are like, ``edited`` where a person changed it.
     """
 
     key: str
@@ -130,6 +155,12 @@ class Persona:
     claims: tuple[Claim, ...]
     conversations: int
     origin: Literal["inferred", "prior", "edited"] = "inferred"
+    told: tuple[ToldClaim, ...] = ()
+
+    @property
+    def profile(self) -> Profile:
+        """What a model is told of the user."""
+        return Profile(self.text, self.told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def evaluated_replies(replies: Mapping[Model, Sequence[Reply]]) -> Iterator[Eval
     for model, said in replies.items():
         for one in said:
             request = one.prompt[-1].content if one.prompt else ""
-            yield EvaluatedReply(one.item, one.user_id, model, one.persona, request, one.text)
+            yield EvaluatedReply(one.item, one.user_id, model, one.persona.text, request, one.text)
 
 
 WISHES = "wishes"

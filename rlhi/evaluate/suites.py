@@ -17,7 +17,7 @@ from rlhi.checks.answers import AnswerKey, answers
 from rlhi.checks.form import Check, share_met
 from rlhi.checks.form import fluency as fluency_of
 from rlhi.checks.relevance import Yardstick
-from rlhi.contracts import EvalResult, Message
+from rlhi.contracts import EvalResult, Message, Profile
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.models.base import Embedder
 
@@ -32,7 +32,7 @@ class Reply:
 
     item: str
     user_id: str
-    persona: str
+    persona: Profile
     prompt: tuple[Message, ...]
     text: str
 

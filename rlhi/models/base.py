@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from rlhi.contracts import Message
+from rlhi.contracts import Message, Profile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,9 +37,9 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One answer to be scored: the user's persona (empty for none), the conversation up to the request."""
+    """One answer to be scored: what is told of the user (empty for nothing), the conversation up to the request."""
 
-    persona: str
+    persona: Profile
     prompt: tuple[Message, ...]
     response: str
 

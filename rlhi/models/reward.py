@@ -67,7 +67,7 @@ class TunedReward:
         import torch
 
         most = self.config.max_length
-        rows = [judged(one.persona, one.prompt, one.response, most, self.tokenizer) for one in batch]
+        rows = [judged(one.persona.text, one.prompt, one.response, most, self.tokenizer) for one in batch]
         order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
         found = [0.0] * len(rows)
         with torch.inference_mode():

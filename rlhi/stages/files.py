@@ -12,6 +12,7 @@ from typing import Literal
 
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.records import Record as Logged
+from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import FeedbackConfig, ModelsConfig
 from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message, Quarantined
 from rlhi.models.base import Scored
@@ -150,7 +151,7 @@ def _scored(record: Record, file: Path, line: int) -> Scored:
     persona = record.get("persona") or ""
     if not isinstance(persona, str):
         raise StageError(f"{file}:{line}: `persona` should be text, and not a {type(persona).__name__}")
-    return Scored(well_formed(persona), messages, well_formed(response))
+    return Scored(read_profile(well_formed(persona)), messages, well_formed(response))
 
 
 def _read(file: Path) -> Iterator[tuple[int, Record]]:

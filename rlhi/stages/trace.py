@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+from rlhi.collect.persona.build import said_claims
 from rlhi.collect.wishes.claims import claims_in
 from rlhi.contracts import (
     REATTEMPTS,
@@ -148,7 +149,7 @@ def _read(label: FeedbackTurn | None, text: str) -> tuple[str, float, tuple[str,
 
 def _rests_on(persona: Persona | None, talk: Conversation) -> tuple[str, ...]:
     # Claims of kinds that no model is told of are no part of the persona's text.
-    claims = [claim for claim in persona.claims if claim.text in persona.text] if persona else []
+    claims = said_claims(persona) if persona else ()
     return tuple(
         claim.text for claim in claims if any(one.startswith(f"{talk.conversation_id}#") for one in claim.evidence)
     )

@@ -10,7 +10,7 @@ import pytest
 
 from rlhi import stages
 from rlhi.config import Told
-from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Signal, Turn
+from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Profile, Signal, Turn
 from rlhi.evaluate import suites
 from rlhi.evaluate.suites import Reply
 from rlhi.models.local import LocalChatModel
@@ -20,6 +20,7 @@ from rlhi.stages.evaluate.asked import choices, held_out_requests
 from rlhi.stages.evaluate.drift import drift
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_json, write_table
+from tests.support.personas import persona
 from tests.support.spaces import configure, make_space
 
 
@@ -41,7 +42,7 @@ def requests_of(space: Workspace) -> list[Reply]:
 
 
 def test_controls_tell_another_persona_of_each_user() -> None:
-    rows = [Persona(f"k{at}", f"u{at}", "v", text, (), 1) for at, text in enumerate(("Use bullets.", "Be brief.", ""))]
+    rows = [persona(f"u{at}", text) for at, text in enumerate(("Use bullets.", "Be brief.", ""))]
 
     def texts(which: Told) -> dict[str, str]:
         return {user: row.text for user, row in told(rows, which, lambda _: False).items()}
@@ -58,10 +59,12 @@ def test_a_reply_that_left_its_request_is_not_near_it(space: Workspace) -> None:
         ("How do I clean a burnt oven tray?", "Soak it in hot water with baking soda, then scrub it.", "No commas.")
     ]
     for place, near in ((1, 1.0), (2, 0.0)):
-        replies = [Reply(str(at), "u", "", (Message("user", one[0]),), one[place]) for at, one in enumerate(asked)]
+        replies = [
+            Reply(str(at), "u", Profile(), (Message("user", one[0]),), one[place]) for at, one in enumerate(asked)
+        ]
         rows = suites.nearness(replies, "challenger", backends.embedder(space.params.models))
         assert [row.value for row in rows] == [near, near]
-    silent = Reply("x", "u", "", (Message("user", "How does soap clean?"),), "")
+    silent = Reply("x", "u", Profile(), (Message("user", "How does soap clean?"),), "")
     assert suites.nearness([silent], "champion", backends.embedder(space.params.models))[0].value == 0.0
 
 
@@ -99,14 +102,16 @@ def test_a_request_of_the_log_comes_with_what_was_known_before_it(space: Workspa
     held_out = {row.user_id for row in talks if space.params.split.holds_out(row.user_id)}
     texts = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
     assert held_out and all(texts[user] for user in held_out), "the complaint makes a persona"
-    asked = {(one.user_id, one.prompt[-1].content): one.persona for one in requests_of(space)}
+    asked = {(one.user_id, one.prompt[-1].content): one.persona.text for one in requests_of(space)}
     assert asked == {(user, text): known for user in held_out for text, known in ((ask, ""), (again, texts[user]))}
     write_json(space.path("data/simulator/requests.json"), {"requests": ["What is rain?", "What is snow?"]})
     later = requests_of(space)
-    assert {one.persona for one in later} == set(texts.values()), "what is asked afresh comes after all that was said"
+    assert {one.persona.text for one in later} == set(texts.values()), (
+        "what is asked afresh comes after all that was said"
+    )
     for heard, told_then in ((0, {""}), (1, set(texts.values())), (2, set(texts.values())), (3, set(texts.values()))):
         configure(space, "evaluate", {}, requests=2, users=100, conversations=heard)
-        assert {one.persona for one in requests_of(space)} == told_then, f"after {heard} of two conversations"
+        assert {one.persona.text for one in requests_of(space)} == told_then, f"after {heard} of two conversations"
 
 
 def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_policy: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhi.contracts import Message
+from rlhi.contracts import Message, Profile
 from rlhi.evaluate.suites import Reply
 from rlhi.models.base import Sampled, Sampling
 from rlhi.models.local import LocalChatModel
@@ -30,7 +30,9 @@ class Dying(LocalChatModel):
 
 
 def texts(space: Workspace, model: LocalChatModel, identity: str) -> list[str]:
-    asked = [Reply(f"q{at}", f"u{at}", "", (Message("user", f"Tell me of plant {at}."),), "") for at in range(40)]
+    asked = [
+        Reply(f"q{at}", f"u{at}", Profile(), (Message("user", f"Tell me of plant {at}."),), "") for at in range(40)
+    ]
     return [reply.text for reply in answers(space, space.params.evaluate, 0, model, asked, 1, identity)]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rlhi.bench.reward import measure
-from rlhi.contracts import Message
+from rlhi.contracts import Message, Profile
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import accuracy, margins
 from rlhi.learn.training.launch import Trained
@@ -42,12 +42,12 @@ def losses(done: Trained) -> list[float]:
 
 def told_the_other(rows: list[Comparison]) -> list[Comparison]:
     """The same answers, judged for a user of the other persona."""
-    other = {BULLETS: PROSE, PROSE: BULLETS}
+    other = {BULLETS: Profile(PROSE), PROSE: Profile(BULLETS)}
     return [
         replace(
             one,
-            better=replace(one.better, persona=other[one.better.persona]),
-            worse=replace(one.worse, persona=other[one.worse.persona]),
+            better=replace(one.better, persona=other[one.better.persona.text]),
+            worse=replace(one.worse, persona=other[one.worse.persona.text]),
         )
         for one in rows
     ]
@@ -164,7 +164,7 @@ def of_one_length(at: int) -> tuple[str, str]:
 def preferring(at: int, better: str, worse: str) -> Comparison:
     """One comparison of a user of whom nothing is known."""
     prompt = (Message("user", f"How do I keep plant {at} alive?"),)
-    return Comparison(f"u{at}", Scored("", prompt, better), Scored("", prompt, worse))
+    return Comparison(f"u{at}", Scored(Profile(), prompt, better), Scored(Profile(), prompt, worse))
 
 
 def longer_wins(start: int, count: int) -> list[Comparison]:
@@ -265,7 +265,7 @@ def test_a_folder_without_a_reward_model_is_named(tmp_path: Path, tiny_policy: P
     with pytest.raises(ModelError, match="no reward model at"):
         TunedReward(tmp_path, config().tuned)
     with pytest.raises(ModelError, match=r"lacks score.weight: delete it, then `rlhi run reward`"):
-        TunedReward(tiny_policy, config().tuned).score([Scored("", (), "x")])
+        TunedReward(tiny_policy, config().tuned).score([Scored(Profile(), (), "x")])
 
 
 def test_a_fine_tuned_model_stands_beside_a_head_of_the_same_comparisons(tmp_path: Path, tiny_policy: Path) -> None:

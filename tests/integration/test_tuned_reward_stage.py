@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from rlhi import stages
-from rlhi.contracts import Message, PreferencePair
+from rlhi.contracts import Message, PreferencePair, Profile
 from rlhi.learn.reward.head import RewardHead
 from rlhi.learn.training.run import TrainingError
 from rlhi.models.base import ModelError, Scored
@@ -128,7 +128,7 @@ def test_a_cycle_makes_its_pairs_with_the_fine_tuned_model(cycled: Workspace, tm
     assert isinstance(model, TunedReward) and model.path == cycled.path(f"{TUNED}/0001")
     pairs = read_table(cycled.path("data/pairs"), PreferencePair)
     sides = [
-        (Scored(pair.persona, pair.prompt, text), reward)
+        (Scored(Profile(pair.persona), pair.prompt, text), reward)
         for pair in pairs
         for text, reward in ((pair.chosen, pair.reward_chosen), (pair.rejected, pair.reward_rejected))
     ]
@@ -145,7 +145,7 @@ def test_a_cycle_makes_its_pairs_with_the_fine_tuned_model(cycled: Workspace, tm
     rows.write_text("".join(json.dumps(row) + "\n" for row in some), encoding="utf-8")
     score_file(cycled.root, rows, out)
     found = [json.loads(line)["reward"] for line in out.read_text(encoding="utf-8").splitlines()]
-    asked = [Scored(str(row["persona"]), (Message("user", "How?"),), str(row["response"])) for row in some]
+    asked = [Scored(Profile(str(row["persona"])), (Message("user", "How?"),), str(row["response"])) for row in some]
     assert found == pytest.approx(model.score(asked), abs=1e-6)
 
 

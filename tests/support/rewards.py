@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import RewardConfig
 from rlhi.contracts import Message
 from rlhi.learn.reward.comparisons import Comparison
@@ -22,7 +23,13 @@ def compared(at: int, persona: str, weight: float = 1.0) -> Comparison:
     prompt = (Message("user", f"How do I keep plant {at} alive?"),)
     answers = f"- {one}\n- {other} {at}", f"It needs {one} and {other} {at}."
     better, worse = answers if persona == BULLETS else answers[::-1]
-    return Comparison(f"u{at}", Scored(persona, prompt, better), Scored(persona, prompt, worse), weight=weight)
+    told = read_profile(persona)
+    return Comparison(
+        f"u{at}",
+        Scored(told, prompt, better),
+        Scored(told, prompt, worse),
+        weight=weight,
+    )
 
 
 def opposed(start: int, count: int) -> list[Comparison]:

@@ -33,7 +33,7 @@ def test_what_users_like_is_learned_from_other_users(data: Path) -> None:
 def test_a_persona_is_built_without_the_conversation_that_is_predicted(data: Path) -> None:
     rows = [row for row in judged(data) if row.source == "ours"]
     # The other conversation of the same user says it too; the one that is predicted must not be needed.
-    assert all("bullet" in row.one.better.persona and row.other for row in rows)
+    assert all("bullet" in row.one.better.persona.text and row.other.text for row in rows)
     alone = gzip.decompress((data / "conversations.jsonl.gz").read_bytes()).decode().splitlines()
     write(data / "conversations.jsonl.gz", [json.loads(line) for line in alone if '-0"' in line])
-    assert not any(row.one.better.persona for row in judged(data) if row.source == "ours")
+    assert not any(row.one.better.persona.text for row in judged(data) if row.source == "ours")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.checks.form import Check, satisfies, sentences
-from rlhi.contracts import Message
+from rlhi.contracts import Message, Profile
 from rlhi.evaluate.controls import STYLES, controls, cut_to_sentences, product
 from rlhi.evaluate.statistics import paired_gain
 from rlhi.evaluate.suites import Reply
@@ -18,7 +18,7 @@ LONG = (
 
 
 def reply(user: str, text: str = LONG, item: str = "") -> Reply:
-    return Reply(item or f"basil for {user}", user, "", (Message("user", "How do I keep basil?"),), text)
+    return Reply(item or f"basil for {user}", user, Profile(), (Message("user", "How do I keep basil?"),), text)
 
 
 def always(_: Reply) -> bool:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.wishes.rules import RULES
-from rlhi.learn.follows import corrected, demands, judge
+from rlhi.collect.wishes.rules import CHECKS, RULES
+from rlhi.learn.follows import corrected, demands, is_calculation, judge
+from tests.support.personas import told
 
 PLAIN = "Basil is a plant. It likes the sun, and it wants some water every day."
 
@@ -42,7 +43,7 @@ PLAIN = "Basil is a plant. It likes the sun, and it wants some water every day."
     ],
 )
 def test_claims_are_checked(claim: str, follows: str, ignores: str) -> None:
-    asked = demands([claim])
+    asked = demands([told(claim)])
     assert [one.text for one in asked] == [claim]
     assert judge(asked, ignores, follows) == "follows"
     assert judge(asked, ignores, ignores) == "ignores"
@@ -50,9 +51,10 @@ def test_claims_are_checked(claim: str, follows: str, ignores: str) -> None:
 
 def test_the_claims_that_are_known_are_those_that_personas_make() -> None:
     texts = {rule.text.format("3", "words", "words") for rule in RULES} | {"Answer in French."}
-    known = [text for text in texts if demands([text])]
+    known = [text for text in texts if demands([told(text)])]
     assert len(known) > 30
-    assert not demands(["Be humorous.", "Cite sources.", "Asks about basil.", ""])
+    assert not demands([told(text) for text in ("Be humorous.", "Cite sources.", "Asks about basil.", "")])
+    assert set(CHECKS) <= {rule.text for rule in RULES}
 
 
 @pytest.mark.parametrize(
@@ -81,10 +83,10 @@ def test_what_all_comes_to_is_the_last_number() -> None:
         ("3 x 4 = 12", ""),
         ("It should be 12.", "I have 3 bags of 4. How many?"),
     ):
-        asked = demands([], said, request)
+        asked = demands([], said, is_calculation(request))
         assert judge(asked, "It is 8.", on_the_way) == "ignores", said
         assert judge(asked, "It is 8.", "3 bags of 4 apples: 12.") == "follows", said
-    dated = demands([], "No, it was 1648.", "When did the war end?")
+    dated = demands([], "No, it was 1648.")
     assert judge(dated, "In 1650.", "It ended in 1648, after 30 years.") == "follows"
 
 
@@ -98,10 +100,10 @@ def test_a_value_is_a_number_of_its_own() -> None:
 
 
 def test_what_cannot_be_checked_is_left_open() -> None:
-    assert judge(demands(["Be humorous."], "not funny at all"), "a", "b") == "unknown"
+    assert judge(demands([told("Be humorous.")], "not funny at all"), "a", "b") == "unknown"
 
 
 @given(st.lists(st.sampled_from([rule.text.format("3", "words", "words") for rule in RULES])), st.text(), st.text())
 def test_any_text_is_judged(claims: list[str], original: str, rewrite: str) -> None:
-    asked = demands(claims, original)
+    asked = demands([told(claim) for claim in claims], original)
     assert judge(asked, original, rewrite) in ("follows", "ignores", "fits not", "unknown")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlhi.config import PairsConfig
-from rlhi.contracts import Candidate, Claim, Conversation, Persona, Rewrite, Turn
+from rlhi.contracts import Candidate, Claim, Conversation, Rewrite, Turn
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks_of_form
 from rlhi.learn.pairs.substance import LEFT, LESS, Substance
 from rlhi.models.base import Scored
+from tests.support.personas import persona as persona_of
 
 if TYPE_CHECKING:
     from rlhi.models.base import Vectors
@@ -48,7 +49,7 @@ def candidates(*texts: str) -> list[Candidate]:
 
 def maker(*personas: str, **config: object) -> PairMaker:
     """Users ``u0``, ``u1``, ... with these personas, a conversation each."""
-    rows = {f"u{at}": Persona(f"k{at}", f"u{at}", f"v{at}", text, (), 1) for at, text in enumerate(personas)}
+    rows = {f"u{at}": persona_of(f"u{at}", text, version=f"v{at}") for at, text in enumerate(personas)}
     turns = Turn("user", ASK), Turn("assistant", PROSE)
     talks = {
         f"t{at}": Conversation(f"t{at}", f"u{at}", "real", None, None, None, turns, "test")
@@ -193,7 +194,7 @@ def complained(answer: str, *claims: Claim, **config: object) -> PairMaker:
     """One user, who said something of ``answer`` that the claims rest on."""
     turns = Turn("user", ASK), Turn("assistant", answer), Turn("user", "In bullet points please.")
     talk = Conversation("t0", "u0", "real", None, None, None, turns, "test")
-    persona = {"u0": Persona("k0", "u0", "v0", "Use bullet points.", claims, 1)}
+    persona = {"u0": persona_of("u0", "Use bullet points.", *claims, version="v0")}
     return PairMaker({"t0": talk}, persona, persona, Even(), PairsConfig.model_validate(config), embedder=OfBasil())
 
 

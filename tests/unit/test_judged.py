@@ -12,7 +12,6 @@ from rlhi.contracts import (
     Conversation,
     FeedbackTurn,
     JudgedAnswer,
-    Persona,
     PreferencePair,
     Signal,
     Turn,
@@ -20,6 +19,7 @@ from rlhi.contracts import (
 from rlhi.learn.pairs.build import NOT_DRAWN, OVER_SHARE
 from rlhi.learn.pairs.judged import EMPTY, GAVE_UP, IN_A_PAIR, UNSAFE, JudgedMaker
 from rlhi.learn.pairs.lessons import Row, lesson, size, training_set
+from tests.support.personas import persona as persona_of
 
 PROSE, OTHER = "You should water it and give it sun.", "It wants a pot with holes and good soil."
 REFUSAL = "I'm sorry, but I cannot help with that."
@@ -48,7 +48,7 @@ def made(
     persona: str = "",
 ) -> tuple[list[JudgedAnswer], dict[str, int]]:
     """The rows, and why others gave none."""
-    personas = {"u": Persona("k", "u", "v1", persona, (), 1)} if persona else {}
+    personas = {"u": persona_of("u", persona, version="v1")} if persona else {}
     maker = JudgedMaker({row.conversation_id: row for row in talks}, personas, config or PairsConfig())
     rows = list(maker.answers(labels, pairs))
     return rows, {reason: count for reason, count in maker.dropped.reasons.items() if count}

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from rlhi.collect.persona.build import History, persona, personas
 from rlhi.collect.persona.edits import MAX_TEXT, EditError, PersonaEdit, add, remove, set_text
-from rlhi.collect.wishes.claims import topics_of
+from rlhi.collect.wishes.claims import read_claim
 from rlhi.config import PersonasConfig
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, Turn, from_record, to_record
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, Profile, ToldClaim, Turn, from_record, to_record
 
 CONFIG = PersonasConfig()
 FRESH = PersonaEdit("u1")
@@ -42,6 +42,27 @@ def test_a_text_that_is_set_stands_and_survives_new_conversations() -> None:
     assert (later.text, later.version) == (first.text, first.version)
     assert later.key != first.key
     assert made(set_text(FRESH, ""), "no commas").text == ""
+
+
+def test_what_a_person_writes_is_read_once_and_told_claim_by_claim() -> None:
+    row = made(set_text(FRESH, "Use bullet points. Likes owls."), "no commas")
+    assert row.profile == Profile(row.text, (ToldClaim("Use bullet points.", "bullets"), ToldClaim("Likes owls.")))
+    row = made(add(FRESH, "constraint", "At most 20 words, please."), "no commas")
+    assert [claim.check for claim in row.told] == ["at_most_words:20", "no_commas"]
+    assert [(claim.topics, claim.check) for claim in row.claims] == [
+        (("length",), "at_most_words:20"), (("mark:commas",), "no_commas"),
+    ]  # fmt: skip
+    assert from_record(Persona, to_record(row)) == row
+
+
+def test_a_persona_of_an_earlier_version_is_read_and_tells_no_claims() -> None:
+    record = to_record(made(None, "no commas"))
+    former = {name: value for name, value in record.items() if name != "told"}
+    claims = record["claims"]
+    assert isinstance(claims, list)
+    former["claims"] = [{key: one[key] for key in one if key not in ("topics", "check")} for one in claims]
+    row = from_record(Persona, former)
+    assert (row.text, row.told, row.claims[0].check) == ("Do not use commas.", (), "")
 
 
 def test_an_added_claim_comes_first_and_is_certain() -> None:
@@ -117,8 +138,10 @@ def test_only_the_edited_user_is_rebuilt() -> None:
 
 
 def test_topics_of_a_claim() -> None:
-    assert topics_of("Keep answers to at most 40 words.") == topics_of("At most 9 words, please.") == {"length"}
-    assert topics_of("Likes owls.") == frozenset()
+    assert read_claim("Keep answers to at most 40 words.") == (("length",), "at_most_words:40")
+    assert read_claim("At most 9 words, please.") == (("length",), "at_most_words:9")
+    assert read_claim("Use bullet points and at most 9 words.") == (("length", "lists"), "")
+    assert read_claim("Likes owls.") == ((), "")
 
 
 @given(st.builds(PersonaEdit, st.text(max_size=9), st.none() | st.text(max_size=20), st.just(()), st.just(("a", "b"))))

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.config import PairsConfig
-from rlhi.contracts import Candidate, Conversation, Persona, PreferencePair, Turn
+from rlhi.contracts import Candidate, Conversation, PreferencePair, Turn
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.counts import Spread
 from rlhi.learn.training.launch import Trained
 from rlhi.learn.training.rounds import Fresh, Round, fresh_rows, history, lessons, room, told
+from tests.support.personas import persona
 from tests.support.training import made_pairs
 from tests.unit.test_learn import Longer
 
@@ -92,7 +93,7 @@ def fresh_pairs(given: Counter[str], config: PairsConfig) -> tuple[list[Preferen
         for turn in (1, 3, 5)
         for at in (0, 1)
     ]
-    personas = {"u": Persona("k", "u", "v1", "Wants much.", (), 1)}
+    personas = {"u": persona("u", "Wants much.")}
     maker = PairMaker({"t": talk}, personas, personas, Longer(), config)
     return list(maker.on_policy(rows, given)), maker
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rlhi.checks.answers import AnswerKey
 from rlhi.checks.form import Check
 from rlhi.checks.relevance import Yardstick
-from rlhi.contracts import EvalResult, Message
+from rlhi.contracts import EvalResult, Message, Profile
 from rlhi.evaluate import personas, suites
 from rlhi.evaluate.instructions import INSTRUCTIONS
 from rlhi.evaluate.statistics import measure
@@ -22,7 +22,7 @@ ASK = (Message("user", "How do tides work?"),)
 
 
 def reply(text: str, user: str = "u1", item: str = "i1") -> Reply:
-    return Reply(item, user, "", ASK, text)
+    return Reply(item, user, Profile(), ASK, text)
 
 
 KEYS = {"How do tides work?": AnswerKey.parse("moon; sun; gravity, pull")}
@@ -35,7 +35,7 @@ def values(rows: Sequence[EvalResult], suite: str) -> list[float]:
 def test_a_request_with_a_right_answer_asks_for_nothing_else() -> None:
     asked = (Message("system", "You help."), Message("user", "What is 7 x 8?"))
     right, wishes = {"What is 7 x 8?": Check("number", "56")}, {"u1": (Check("no_digits"),)}
-    replies = [Reply("i1", "u1", "", asked, "It is 56."), Reply("i2", "u2", "", asked, "It is 54.")]
+    replies = [Reply("i1", "u1", Profile(), asked, "It is 56."), Reply("i2", "u2", Profile(), asked, "It is 54.")]
     found = suites.satisfaction(replies, wishes, "champion", {}, right)
     assert values(found, "satisfaction") == values(found, "answered") == [1.0, 0.0]
     assert values(suites.satisfaction(replies, wishes, "champion", {}), "wishes") == [0.0], "u2 wishes for nothing"
@@ -120,7 +120,7 @@ def test_the_yardstick_tells_the_request_from_the_reply() -> None:
     others = ["How do I clean an oven", "Who wrote the play", "How do bees fly south in winter"]
     asked = (Message("user", "How do sea tides work"),)
     replies = [
-        Reply(f"i/{at}", "u1", "", asked, text)
+        Reply(f"i/{at}", "u1", Profile(), asked, text)
         for at, text in enumerate(("Tides of the sea follow the moon.", "Bees fly south.", "Keep it short.", ""))
     ]
     rows = suites.recognised(replies, "champion", Yardstick(Words()), lambda _: others)
@@ -174,8 +174,8 @@ def test_the_instruction_suite_is_whole() -> None:
 def test_instructions_are_checked_one_by_one() -> None:
     first = INSTRUCTIONS[0]
     kept, broken = (
-        Reply("s0", first.item, "", ASK, "Apple, pear and plum."),
-        Reply("s1", first.item, "", ASK, "a " * 30),
+        Reply("s0", first.item, Profile(), ASK, "Apple, pear and plum."),
+        Reply("s1", first.item, Profile(), ASK, "a " * 30),
     )
     rows = suites.instructions([kept, broken], "challenger")
     assert [(row.item, row.user_id, row.value) for row in rows] == [("s0", first.item, 1.0), ("s1", first.item, 0.0)]

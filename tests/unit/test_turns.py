@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from rlhi.collect.feedback.head import Labeller
 from rlhi.collect.feedback.label import follow_ups
 from rlhi.config import CandidatesConfig, FeedbackConfig, PairsConfig, RewritesConfig
-from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Persona, Rewrite, Turn
+from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Rewrite, Turn
 from rlhi.contracts.turns import NOWHERE, beside, spoken
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.candidates import requests
 from rlhi.learn.pairs.rewrite import Asked, complaints, observed_revisions, rewrites
 from rlhi.learn.reward.comparisons import comparisons
 from rlhi.models.base import Scored
+from tests.support.personas import persona
 
 SAID = (
     "Tell me of Paris.", "Paris is the capital of France, and it has many museums.", "Too long, please be brief.",
@@ -25,7 +26,7 @@ SAID = (
 )  # fmt: skip
 LABELS = {2: "reattempt_with_feedback", 4: "positive_feedback", 6: "new_request"}
 CONTEXT = Turn("system", "CONTEXT: the tower was built in 1889.")
-NOBODY = Persona("k", "u", "v1", "Be brief.", (), 1)
+NOBODY = persona("u", "Be brief.")
 
 
 class Shorter:
@@ -79,7 +80,7 @@ def learned(talk: Conversation, labels: list[FeedbackTurn], places: dict[int, in
         "pairs": sorted((back[one.turn_index], one.source, one.prompt, one.chosen, one.rejected) for one in pairs),
         "comparisons": sorted(
             str((one.source, one.better, one.worse, one.weight))
-            for one in comparisons([talk], labels, revisions, lambda *_: "Be brief.")
+            for one in comparisons([talk], labels, revisions, lambda *_: NOBODY.profile)
         ),
     }
 

@@ -66,11 +66,13 @@ REWRITES_ALONE: Overrides = {
 # On arithmetic: nobody has a persona where answers are right or wrong; as many pairs and steps for each arm. Answers
 # given after a complaint are guided by its words: in no arm, so that guidance is what differs.
 AT_EQUAL_PAIRS = {"max_pairs": 40, "epochs": 2, "min_new_pairs": 8}
-REWRITTEN = {"turns": 96, "tries": 8, "revisions": False}
+REWRITTEN = {"turns": 96, "tries": 8, "revisions": False, "results": "check"}
+CALCULATED = {"calculations": True}
 
 
 def _arithmetic(name: str, rewrites: Mapping[str, object], candidates: Mapping[str, object]) -> Arm:
-    overrides = {"rewrites": {**REWRITTEN, **rewrites}, "candidates": candidates, "dpo": AT_EQUAL_PAIRS}
+    overrides = {"rewrites": {**REWRITTEN, **rewrites}, "candidates": candidates, "pairs": CALCULATED}
+    overrides["dpo"] = AT_EQUAL_PAIRS
     return Arm(name, overrides, {"task": "arithmetic"})
 
 

@@ -16,8 +16,9 @@ from rlhi.collect.persona import history as past
 from rlhi.collect.persona.builder import Built, LocalBuilder, PersonaBuilder
 from rlhi.collect.persona.edits import PersonaEdit, applied
 from rlhi.collect.persona.history import History, complaints
+from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import PersonasConfig
-from rlhi.contracts import Claim, Persona, content_key
+from rlhi.contracts import Claim, Persona, Profile, ToldClaim, content_key
 
 __all__ = ["History", "complaints", "persona", "persona_for", "personas", "prior", "said_claims", "with_prior"]
 
@@ -95,7 +96,8 @@ def persona_for(
 
 def said_claims(row: Persona) -> tuple[Claim, ...]:
     """The claims that the persona's text says."""
-    return tuple(claim for claim in row.claims if claim.text in row.text)
+    told = {claim.text for claim in row.told}
+    return tuple(claim for claim in row.claims if claim.text in told)
 
 
 def prior(rows: Iterable[Persona], config: PersonasConfig) -> tuple[Claim, ...]:
@@ -106,10 +108,10 @@ def prior(rows: Iterable[Persona], config: PersonasConfig) -> tuple[Claim, ...]:
     known = [said for row in rows if row.origin == "inferred" and (said := said_claims(row))]
     if len(known) < PRIOR_USERS:
         return ()
-    counts = Counter((claim.kind, claim.text) for said in known for claim in said)
+    counts = Counter((claim.kind, claim.text, claim.topics, claim.check) for said in known for claim in said)
     shared = [
-        Claim(kind, text, round(count / len(known), 4), ())
-        for (kind, text), count in counts.items()
+        Claim(kind, text, round(count / len(known), 4), (), topics=topics, check=check)
+        for (kind, text, topics, check), count in counts.items()
         if count >= config.prior_share * len(known)
     ]
     return tuple(sorted(shared, key=lambda claim: (-claim.confidence, claim.text))[: config.max_claims])
@@ -124,7 +126,7 @@ def with_prior(rows: Iterable[Persona], claims: tuple[Claim, ...]) -> Iterator[P
         text = PRIOR_BEGINS + " ".join(claim.text for claim in claims)
         yield replace(
             row, key=content_key(row.key, claims), version=_version(text), text=text,
-            claims=(*claims, *row.claims), origin="prior",
+            claims=(*claims, *row.claims), origin="prior", told=_told(claims),
         )  # fmt: skip
 
 
@@ -132,18 +134,24 @@ def _assembled(history: History, built: Built, config: PersonasConfig, edit: Per
     found = applied(edit, built.found) if edit else built.found
     added = len(edit.added) if edit else 0
     told = [one for at, one in enumerate(found) if at < added or one.group in config.text_kinds]
-    text = " ".join(one.claim.text for one in told[: max(config.max_claims, added)])
+    said = [one.claim for one in told[: max(config.max_claims, added)]]
+    profile = Profile(" ".join(claim.text for claim in said), _told(said))
     if edit and edit.text is not None:
-        text = edit.text
+        profile = read_profile(edit.text)
     return Persona(
         key=_key(history, built.basis, config, edit),
         user_id=history.user_id,
-        version=_version(text),
-        text=text,
+        version=_version(profile.text),
+        text=profile.text,
         claims=tuple(one.claim for one in found),
         conversations=_conversations(history),
         origin="edited" if edit else "inferred",
+        told=profile.claims,
     )
+
+
+def _told(claims: Iterable[Claim]) -> tuple[ToldClaim, ...]:
+    return tuple(ToldClaim(claim.text, claim.check) for claim in claims)
 
 
 def _key(history: History, basis: str, config: PersonasConfig, edit: PersonaEdit | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlhi.collect.persona.evidence import Found
-from rlhi.collect.wishes.claims import topics_of
+from rlhi.collect.wishes.claims import read_claim
 from rlhi.collect.wishes.rules import Kind
 from rlhi.contracts import Claim
 
@@ -74,15 +74,20 @@ def applied(edit: PersonaEdit, found: Sequence[Found]) -> tuple[Found, ...]:
 
     An inferred wish about the same thing as an added claim gives way to it, whatever it says.
     """
-    added = [Found("wish", Claim(one.kind, one.text, 1.0, ())) for one in edit.added]
-    taken = frozenset(topic for one in edit.added for topic in topics_of(one.text))
+    added = [Found("wish", _claim(one)) for one in edit.added]
+    taken = {topic for one in added for topic in one.claim.topics}
     gone = {_folded(text) for text in (*edit.removed, *(one.text for one in edit.added))}
     kept = [
         one
         for one in found
-        if _folded(one.claim.text) not in gone and not (one.group == "wish" and taken & topics_of(one.claim.text))
+        if _folded(one.claim.text) not in gone and not (one.group == "wish" and taken & set(one.claim.topics))
     ]
     return (*added, *kept)
+
+
+def _claim(one: AddedClaim) -> Claim:
+    topics, check = read_claim(one.text)
+    return Claim(one.kind, one.text, 1.0, (), topics=topics, check=check)
 
 
 def _plain(text: str) -> str:

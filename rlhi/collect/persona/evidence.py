@@ -65,7 +65,9 @@ def wishes(complaints: Sequence[Said], config: PersonasConfig) -> tuple[Found, .
     return tuple(Found("wish", claim) for claim in surest)
 
 
-def claim_of(kind: Kind, text: str, confidence: float, turns: Iterable[Said]) -> Claim:
+def claim_of(
+    kind: Kind, text: str, confidence: float, turns: Iterable[Said], topics: tuple[str, ...] = (), check: str = ""
+) -> Claim:
     """A claim with its confidence and the turns it rests on, oldest first.
 
     First and last seen are told only where every turn's time is known.
@@ -74,7 +76,7 @@ def claim_of(kind: Kind, text: str, confidence: float, turns: Iterable[Said]) ->
     dated = bool(ordered) and all(one.at is not None for one in ordered)
     first, last = (ordered[0].seen, ordered[-1].seen) if dated else (None, None)
     references = tuple(dict.fromkeys(one.reference for one in ordered))[-MAX_EVIDENCE:]
-    return Claim(kind, text, round(confidence, 4), references, first, last)
+    return Claim(kind, text, round(confidence, 4), references, first, last, topics, check)
 
 
 def support(side: Sequence[Evidence], contrary: Sequence[Evidence] = (), half_life: float = math.inf) -> float:
@@ -119,7 +121,8 @@ def _wish(evidence: Sequence[Evidence], support: float, rival: float, most: floa
     strength = _strengths(texts, half_life)
     wish = texts[max(texts, key=lambda text: _rank(texts[text], strength[text]))][0].wish
     confidence = support / (support + rival + 1) * math.sqrt(support / most)
-    return claim_of(wish.kind, wish.text, confidence, (one.turn for one in evidence))
+    turns = (one.turn for one in evidence)
+    return claim_of(wish.kind, wish.text, confidence, turns, () if wish.quoted else (wish.topic,), wish.check)
 
 
 def _strengths(sides: dict[str, list[Evidence]], half_life: float) -> dict[str, float]:

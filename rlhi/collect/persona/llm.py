@@ -1,9 +1,10 @@
 """A language model reads a history: claims as JSON of a schema, each with the turns it rests on.
 
 Nothing that the model says is believed as it is. A reply has to fit the schema; a claim has to name turns that it was
-shown, or it is dropped; its confidence is how many conversations those turns come from, never the model's own word. A
-user whose replies never fit, however often the model is asked again, is read by the rules. The turns go in as data: a
-user who writes "ignore your instructions" is quoted like any other.
+shown, or it is dropped; its confidence is how many conversations those turns come from, never the model's own word.
+What a program can check of it is read in its sentence once, here. A user whose replies never fit, however often the
+model is asked again, is read by the rules. The turns go in as data: a user who writes "ignore your instructions" is
+quoted like any other.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rlhi.collect.persona.builder import Built, PersonaBuilder
 from rlhi.collect.persona.evidence import SAME_CONVERSATION, Found, claim_of
 from rlhi.collect.persona.history import History, Said, said
-from rlhi.collect.wishes.rules import Kind
+from rlhi.collect.wishes.claims import READING, read_claim
+from rlhi.collect.wishes.rules import RULES_VERSION, Kind
 from rlhi.config import ClaimGroup, PersonasConfig
 from rlhi.contracts import Message, content_key
 from rlhi.models.base import StructuredModel
@@ -83,10 +85,10 @@ class LlmBuilder:
         }  # fmt: skip
 
     def basis(self, history: History) -> str:
-        """The request: the instructions, the schema, the model's name and the turns that are shown."""
+        """The request (instructions, schema, the model's name, the turns that are shown) and how claims are read."""
         turns = [[turn.reference, turn.seen] for turn in self._shown(history)]
         limits = [self._config.max_claims, self._config.min_confidence]
-        return content_key("llm", self._request(history), turns, limits)
+        return content_key("llm", self._request(history), turns, limits, READING, RULES_VERSION)
 
     def build(self, histories: Sequence[History]) -> list[Built]:
         """See :class:`PersonaBuilder`; all histories are asked about at a time.
@@ -114,7 +116,7 @@ class LlmBuilder:
                 self._dropped += 1
                 continue
             text = " ".join(claim.text.split())
-            told = claim_of(claim.kind, text, _confidence(turns), turns)
+            told = claim_of(claim.kind, text, _confidence(turns), turns, *read_claim(text))
             if text and told.confidence >= self._config.min_confidence:
                 found.append(Found(_group(claim), told))
         found.sort(key=lambda one: (one.group != "wish", -one.claim.confidence, one.claim.text))

@@ -1,18 +1,22 @@
 """What one message says of its author's standing wishes.
 
 Only wishes that hold for every answer count: a complaint about a part of one answer ("the second paragraph"), about
-code, or about what was said is left to the learner.
+code, or about what was said is left to the learner. What a wish is about and what a program can check of it is known
+here, where it is read, and travels with the claim.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from rlhi.checks.demands import canonical
 from rlhi.collect.languages import NAMES
-from rlhi.collect.wishes.rules import RULES, Kind, Rule
+from rlhi.collect.wishes.rules import CHECKS, RULES, Kind, Rule
 from rlhi.collect.wishes.words import normalise
+from rlhi.contracts import Profile, ToldClaim
 
 READING = 2  # raised when the way of reading changes; the rules have a version of their own
 LONG_MESSAGE, MAX_QUOTE = 60, 120  # words, characters
@@ -48,6 +52,7 @@ _MANNER = re.compile(
     r"\b(?:answers?|repl(?:y|ies)|respon(?:d|ses?)|tone|style|wording|phrasing|voice|writing|write|sounds?|reads?|format|"
     r"layout|looks?|talk|speak|vibe)\b"
 )
+_SENTENCES = re.compile(r"(?<=[.!?\"])\s+(?=[A-Z\"])")
 _BARE = re.compile(
     r"^(?:way |a bit |a little |far |much |just |still |that is |this is |it is )*too \w+(?:y|al|ic|ish|ive|ous|ful)$"
 )
@@ -59,12 +64,13 @@ _CONTENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A standing wish as one message tells it, with the rule's topic and pole."""
+    """A standing wish as one message tells it, with the rule's topic and pole, and its check if there is one."""
 
     topic: str
     pole: str
     kind: Kind
     text: str
+    check: str = ""
     vague: bool = False
     quoted: bool = False
 
@@ -96,20 +102,35 @@ def wishes_in(text: str) -> tuple[Wish, ...]:
     return tuple(sorted(found.values(), key=lambda wish: order[wish.topic])) or _quoted(text, sentences)
 
 
-def topics_of(claim: str) -> frozenset[str]:
-    """What a claim is about: the topics of the rules that write it so, and of the wishes that are read in it.
+def read_claim(text: str) -> tuple[tuple[str, ...], str]:
+    """What a claim that no rule wrote is about, and its check: of a language model's words, or of a person's.
 
-    >>> sorted(topics_of("Keep answers to at most 40 words.")), sorted(topics_of("Likes owls."))
-    (['length'], [])
+    Asked once, where the claim is made. A claim of several wishes has no check of its own.
+
+    >>> read_claim("Keep answers to at most 40 words."), read_claim("Likes owls.")
+    ((('length',), 'at_most_words:40'), ((), ''))
     """
-    written = {rule.topic for rule in RULES if _template(rule.text).fullmatch(claim)}
-    return frozenset(written | {wish.topic for wish in wishes_in(claim) if not wish.quoted})
+    written = [(rule, found) for rule in RULES if (found := _template(rule.text).fullmatch(text))]
+    read = [wish for wish in wishes_in(text) if not wish.quoted]
+    checks = {_check(rule, found.groups()) for rule, found in written} or {wish.check for wish in read}
+    topics = {*(rule.topic for rule, _ in written), *(wish.topic for wish in read)}
+    return tuple(sorted(topics)), checks.pop() if len(checks) == 1 else ""
+
+
+def read_profile(text: str) -> Profile:
+    """A persona that somebody wrote, sentence by sentence.
+
+    >>> [claim.check for claim in read_profile("Use bullet points. Avoid commas.").claims]
+    ['bullets', 'no_commas']
+    """
+    parts = [part for part in _SENTENCES.split(text.strip()) if part]
+    return Profile(text, tuple(ToldClaim(part, read_claim(part)[1]) for part in parts))
 
 
 @cache
 def _template(text: str) -> re.Pattern[str]:
-    """The texts that a rule can write: any word or two where its pattern fills one in."""
-    return re.compile(re.sub(r"\\\{\d\\\}", r"\\w+", re.escape(text)))
+    """The texts that a rule can write: any word where its pattern fills one in."""
+    return re.compile(re.sub(r"\\\{\d\\\}", r"(\\w+)", re.escape(text)))
 
 
 def _in_sentence(sentence: str) -> list[Wish]:
@@ -131,7 +152,11 @@ def _wish(rule: Rule, match: re.Match[str]) -> Wish:
     if rule.topic == "language":
         groups = [NAMES[groups[0]]]
         pole = groups[0]  # French is no support for German
-    return Wish(rule.topic, pole, rule.kind, _agree(rule.text.format(*groups)), rule.vague)
+    return Wish(rule.topic, pole, rule.kind, _agree(rule.text.format(*groups)), _check(rule, groups), rule.vague)
+
+
+def _check(rule: Rule, groups: Sequence[str]) -> str:
+    return canonical(CHECKS.get(rule.text, "").format(*groups))
 
 
 def _agree(text: str) -> str:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import groupby
 from random import Random
 
-from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, Rewrite, content_key
+from rlhi.checks.demands import Demand
+from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, Rewrite, ToldClaim, content_key
 from rlhi.contracts.turns import NOWHERE, beside, request
-from rlhi.learn.follows import Demand, demands, judge
+from rlhi.learn.follows import demands, is_calculation, judge
 from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks_of_form
 from rlhi.learn.pairs.groups import GroupMaker
 from rlhi.learn.pairs.lessons import parted
@@ -155,9 +156,10 @@ class PairMaker(Pairing):
         persona = self.personas.get(talk.user_id)
         claims = persona.claims if persona and self.config.filter else ()
         turn = f"{talk.conversation_id}#{at}"
-        resting = [claim.text for claim in claims if turn in claim.evidence]
+        resting = [ToldClaim(claim.text, claim.check) for claim in claims if turn in claim.evidence]
         asked_for = request(talk.turns, beside(talk.turns, at, -1))
-        return demands(resting, said if self.config.filter else "", asked_for)
+        calculation = self.config.calculations and is_calculation(asked_for)
+        return demands(resting, said if self.config.filter else "", calculation)
 
     def _echoes(self, talk: Conversation, chosen: str, said: str, asked_for: str) -> bool:
         persona = self.personas.get(talk.user_id)

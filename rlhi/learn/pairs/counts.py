@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rlhi.learn.follows import Demand
+from rlhi.checks.demands import Demand
 from rlhi.learn.reward.head import RewardError
 
 

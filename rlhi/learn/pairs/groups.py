@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from rlhi.checks.demands import Demand, demands_of
 from rlhi.checks.form import satisfies
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, content_key
 from rlhi.contracts.turns import NOWHERE, beside, request
-from rlhi.learn.follows import Demand, demands
 from rlhi.learn.pairs.edits.edit import edit_to_meet, ended
 from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks, speaks_of_form
 from rlhi.learn.pairs.pairing import Pairing
-from rlhi.learn.reward.features import claims_of
 from rlhi.models.base import Sampled
 
 ALIKE = "all candidates have one reward"
@@ -83,7 +82,7 @@ class GroupMaker:
             talk = self.of.talks[conversation_id]
             group = self._group(talk, at, texts, source)
             if persona := self.of.personas.get(talk.user_id):
-                self.of.wanted.add(demands(claims_of(persona.text)), texts)
+                self.of.wanted.add(demands_of(persona.told), texts)
             made = Ranked.of(list(self._ranked(group, talk.user_id)))
             yield from made.pairs
             if self._serves_others(group):

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from rlhi.checks.demands import Demand, demands_of
 from rlhi.config import PairsConfig
-from rlhi.contracts import Conversation, PairSource, Persona, PreferencePair, Side, content_key
-from rlhi.learn.follows import Demand, demands
+from rlhi.contracts import Conversation, PairSource, Persona, PreferencePair, Profile, Side, content_key
 from rlhi.learn.pairs.counts import Dropped, Spread, Wanted
 from rlhi.learn.pairs.filters import unfit
 from rlhi.learn.pairs.substance import Substance
 from rlhi.learn.reward.comparisons import prompt_before
-from rlhi.learn.reward.features import claims_of
 from rlhi.models.base import Embedder, Sampled, Scored, Scorer
 from rlhi.models.prompts import with_persona
 
@@ -67,7 +66,7 @@ class Pairing:
         persona = self.judged_by.get(user)
         if persona is None or self.config.wishes == "ignore" or not self.config.filter:
             return []
-        return [one for one in demands(claims_of(persona.text)) if not one.relative]
+        return [one for one in demands_of(persona.told) if not one.relative]
 
     def unfit(self, chosen: str, rejected: str, said: str, asked_for: str) -> str:
         """Why the chosen answer may not be learned from beside the rejected one; empty when it may."""
@@ -84,7 +83,8 @@ class Pairing:
         """What the reward model finds of these answers, told the persona of ``user``, else of who asked."""
         persona = self.judged_by.get(user or talk.user_id)
         prompt = prompt_before(talk, at)
-        return self.scorer.score([Scored(persona.text if persona else "", prompt, text) for text in texts])
+        profile = persona.profile if persona else Profile()
+        return self.scorer.score([Scored(profile, prompt, text) for text in texts])
 
     def pair(
         self, talk: Conversation, at: int, source: PairSource, chosen: str, rejected: str, high: float, low: float,

@@ -14,15 +14,25 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Literal, get_args
 
-from rlhi.contracts import REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, Message, Rewrite, Turn, content_key
+from rlhi.contracts import (
+    REATTEMPTS,
+    Conversation,
+    FeedbackLabel,
+    FeedbackTurn,
+    Message,
+    Profile,
+    Rewrite,
+    Turn,
+    content_key,
+)
 from rlhi.contracts.turns import beside, spoken
 from rlhi.models.base import Scored
 
 ComparisonSource = Literal["explicit_choice", "edit", "observed_revision", "rating", "feedback"]
 COMPARISON_SOURCES: tuple[ComparisonSource, ...] = get_args(ComparisonSource)
 
-PersonaAt = Callable[[Conversation, int], str]
-"""The text of a user's persona as it may be used for the answer at a turn of a conversation."""
+PersonaAt = Callable[[Conversation, int], Profile]
+"""What is told of a user as it may be used for the answer at a turn of a conversation."""
 
 # Weight of an answer that its user asked something else after: they may have liked it, or given up.
 MOVED_ON = 0.3

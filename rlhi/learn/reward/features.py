@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 
 NAMES = (
     "log_words", "words_20", "words_40", "words_60", "words_100", "log_sentences", "sentences_2", "word_length",
@@ -66,16 +65,6 @@ def answer_features(prompt: str, answer: str) -> list[float]:
         _share(len(asked & set(words)), len(asked)), _share(len(set(words) - asked), len(set(words))),
         float(answer.rstrip().endswith((".", "!", "?", ":", ")"))),
     ]  # fmt: skip
-
-
-def claims_of(persona: str) -> tuple[str, ...]:
-    """The sentences of a persona, each a claim of its own.
-
-    >>> claims_of("Use bullet points. Avoid commas.")
-    ('Use bullet points.', 'Avoid commas.')
-    """
-    parts: Sequence[str] = re.split(r"(?<=[.!?\"])\s+(?=[A-Z\"])", persona.strip())
-    return tuple(part for part in parts if part)
 
 
 def _share(part: float, whole: float) -> float:

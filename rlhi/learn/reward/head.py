@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rlhi.checks.demands import Demand, demands_of
 from rlhi.config import RewardConfig
-from rlhi.learn.follows import Demand, demands
+from rlhi.contracts import Profile, ToldClaim
 from rlhi.learn.reward.comparisons import Comparison
-from rlhi.learn.reward.features import NAMES, answer_features, claims_of
+from rlhi.learn.reward.features import NAMES, answer_features
 from rlhi.models.base import Embedder, Scored, Scorer
 
 if TYPE_CHECKING:
@@ -95,12 +96,12 @@ class RewardHead:
         who = np.stack([self._persona(item.persona) for item in batch])
         return [float(value) for value in np.einsum("nd,df,nf->n", who, self.weights, form)]
 
-    def _persona(self, persona: str) -> Matrix:
+    def _persona(self, persona: Profile) -> Matrix:
         vector = np.zeros(len(self.directions) + 1)
         vector[-1] = 1.0
         # A head that has met no claim has nothing to say of one.
-        for claim in claims_of(persona) if len(self.directions) else ():
-            vector[:-1] += self._claim(claim)
+        for claim in persona.claims if len(self.directions) else ():
+            vector[:-1] += self._claim(claim.text)
         return vector
 
     def _claim(self, claim: str) -> Matrix:
@@ -166,7 +167,7 @@ def train(comparisons: Sequence[Comparison], embedder: Embedder, config: RewardC
     personas = [side.persona for one in comparisons for side in (one.better, one.worse)]
     center, directions = _directions(personas, embedder, config.persona_dimensions)
     head = RewardHead(mean, scale, center, directions, np.zeros((len(directions) + 1, len(FEATURES)))).attach(embedder)
-    who = np.stack([head._persona(text) for text in personas]).reshape(len(comparisons), 2, -1)
+    who = np.stack([head._persona(persona) for persona in personas]).reshape(len(comparisons), 2, -1)
     form = ((both - mean) / scale).reshape(len(comparisons), 2, -1)
     sides = np.einsum("nsd,nsf->nsdf", who, form)
     rows = (sides[:, 0] - sides[:, 1]).reshape(len(comparisons), -1)
@@ -215,23 +216,24 @@ def features(batch: Sequence[Scored], embedder: Embedder) -> Matrix:
     return np.hstack([form, np.stack([near, near > COPY, near**2, met], axis=1)])
 
 
-def claims_met(persona: str, answer: str) -> float:
+def claims_met(persona: Profile, answer: str) -> float:
     """What a program sees of a persona's claims in an answer, -1 (none is met) to 1; 0 where it can check none.
 
-    >>> claims_met("Use bullet points. Be funny.", "- sun"), claims_met("Be funny.", "- sun")
+    >>> asked = Profile("Use bullet points.", (ToldClaim("Use bullet points.", "bullets"),))
+    >>> claims_met(asked, "- sun"), claims_met(Profile("Be funny.", (ToldClaim("Be funny."),)), "- sun")
     (-1.0, 0.0)
     """
-    asked = _asked(persona)
+    asked = _asked(persona.claims)
     return sum(2 * one.met(answer, "") - 1 for one in asked) / len(asked) if asked else 0.0
 
 
 @lru_cache(maxsize=4096)
-def _asked(persona: str) -> tuple[Demand, ...]:
-    return tuple(one for one in demands(claims_of(persona)) if not one.relative)
+def _asked(claims: tuple[ToldClaim, ...]) -> tuple[Demand, ...]:
+    return tuple(one for one in demands_of(claims) if not one.relative)
 
 
-def _directions(personas: Sequence[str], embedder: Embedder, most: int) -> tuple[Matrix, Matrix]:
-    claims = sorted({claim for persona in personas for claim in claims_of(persona)})
+def _directions(personas: Sequence[Profile], embedder: Embedder, most: int) -> tuple[Matrix, Matrix]:
+    claims = sorted({claim.text for persona in personas for claim in persona.claims})
     if not claims:
         return np.zeros(1), np.zeros((0, 1))
     vectors = np.asarray(embedder.embed(claims), dtype=np.float64)

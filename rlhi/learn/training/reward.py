@@ -87,7 +87,7 @@ def rows_of(run: ResolvedReward, tokenizer: PreTrainedTokenizerBase) -> tuple[li
 
     def side(record: dict[str, object]) -> tuple[Scored, list[int]]:
         one = from_record(Scored, record)
-        return one, judged(one.persona, one.prompt, one.response, run.tuned.max_length, tokenizer)
+        return one, judged(one.persona.text, one.prompt, one.response, run.tuned.max_length, tokenizer)
 
     rows, too_long = [], []
     for at, record in enumerate(read_rows(run.pairs)):

@@ -17,8 +17,9 @@ from rlhi.collect.persona.edits import EditError, PersonaEdit
 from rlhi.collect.persona.history import History, said
 from rlhi.collect.persona.llm import LlmBuilder
 from rlhi.collect.persona.topics import population
+from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import PersonasConfig, SplitConfig, Told
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, content_key, from_record, to_record
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, Profile, content_key, from_record, to_record
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.collect.ingest.stage import conversations
@@ -153,7 +154,8 @@ def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool])
         return {}
     if which == "brief":
         # As if somebody had edited it: what was known at some time is no matter.
-        return {user: replace(row, text=BRIEF, claims=(), origin="edited") for user, row in own.items()}
+        brief = read_profile(BRIEF).claims
+        return {user: replace(row, text=BRIEF, claims=(), origin="edited", told=brief) for user, row in own.items()}
     ring = sorted((row for row in own.values() if row.text), key=lambda row: content_key("shuffled", row.user_id))
     told = dict(own)
     for at, row in enumerate(ring):
@@ -164,36 +166,36 @@ def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool])
     return told
 
 
-PersonaBefore = Callable[[Conversation, int], str]
-"""The text of a user's persona as it was known before a turn of a conversation."""
+PersonaBefore = Callable[[Conversation, int], Profile]
+"""What was known of a user before a turn of a conversation."""
 
 
 def persona_before(space: Workspace, personas: PersonasConfig, split: SplitConfig) -> PersonaBefore:
-    """The text of a user's persona as it was known before a turn; empty for users who cannot be told from others."""
+    """A user's persona as it was known before a turn; empty for users who cannot be told from others."""
     histories = {one.user_id: one for one in _histories(space)}
     builder = _builder(space, personas, split, histories.values())
 
     @cache
-    def known(user_id: str, conversation_id: str, turn_index: int) -> str:
+    def known(user_id: str, conversation_id: str, turn_index: int) -> Profile:
         if user_id not in histories:
-            return ""
+            return Profile()
         history = histories[user_id]
-        return building.persona_for(history, conversation_id, turn_index, personas, builder=builder).text
+        return building.persona_for(history, conversation_id, turn_index, personas, builder=builder).profile
 
     return lambda talk, at: known(talk.user_id, talk.conversation_id, at)
 
 
 def persona_elsewhere(space: Workspace, personas: PersonasConfig, split: SplitConfig) -> PersonaBefore:
-    """The text of a user's persona by all other conversations: as it will be told of a new one."""
+    """A user's persona by all other conversations: as it will be told of a new one."""
     histories = {one.user_id: one for one in _histories(space)}
     builder = _builder(space, personas, split, histories.values())
 
     @cache
-    def known(user_id: str, conversation_id: str) -> str:
+    def known(user_id: str, conversation_id: str) -> Profile:
         if user_id not in histories:
-            return ""
+            return Profile()
         history = histories[user_id]
-        return building.persona(history, personas, leave_out=conversation_id, builder=builder).text
+        return building.persona(history, personas, leave_out=conversation_id, builder=builder).profile
 
     return lambda talk, _: known(talk.user_id, talk.conversation_id)
 

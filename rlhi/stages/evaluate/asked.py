@@ -7,7 +7,7 @@ from itertools import islice
 from random import Random
 
 from rlhi.config import EvaluateConfig, SplitConfig, Told
-from rlhi.contracts import Conversation, Message, Persona, Rewrite, Sample, content_key, to_record
+from rlhi.contracts import Conversation, Message, Persona, Profile, Rewrite, Sample, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate.suites import Choice, Model, Reply
 from rlhi.learn.reward.comparisons import preferred, prompt_before
@@ -41,7 +41,7 @@ def held_out_requests(
     """
     which = which or config.persona
     personas = told(read_table(space.path("data/personas"), Persona), which, split.holds_out)
-    prior = next((row.text for row in personas.values() if row.origin == "prior"), "")
+    prior = next((row.profile for row in personas.values() if row.origin == "prior"), Profile())
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user: dict[str, dict[str, Conversation]] = {}
@@ -60,8 +60,10 @@ def held_out_requests(
         next_one = _behind_the_first(every[user], config.conversations) if fixed else None
         for text in random.sample(pool, min(config.requests, len(pool))):
             before = next_one if fixed else by_user[user][text]
-            persona = (known(before, 0) or prior) if inferred and before else row.text if row else ""
-            prompt = with_persona([Message("user", text)], persona)
+            persona = row.profile if row else Profile()
+            if inferred and before:
+                persona = found if (found := known(before, 0)).text else prior
+            prompt = with_persona([Message("user", text)], persona.text)
             asked.append(Reply(content_key(user, text), user, persona, prompt, ""))
     return asked
 
@@ -141,7 +143,7 @@ def choices(
     )
     drawn = islice(fit, config.pairs)
     return [
-        (Choice(key, talk.user_id, better, worse), with_persona(prompt_before(talk, at), known(talk, at)))
+        (Choice(key, talk.user_id, better, worse), with_persona(prompt_before(talk, at), known(talk, at).text))
         for key, (talk, at, better, worse) in drawn
     ]
 

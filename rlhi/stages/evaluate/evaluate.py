@@ -10,7 +10,7 @@ from typing import get_args
 from rlhi.checks.relevance import Yardstick
 from rlhi.config import EvaluateConfig, ModelsConfig, PersonasConfig, SplitConfig
 from rlhi.config.evaluate import Suite
-from rlhi.contracts import EvalResult, Message, content_key
+from rlhi.contracts import EvalResult, Message, Profile, content_key
 from rlhi.evaluate import personas as lifts
 from rlhi.evaluate import suites
 from rlhi.evaluate.controls import controls
@@ -113,13 +113,15 @@ def _questions(
     reader: Policy,
 ) -> _Questions:  # fmt: skip
     requests = held_out_requests(space, config, split, seed, known)
-    items = [Reply(item, item, "", prompt, "") for item, prompt in suites.instruction_items()]
+    items = [Reply(item, item, Profile(), prompt, "") for item, prompt in suites.instruction_items()]
     logged = choices(space, config, split, seed, known, reader)
     own = config.persona == "own" and config.lift_samples > 0
     # By wishes where they are known, else by what users chose in the log.
     shuffled = held_out_requests(space, config, split, seed, known, "shuffled") if own and truth.wishes else []
-    told = {one.item: one.persona for one in requests}
-    shuffled = [one for one in shuffled if one.persona and told.get(one.item) and one.persona != told[one.item]]
+    told = {one.item: one.persona.text for one in requests}
+    shuffled = [
+        one for one in shuffled if one.persona.text and told.get(one.item) and one.persona.text != told[one.item]
+    ]
     elsewhere = other_persona(space, split, logged) if own and not truth.wishes else []
     return _Questions(requests, shuffled, items, logged, elsewhere)
 

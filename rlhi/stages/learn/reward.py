@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rlhi.config import ModelsConfig, PersonasConfig, RewardConfig, SplitConfig
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, Rewrite, to_record
+from rlhi.contracts import Conversation, FeedbackTurn, Persona, Profile, Rewrite, to_record
 from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import COMPARISON_SOURCES, Comparison, comparisons
@@ -95,11 +95,11 @@ def _of_others(
     likes ranks as many right with either.
     """
     rows = read_table(space.path("data/personas"), Persona)
-    own = {row.user_id: row.text for row in rows}
+    own = {row.user_id: row.profile for row in rows if row.text}
     others = told(rows, "shuffled", split.holds_out)
-    known = [one for one in unseen if own.get(one.user_id) and others[one.user_id].text != own[one.user_id]]
+    known = [one for one in unseen if one.user_id in own and others[one.user_id].text != own[one.user_id].text]
 
-    def right(persona_of: Callable[[str], str]) -> float:
+    def right(persona_of: Callable[[str], Profile]) -> float:
         def told_of(side: Scored, user: str) -> Scored:
             return replace(side, persona=persona_of(user))
 
@@ -109,7 +109,7 @@ def _of_others(
         ]
         return rewarding.accuracy(made.model, asked).accuracy
 
-    return right(own.__getitem__), right(lambda user: others[user].text), len(known)
+    return right(own.__getitem__), right(lambda user: others[user].profile), len(known)
 
 
 def _figures(made: Made) -> dict[str, int | float | str]:
@@ -135,10 +135,10 @@ def _comparisons(
     talks = conversations(space)
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
     rows = read_table(space.path("data/rewrites"), Rewrite)
-    known = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    known = {row.user_id: row.profile for row in read_table(space.path("data/personas"), Persona)}
 
     def side(held_out: bool) -> Sequence[Conversation]:
         return [talk for talk in talks if split.holds_out(talk.user_id) == held_out]
 
-    learned = comparisons(side(False), labels, rows, lambda talk, _: known.get(talk.user_id, ""))
+    learned = comparisons(side(False), labels, rows, lambda talk, _: known.get(talk.user_id, Profile()))
     return learned, comparisons(side(True), labels, rows, persona_elsewhere(space, personas, split))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlhi.collect.wishes.rules.checks import CHECKS
 from rlhi.collect.wishes.rules.grammar import Kind, Rule
 from rlhi.collect.wishes.rules.language import LANGUAGES
 from rlhi.collect.wishes.rules.layout import CODE_RULES, LAYOUT_RULES, LIST_RULES
@@ -10,7 +11,7 @@ from rlhi.collect.wishes.rules.shape import BOUNDS, EXPLANATION
 from rlhi.collect.wishes.rules.voice import CASE_RULES, DIGIT_RULES, PUNCTUATION_RULES, TONE_RULES
 from rlhi.contracts import content_key
 
-__all__ = ["RULES", "RULES_VERSION", "Kind", "Rule"]
+__all__ = ["CHECKS", "RULES", "RULES_VERSION", "Kind", "Rule"]
 
 RULES: tuple[Rule, ...] = (
     *LANGUAGES,
@@ -27,4 +28,4 @@ RULES: tuple[Rule, ...] = (
     *TONE_RULES,
     *VAGUE_LENGTHS,
 )
-RULES_VERSION = content_key(RULES)
+RULES_VERSION = content_key(RULES, CHECKS)
