@@ -180,7 +180,7 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of N sampled answers to the request at ``turns[turn_index]`` (paper, UBR)."""
+    """One of N sampled answers in place of ``turns[turn_index]`` (paper, UBR)."""
 
     key: str
     conversation_id: str

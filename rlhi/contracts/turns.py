@@ -6,8 +6,9 @@ documents or the time before every request logs such a turn between any two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
 
 from rlhi.contracts import Turn
 
@@ -29,6 +30,30 @@ def beside(turns: Sequence[Turn], at: int, by: int) -> int:
     places = range(at + 1, len(turns)) if by > 0 else range(at - 1, -1, -1)
     said = (place for place in places if turns[place].role != "system")
     return next(islice(said, abs(by) - 1, None), NOWHERE)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The places of a user's request, of the answer right after it, and of what the user said to that, or NOWHERE."""
+
+    request: int
+    answer: int
+    follow_up: int = NOWHERE
+
+
+def exchanges(turns: Sequence[Turn]) -> Iterator[Exchange]:
+    """Every request that was answered, in order.
+
+    >>> turns = [Turn("user", "Hi"), Turn("assistant", "Hello"), Turn("user", "Why?"), Turn("assistant", "So.")]
+    >>> list(exchanges(turns))
+    [Exchange(request=0, answer=1, follow_up=2), Exchange(request=2, answer=3, follow_up=-1)]
+    """
+    places = spoken(turns)
+    after = dict(pairwise(places))
+    for request, answer in after.items():
+        if (turns[request].role, turns[answer].role) == ("user", "assistant"):
+            said = after.get(answer, NOWHERE)
+            yield Exchange(request, answer, said if said != NOWHERE and turns[said].role == "user" else NOWHERE)
 
 
 def opening(turns: Sequence[Turn]) -> str:

@@ -15,6 +15,7 @@ from rlhi.collect.formats.records import Record as Logged
 from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import FeedbackConfig, ModelsConfig
 from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message, Quarantined
+from rlhi.contracts.turns import NOWHERE, exchanges
 from rlhi.models.base import Scored
 from rlhi.models.prompts import well_formed
 from rlhi.stages import StageError
@@ -100,10 +101,10 @@ def _last_of_log(record: Record, file: Path, line: int) -> tuple[str, str, str]:
         return _given(record, file, line)
     if isinstance(row, Quarantined):
         raise StageError(f"{file}:{line}: {row.reason}")
-    places = [turn for turn in row.turns if turn.role != "system"]
-    for triple in zip(places[-3::-1], places[-2::-1], places[::-1], strict=False):
-        if [turn.role for turn in triple] == ["user", "assistant", "user"]:
-            return triple[0].content, triple[1].content, triple[2].content
+    for one in reversed(list(exchanges(row.turns))):
+        if one.follow_up != NOWHERE:
+            said = [row.turns[place].content for place in (one.request, one.answer, one.follow_up)]
+            return said[0], said[1], said[2]
     raise StageError(f"{file}:{line}: no follow-up in it: a user's turn behind an answer to a user's turn")
 
 

@@ -13,7 +13,7 @@ from rlhi.collect.feedback.head import AccurateLabeller, Context, Labeller
 from rlhi.collect.feedback.training import LabelledFollowUp
 from rlhi.config import FeedbackConfig
 from rlhi.contracts import FEEDBACK_LABELS, REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, content_key
-from rlhi.contracts.turns import spoken
+from rlhi.contracts.turns import NOWHERE, exchanges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,15 +66,13 @@ def follow_ups(conversation: Conversation, labeller: FollowUpLabeller, config: F
 
     System turns are passed over; ``turn_index`` counts them, as ``conversation.turns`` does.
     """
-    places = spoken(conversation.turns)
-    found: list[FollowUp] = []
-    for before, then, at in zip(places, places[1:], places[2:], strict=False):
-        request, answer, said = (conversation.turns[place] for place in (before, then, at))
-        if (request.role, answer.role, said.role) == ("user", "assistant", "user"):
-            context = (request.content, answer.content, said.content)
-            rules = (RULES, config.implicit_weight)
-            key = content_key(labeller.version, rules, config.threshold, *context, conversation.conversation_id, at)
-            found.append(FollowUp(key, conversation.conversation_id, conversation.user_id, at, context))
+    turns, found = conversation.turns, list[FollowUp]()
+    for one in exchanges(turns):
+        if one.follow_up != NOWHERE:
+            context = (turns[one.request].content, turns[one.answer].content, turns[one.follow_up].content)
+            asked = (*context, conversation.conversation_id, one.follow_up)
+            key = content_key(labeller.version, (RULES, config.implicit_weight), config.threshold, *asked)
+            found.append(FollowUp(key, conversation.conversation_id, conversation.user_id, one.follow_up, context))
     return found
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
 
 from rlhi.config import CandidatesConfig
 from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
-from rlhi.contracts.turns import spoken
+from rlhi.contracts.turns import exchanges
 from rlhi.learn.pairs.rewrite import Asked
 from rlhi.models.prompts import with_persona
 
@@ -28,17 +27,15 @@ def requests(
     labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
     for talk in conversations:
         persona = personas[talk.user_id].text if talk.has_user and talk.user_id in personas else ""
-        said = spoken(talk.turns)
-        for place, (request, at) in enumerate(pairwise(said)):
-            roles = talk.turns[request].role, talk.turns[at].role
-            before = [talk.turns[earlier].role for earlier in said[max(0, place - 2) : place]]
-            label = labels.get((talk.conversation_id, request), "other" if before == ["user", "assistant"] else "")
-            if roles != ("user", "assistant") or label in passed:
+        follow_ups = {one.follow_up for one in exchanges(talk.turns)}
+        for one in exchanges(talk.turns):
+            label = labels.get((talk.conversation_id, one.request), "other" if one.request in follow_ups else "")
+            if label in passed:
                 continue
-            turns = talk.turns[:at]
+            turns = talk.turns[: one.answer]
             key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)
             if persona or not config.persona_only:
-                yield Asked(key, talk.conversation_id, talk.user_id, at, with_persona(turns, persona))
+                yield Asked(key, talk.conversation_id, talk.user_id, one.answer, with_persona(turns, persona))
 
 
 def candidates(asked: Iterable[Asked], samples: Mapping[str, Sample]) -> Iterator[Candidate]:

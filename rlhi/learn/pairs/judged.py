@@ -27,7 +27,7 @@ from rlhi.contracts import (
     Turn,
     content_key,
 )
-from rlhi.contracts.turns import NOWHERE, spoken
+from rlhi.contracts.turns import exchanges
 from rlhi.learn.pairs.build import NOT_DRAWN, OVER_SHARE
 from rlhi.learn.pairs.counts import Dropped
 from rlhi.learn.pairs.filters import NO_LANGUAGE, REFUSAL, speaks
@@ -103,17 +103,15 @@ class JudgedMaker:
     def _of(
         self, talk: Conversation, rows: Mapping[tuple[str, int], FeedbackTurn], held: set[tuple[str, int, str]]
     ) -> Iterator[JudgedAnswer]:
-        places = spoken(talk.turns)
-        jailbroken = False
-        for request, at, after in zip(places, places[1:], [*places[2:], NOWHERE], strict=False):
-            asked = rows.get((talk.conversation_id, request))
-            # What a jailbreak got out of the model teaches nothing, and neither does what is said under it.
-            jailbroken |= asked is not None and asked.unsafe == "jailbreak"
-            if (talk.turns[request].role, talk.turns[at].role) != ("user", "assistant"):
-                continue
-            found = judgement(talk.turns[at], rows.get((talk.conversation_id, after)))
+        labels = {at: row for at in range(len(talk.turns)) if (row := rows.get((talk.conversation_id, at)))}
+        jailbreaks = [at for at, row in labels.items() if row.unsafe == "jailbreak"]
+        for one in exchanges(talk.turns):
+            asked, at = labels.get(one.request), one.answer
+            found = judgement(talk.turns[at], labels.get(one.follow_up))
             if found is None:
                 continue
+            # What a jailbreak got out of the model teaches nothing, and neither does what is said under it.
+            jailbroken = any(place <= one.request for place in jailbreaks)
             reason = UNSAFE if jailbroken or (asked and asked.unsafe) else self._unfit(talk.turns[at], found)
             if not reason and found[0] == "continuation" and asked and asked.label in REATTEMPTS:
                 reason = GAVE_UP
