@@ -25,6 +25,19 @@ ALIASES: dict[str, str] = {
 NAMES: dict[str, str] = {name.lower(): name for name in CODES} | ALIASES
 
 
+READ = frozenset({"en"})
+"""Languages that the rules of feedback, wishes and personas are written for. What is said in others they pass over."""
+
+
+def is_unread(language: str | None) -> bool:
+    """Whether a language is known, and no rule reads it.
+
+    >>> is_unread("de"), is_unread("en"), is_unread(None)
+    (True, False, False)
+    """
+    return language is not None and language not in READ
+
+
 def language_code(name: str | None) -> str | None:
     """The code of a language given by name or code; an unknown one is kept in lower case, None stays None.
 

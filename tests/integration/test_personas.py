@@ -266,3 +266,20 @@ def test_a_language_model_reads_whom_it_did_not_read_before(space: Workspace) ->
     finally:
         endpoint.close()
         file.write_text(plain)
+
+
+def test_a_language_that_no_rule_is_written_for_is_told_and_does_not_pass_for_content(space: Workspace) -> None:
+    said = ("Erzähl mir von Basilikum.", "Basilikum ist ein Kraut.", "Das war viel zu lang, bitte kürzer.")
+    turns = tuple(Turn("assistant" if place == 1 else "user", text) for place, text in enumerate(said))
+    rows = [Conversation("g0", "dora", "real", None, None, "de", turns, "test")]
+    rows += [replace(row, language=None) for row in read_table(space.path("data/conversations"), Conversation)]
+    write_table(space.path("data/conversations"), Conversation, rows, user=lambda row: row.user_id)
+    labelled = stages.run("feedback", space.root)
+    assert ("in a language without rules", "1") in labelled.counts, "an unknown language is not called unread"
+    assert "1 of 5 in a language that no rule is written for (de 1)" in labelled.note
+    labels = read_table(space.path("data/feedback"), FeedbackTurn)
+    complaint = [replace(row, label="reattempt_with_feedback") for row in labels]
+    write_table(space.path("data/feedback"), FeedbackTurn, complaint, user=lambda row: row.user_id)
+    built = stages.run("personas", space.root)
+    assert ("complain in a language without rules", "1") in built.counts
+    assert find(space, "dora").text == ""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from rlhi.collect.feedback.head import AccurateLabeller, Labeller
 from rlhi.collect.feedback.label import FollowUpLabeller
 from rlhi.collect.feedback.llm import LlmLabeller
+from rlhi.collect.languages import is_unread
 from rlhi.config import FeedbackConfig, ModelsConfig
-from rlhi.contracts import FeedbackTurn
+from rlhi.contracts import Conversation, FeedbackTurn
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.collect.ingest.stage import conversations
@@ -46,7 +48,17 @@ def feedback(space: Workspace, /, *, feedback: FeedbackConfig, models: ModelsCon
         usage = labeller.model.usage
         counts |= {"prompt tokens": usage.prompt_tokens, "completion tokens": usage.completion_tokens}
         text += f" by {labeller.model.name}, {len(wanted) - len(rows)} left without an answer"
+    elif unread := _unread(talks, rows):
+        counts["in a language without rules"] = sum(unread.values())
+        told = ", ".join(f"{language} {count}" for language, count in unread.most_common(3))
+        text += f"; {sum(unread.values())} of {len(rows)} in a language that no rule is written for ({told})"
     return Outcome(len(made), len(kept), counts, text)
+
+
+def _unread(talks: Iterable[Conversation], rows: Iterable[FeedbackTurn]) -> Counter[str]:
+    """Labels by language where no rule reads it: the heads' guesses, and no complaint's wish is understood."""
+    languages = {talk.conversation_id: talk.language for talk in talks if is_unread(talk.language)}
+    return Counter(language for row in rows if (language := languages.get(row.conversation_id)))
 
 
 def follow_up_labeller(

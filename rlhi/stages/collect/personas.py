@@ -11,10 +11,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
+from rlhi.collect.languages import is_unread
 from rlhi.collect.persona import build as building
 from rlhi.collect.persona.builder import LocalBuilder, PersonaBuilder, requests
 from rlhi.collect.persona.edits import EditError, PersonaEdit
-from rlhi.collect.persona.history import History, said
+from rlhi.collect.persona.history import History, complaints, said
 from rlhi.collect.persona.llm import LlmBuilder
 from rlhi.collect.persona.topics import population
 from rlhi.collect.wishes.claims import read_profile
@@ -58,12 +59,22 @@ def personas(space: Workspace, /, *, personas: PersonasConfig, split: SplitConfi
         "users": len(made), "with claims": spoken, "claims": sum(len(row.claims) for row in made),
         "edited": sum(row.origin == "edited" for row in made), "prior": sum(row.origin == "prior" for row in made),
     }  # fmt: skip
+    note = f"{new} personas made or changed; {spoken} say something"
     if isinstance(builder, LlmBuilder):
         counts |= builder.counts
-    note = f"{new} personas made or changed; {spoken} say something"
+    elif unread := sum(_unread(history) for history in histories):
+        counts["complain in a language without rules"] = unread
+        note += f"; {unread} complain in languages that no rule is written for alone, so no wish of theirs is known"
     if counts["prior"]:
         note += f", {counts['prior']} of them only what most users are like"
     return Outcome(new, len(made) - new, counts, note)
+
+
+def _unread(history: History) -> bool:
+    """Whether a user complains, and only in languages that no rule reads."""
+    languages = {row.conversation_id: row.language for row in history.conversations}
+    complained = [languages.get(one.conversation_id) for one in complaints(history)]
+    return bool(complained) and all(map(is_unread, complained))
 
 
 def find(space: Workspace, user_id: str) -> Persona:
