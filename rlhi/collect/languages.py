@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 CODES: dict[str, str] = {
     "Arabic": "ar", "Bengali": "bn", "Bulgarian": "bg", "Catalan": "ca", "Chinese": "zh", "Croatian": "hr",
     "Czech": "cs", "Danish": "da", "Dutch": "nl", "English": "en", "Estonian": "et", "Finnish": "fi",
@@ -32,10 +34,10 @@ READ = frozenset({"en"})
 def is_unread(language: str | None) -> bool:
     """Whether a language is known, and no rule reads it.
 
-    >>> is_unread("de"), is_unread("en"), is_unread(None)
+    >>> is_unread("de"), is_unread("en-us"), is_unread(None)
     (True, False, False)
     """
-    return language is not None and language not in READ
+    return language is not None and re.split("[-_]", language)[0] not in READ
 
 
 def language_code(name: str | None) -> str | None:

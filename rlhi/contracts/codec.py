@@ -14,6 +14,8 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+import msgspec
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -38,12 +40,18 @@ def to_record(row: object) -> dict[str, object]:
 
 
 def from_record(kind: type[Row], record: Mapping[str, object]) -> Row:
-    """The inverse of :func:`to_record`.
+    """The inverse of :func:`to_record`. A whole number is a float where one is wanted; nothing else is converted.
 
     Raises:
         ValueError: a field is missing, unknown or of the wrong kind; the message names it.
     """
-    return cast(Row, _build(kind, record, kind.__name__))
+    try:
+        row = msgspec.convert(record, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{kind.__name__}: {error}") from None
+    if unknown := _unknown(kind, record):
+        raise ValueError(f"{kind.__name__} has unknown field {unknown!r}")
+    return row
 
 
 @cache
@@ -82,7 +90,24 @@ def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
-_hints = cache(get_type_hints)
+def _unknown(kind: type, record: Mapping[str, object]) -> str:
+    """The first field that a row of this kind, or one inside of it, does not have; empty for none."""
+    if odd := record.keys() - set(_names(kind)):
+        return min(odd)
+    for name, inner in _inner(kind):
+        held = record.get(name)
+        for part in held if isinstance(held, list | tuple) else [held]:
+            if part and (odd_inside := _unknown(inner, cast(Mapping[str, object], part))):
+                return f"{name}.{odd_inside}"
+    return ""
+
+
+@cache
+def _inner(kind: type) -> tuple[tuple[str, type], ...]:
+    """The fields that hold rows, one or several, with the kind of these."""
+    kinds = ((name, _optional(hint)[0]) for name, hint in get_type_hints(kind).items())
+    held = ((name, get_args(hint)[0] if get_origin(hint) is tuple else hint) for name, hint in kinds)
+    return tuple((name, cast(type, hint)) for name, hint in held if is_dataclass(hint))
 
 
 def _optional(hint: object) -> tuple[object, bool]:
@@ -115,46 +140,3 @@ def _arrow_type(hint: object) -> pa.DataType:
     if is_dataclass(hint):
         return pa.struct(list(schema_of(cast(type, hint))))
     raise TypeError(f"no arrow type for {hint!r}")
-
-
-def _build(hint: object, value: object, where: str) -> object:
-    inner, nullable = _optional(hint)
-    if value is None:
-        if nullable:
-            return None
-        raise ValueError(f"{where} is missing")
-    if is_dataclass(inner):
-        return _build_row(cast(type, inner), value, where)
-    origin = get_origin(inner)
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{where} should be a list, not {type(value).__name__}")
-        item = get_args(inner)[0]
-        return tuple(_build(item, part, f"{where}[{at}]") for at, part in enumerate(value))
-    if origin is Literal:
-        if value not in get_args(inner):
-            raise ValueError(f"{where} is {value!r}, not one of {', '.join(map(str, get_args(inner)))}")
-        return value
-    return _scalar(cast(type, inner), value, where)
-
-
-def _build_row(kind: type, value: object, where: str) -> object:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{where} should be an object, not {type(value).__name__}")
-    hints = _hints(kind)
-    unknown = set(value) - set(hints)
-    if unknown:
-        raise ValueError(f"{where} has unknown field {sorted(map(str, unknown))[0]!r}")
-    given = {name: _build(hints[name], value[name], f"{where}.{name}") for name in value}
-    try:
-        return kind(**given)
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from None
-
-
-def _scalar(kind: type, value: object, where: str) -> object:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise ValueError(f"{where} should be {kind.__name__}, not {type(value).__name__}")

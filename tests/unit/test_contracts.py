@@ -125,6 +125,8 @@ def test_a_wrong_field_within_a_list_is_named_with_its_place() -> None:
     turns = [{"role": "user", "content": "hello"}, {"role": "boss", "content": "hello"}]
     with pytest.raises(ValueError, match=r"turns\[1\]\.role"):
         from_record(Conversation, {**talk, "turns": turns})
+    with pytest.raises(ValueError, match=r"turns\.mood"):
+        from_record(Conversation, {**talk, "turns": [{**turns[0], "mood": "glum"}]})
 
 
 def test_an_integer_may_stand_for_a_float() -> None:
