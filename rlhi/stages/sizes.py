@@ -14,7 +14,7 @@ from rlhi.collect.formats.sources import expand
 from rlhi.config import load_params
 from rlhi.config.edit import with_values
 from rlhi.contracts import Conversation, Message
-from rlhi.evaluate.instructions import INSTRUCTIONS
+from rlhi.evaluate.suites import MEASURES
 from rlhi.learn.sizes import Bounds, LogSizes, Proposal, Speed, lengths, night
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
@@ -62,7 +62,7 @@ def size(root: Path, policy: Path, talks: Sequence[Conversation], hours: float) 
     text = _written(file, with_values(text, long.values))
     params = load_params(file)
     pace = speed(policy, drawn, params.candidates.sampling.context_tokens)
-    fitting = night(measured, pace, hours, params, len(INSTRUCTIONS))
+    fitting = night(measured, pace, hours, params, sum(len(one.prompts()) for one in MEASURES.values()))
     _written(file, with_values(text, fitting.values))
     return told(len(talks), [long, fitting])
 

@@ -5,6 +5,7 @@ The layers themselves are import-linter's contracts in pyproject.toml; `make tes
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from rlhi.config import Params
+from rlhi.config.suites import SUITES
 from rlhi.stages import STAGES
 from rlhi.stages.dvc import dvc_yaml
 from rlhi.workspace import ledger
@@ -92,6 +94,12 @@ def test_every_module_has_its_layer() -> None:
     placed = {name for layer in layers for name in re.findall(r"rlhi\.(\w+)", layer)}
     there = {path.stem for path in (ROOT / "rlhi").glob("*.py")} | {path.parent.name for path in PACKAGES}
     assert there - {"__init__"} == placed
+
+
+def test_the_stages_of_an_evaluation_spell_no_suite() -> None:
+    for file in (ROOT / "rlhi/stages/evaluate").glob("*.py"):
+        nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        assert not {node.value for node in nodes if isinstance(node, ast.Constant)}.intersection(SUITES), file.name
 
 
 def test_help_imports_nothing_heavy() -> None:
