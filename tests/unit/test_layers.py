@@ -96,6 +96,20 @@ def test_every_module_has_its_layer() -> None:
     assert there - {"__init__"} == placed
 
 
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports from, wherever in it."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    plain = {one.name for node in nodes if isinstance(node, ast.Import) for one in node.names}
+    return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def test_an_engine_is_chosen_in_one_place() -> None:
+    """Whoever builds ``LocalChatModel`` goes on with it when there is another; a benchmark measures a certain one."""
+    builders = {file for file in FILES if "rlhi.models.local" in imported(file)}
+    outside = {file.relative_to(ROOT / "rlhi").as_posix() for file in builders}
+    assert {name for name in outside if not name.startswith(("models/", "bench/"))} == {"stages/backends.py"}
+
+
 def test_the_stages_of_an_evaluation_spell_no_suite() -> None:
     for file in (ROOT / "rlhi/stages/evaluate").glob("*.py"):
         nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
