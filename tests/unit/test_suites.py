@@ -261,25 +261,26 @@ def said(**there: object) -> Said:
 
 
 def test_what_is_measured_follows_from_what_is_there() -> None:
-    def measured(**there: object) -> set[str]:
-        return {row.suite for row in results(said(**there))}
+    anybody = {row.suite for row in results(said())}
+    assert {"fluency", "nearness", "preference"} <= anybody and "satisfaction" not in anybody
 
-    anybody = {"fluency", "nearness", "preference"}
-    assert measured() == anybody
+    def besides(**there: object) -> set[str]:
+        return {row.suite for row in results(said(**there))} - anybody
+
     users = {"wishes", "answered", "satisfaction", "kept", "beyond_two_sentences", "beyond_best_style"}
     truth = Truth({"u1": (Check("no_commas"),)}, {}, KEYS)
-    assert measured(truth=truth) == anybody | users
     replies: Replies = {model: [reply("Moon, sun.", item="i1/0")] for model in MODELS}
-    assert measured(truth=truth, swapped=replies) == anybody | users | {"persona_lift"}
+    assert users <= besides(truth=truth) and "persona_lift" not in besides(truth=truth)
+    assert "persona_lift" in besides(truth=truth, swapped=replies)
     logged = Chosen([Choice("c", "u1", "a", "b")], {"champion": [(-1.0, -2.0)], "challenger": [(-1.0, -2.0)]})
-    assert measured(chosen=logged) == anybody | {"choices"}
-    assert measured(chosen=logged, chosen_swapped=logged) == anybody | {"choices", "persona_lift"}
+    assert "choices" in besides(chosen=logged) and "persona_lift" not in besides(chosen=logged)
+    assert "persona_lift" in besides(chosen=logged, chosen_swapped=logged)
     likely: Likelihoods = {
         model: [[-1.0] * len(texts) for _, _, texts in MEASURES["knowledge"].questions()] for model in MODELS
     }
     own: Replies = {model: [Reply(item, item, "", prompt, "Yes.") for item, prompt in asked()] for model in MODELS}
-    alone = measured(prompted={"instructions": own}, likely={"knowledge": likely})
-    assert alone == anybody | {"instructions", "knowledge"}
+    alone = besides(prompted={"instructions": own}, likely={"knowledge": likely})
+    assert alone == {"instructions", "knowledge"}
 
 
 def test_every_suite_of_the_list_is_measured_in_its_order_and_needs_what_is_said() -> None:
