@@ -17,15 +17,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rlhi.config.suites import scale_of
 from rlhi.contracts import Measurement
-from rlhi.evaluate import personas
 from rlhi.report import CycleEvidence
 from rlhi.stages import StageError
 from rlhi.stages.conclude import recorded
 from rlhi.workspace.store import Workspace
 
 NORMAL = 1.96
-SCALE = {personas.SUITE: personas.WHOLE}
 
 
 class SeedsError(StageError):
@@ -78,7 +77,7 @@ def compare(found: Sequence[tuple[str, CycleEvidence]], cycle: int) -> Seeds:
 
 
 def _row(suite: str, measured: tuple[Measurement | None, ...]) -> Row:
-    scale = SCALE.get(suite, 1)
+    scale = scale_of(suite)
     gains = [one.gain for one in measured if one is not None]
     mean = sum(gain.mean for gain in gains) / len(gains)
     error = sum(((gain.high - gain.low) / (2 * NORMAL)) ** 2 for gain in gains) ** 0.5 / len(gains)
@@ -94,7 +93,7 @@ def table(told: Seeds) -> str:
         "|---" * (len(told.names) + 2) + "|",
     ]
     for row in told.rows:
-        scale = SCALE.get(row.suite, 1)
+        scale = scale_of(row.suite)
         gains = [100 * scale * one.gain.mean for one in row.measured if one is not None]
         pooled = f"{_points(row.mean, row.low, row.high)}, {min(gains):+.1f} to {max(gains):+.1f}"
         name = row.suite if scale == 1 else f"{row.suite}, x {scale}"

@@ -7,16 +7,17 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
 from rlhi.bench.experiments.sizes import DEMO, TALK, TEXT, USERS, simulator
 from rlhi.cli.cycle import improve
-from rlhi.contracts import Measurement
-from rlhi.evaluate import personas
+from rlhi.config.suites import SUITES, Shown, Suite
+from rlhi.contracts import Interval, Measurement
 from rlhi.models.prepare import policy_path
 from rlhi.stages.conclude import read_decision
 from rlhi.stages.learn.dpo import TRAINING
@@ -128,19 +129,7 @@ def _table(told: list[DemoCycle]) -> None:
     for one in told:
         table.add_column(f"cycle {one.cycle}")
     rows = {
-        "held-out users get an answer as they wish it, before": [
-            _level(one, "satisfaction", "champion") for one in told
-        ],
-        "after": [_level(one, "satisfaction", "challenger") for one in told],
-        "gain (95% interval by user)": [_gain(one, "satisfaction") for one in told],
-        "beyond the best one style for all": [_gain(one, "beyond_best_style") for one in told],
-        "the wish alone, before and after": [_change(one, "wishes") for one in told],
-        "the answer alone (by its key)": [_change(one, "answered") for one in told],
-        "the request can be told from the reply": [_change(one, "answers") for one in told],
-        "replies near their request": [_change(one, "nearness") for one in told],
-        "own persona less another's, change": [_gain(one, personas.SUITE, personas.WHOLE) for one in told],
-        "facts known": [_change(one, "knowledge") for one in told],
-        "users who lost half": [_lost(one) for one in told],
+        **{title: cells for suite in SUITES.values() if suite.title for title, cells in _lines(suite, told)},
         "pairs learned from": [str(one.pairs) for one in told],
         "reward model / the longer wins": [f"{one.reward_accuracy:.2f} / {one.longer_wins:.2f}" for one in told],
         "re-attempts found (F1) / in held-out phrasings": [
@@ -162,29 +151,38 @@ def _table(told: list[DemoCycle]) -> None:
 NOT_MEASURED = "not measured"
 
 
-def _level(one: DemoCycle, suite: str, side: Literal["champion", "challenger"]) -> str:
-    if (found := one.of(suite)) is None:
-        return NOT_MEASURED
-    value = found.champion if side == "champion" else found.challenger
+def _lines(suite: Suite, told: Sequence[DemoCycle]) -> Iterator[tuple[str, list[str]]]:
+    """A suite's lines of the table: title, and a cell a cycle."""
+
+    def cells(tell: Callable[[Measurement], str]) -> list[str]:
+        return [NOT_MEASURED if (found := one.of(suite.name)) is None else tell(found) for one in told]
+
+    gain = partial(_gain, scale=suite.scale)
+    if suite.shown == "levels":
+        yield f"{suite.title}, before", cells(lambda found: _level(found.champion))
+        yield "after", cells(lambda found: _level(found.challenger))
+        yield "gain (95% interval by user)", cells(gain)
+    else:
+        tell: dict[Shown, Callable[[Measurement], str]] = {"gain": gain, "change": _change, "lost": _lost}
+        yield suite.title, cells(tell[suite.shown])
+
+
+def _level(value: Interval) -> str:
     return f"{value.mean:.1%} ({value.low:.1%} to {value.high:.1%})"
 
 
-def _gain(one: DemoCycle, suite: str, scale: int = 1) -> str:
-    """A suite's gain in points; ``scale`` 2 for one whose values are halved differences."""
-    if (found := one.of(suite)) is None:
-        return NOT_MEASURED
+def _gain(found: Measurement, scale: int) -> str:
+    """In points; ``scale`` 2 for a suite whose values are halved differences."""
     mean, low, high = (100 * scale * value for value in (found.gain.mean, found.gain.low, found.gain.high))
     return f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
-def _change(one: DemoCycle, suite: str) -> str:
-    found = one.of(suite)
-    return NOT_MEASURED if found is None else f"{found.champion.mean:.1%} to {found.challenger.mean:.1%}"
+def _change(found: Measurement) -> str:
+    return f"{found.champion.mean:.1%} to {found.challenger.mean:.1%}"
 
 
-def _lost(one: DemoCycle) -> str:
-    found = one.of("kept")
-    return NOT_MEASURED if found is None else f"{1 - found.challenger.mean:.0%} of {found.challenger.clusters}"
+def _lost(found: Measurement) -> str:
+    return f"{1 - found.challenger.mean:.0%} of {found.challenger.clusters}"
 
 
 def _tell(text: str) -> None:

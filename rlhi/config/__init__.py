@@ -20,7 +20,7 @@ from rlhi.config.collect import (
     PersonasConfig,
     PiiKind,
 )
-from rlhi.config.evaluate import DriftConfig, EvaluateConfig, GainConfig, GateConfig, GuardConfig
+from rlhi.config.evaluate import DriftConfig, EvaluateConfig, GateConfig
 from rlhi.config.learn import (
     CandidatesConfig,
     CompetenceConfig,
@@ -32,6 +32,7 @@ from rlhi.config.learn import (
     TrainingLimits,
     TunedRewardConfig,
 )
+from rlhi.config.suites import GainConfig, GuardConfig
 from rlhi.contracts.options import Method, RewardKind
 
 __all__ = [

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from rlhi.config.base import Section, ServedConfig, Told
+from rlhi.config.suites import GainConfig, GuardConfig, SuiteName, gains, guards
 
 
 class EvaluateConfig(Section):
@@ -39,49 +40,18 @@ class DriftConfig(Section):
     min_rows: int = Field(default=30, ge=2)
 
 
-class GainConfig(Section):
-    """A gain that must be shown: the interval's lower bound above ``margin``."""
-
-    margin: float = 0.0
-    required: bool = False
-
-
-class GuardConfig(Section):
-    """A loss that must not happen: the interval's lower bound is above minus ``max_drop`` (non-inferiority)."""
-
-    max_drop: float = Field(default=0.05, ge=0)
-    required: bool = False
-
-
-Suite = Literal[
-    "satisfaction", "wishes", "answered", "kept", "beyond_two_sentences", "beyond_best_style", "persona_lift",
-    "preference", "instructions", "knowledge", "fluency", "choices", "nearness", "answers",
-]  # fmt: skip
-"""What is measured (rlhi/evaluate/suites.py, knowledge.py). A misspelt guard would guard nothing."""
-
-
 class GateConfig(Section):
-    """What a promotion needs. ``drift: refuse`` lets drift alone refuse, ``report`` only records it.
+    """What a promotion needs, by suite; by default what each suite says of itself (:mod:`rlhi.config.suites`).
 
+    ``drift: refuse`` lets drift alone refuse, ``report`` only records it.
     ``few_users``: a guard that is not required and was measured on fewer users than these is held to its mean, for its
     interval is wider than any drop that it may allow; a fall that is shown refuses all the same.
     ``judge``: preference counts where the reward model that tells it is shown to rank more than this share of held-out
     users' comparisons right; 0 takes its word.
     """
 
-    gains: dict[Suite, GainConfig] = {
-        "satisfaction": GainConfig(),
-        "preference": GainConfig(),
-    }
-    guards: dict[Suite, GuardConfig] = {
-        "instructions": GuardConfig(max_drop=0.15, required=True),
-        "knowledge": GuardConfig(max_drop=0.12, required=True),
-        "fluency": GuardConfig(max_drop=0.05, required=True),
-        "choices": GuardConfig(max_drop=0.2),
-        "nearness": GuardConfig(max_drop=0.1, required=True),
-        "answers": GuardConfig(max_drop=0.15),
-        "kept": GuardConfig(max_drop=0.2),
-    }
+    gains: dict[SuiteName, GainConfig] = Field(default_factory=gains)
+    guards: dict[SuiteName, GuardConfig] = Field(default_factory=guards)
     drift: Literal["refuse", "report"] = "refuse"
     few_users: int = Field(default=30, ge=0)
     judge: float = Field(default=0.5, ge=0, lt=1)

@@ -14,10 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
+from rlhi.config.suites import SUITES
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
-
-JUDGED = "preference"
-"""The suite that is a model's word."""
 
 
 @dataclass(slots=True)
@@ -43,8 +41,8 @@ def decide(
 ) -> GateDecision:
     """Promote or refuse, with a reason for every rule that was applied, passed or not.
 
-    ``judge`` is the share of held-out users' comparisons that the judge of ``preference`` ranks right, None where it is
-    not to be asked for: a judge that is not shown to be above ``config.judge`` has measured nothing.
+    ``judge`` is the share of held-out users' comparisons that the reward model ranks right, None where it is not to be
+    asked for: one that is not shown to be above ``config.judge`` has measured nothing of what it judges.
     ``not_measured`` names what the configuration lists and nobody measured, and ``drift: no_reference`` when there
     was nothing to compare with, which alone never refuses. Suites that the configuration does not list decide
     nothing but must be numbers. The order of ``measurements`` does not matter.
@@ -53,8 +51,9 @@ def decide(
     by_suite = {measured.suite: measured for measured in ordered}
     found = _Findings()
     _sanity(ordered, drift, found)
-    if judge is not None and config.judge and JUDGED in by_suite and not _proven(judge, config, found):
-        del by_suite[JUDGED]
+    judged = [name for name in by_suite if name in SUITES and SUITES[name].judged]
+    if judge is not None and config.judge and judged and not _proven(judge, config, judged, found):
+        by_suite = {name: measured for name, measured in by_suite.items() if name not in judged}
     for name, gain in sorted(config.gains.items()):
         _gain(name, gain, by_suite.get(name), found)
     if not any(name in by_suite for name in config.gains):
@@ -87,14 +86,15 @@ def _is_number(interval: Interval) -> bool:
     return math.isfinite(interval.mean) and interval.low <= interval.mean <= interval.high
 
 
-def _proven(judge: Interval, config: GateConfig, found: _Findings) -> bool:
+def _proven(judge: Interval, config: GateConfig, judged: Sequence[str], found: _Findings) -> bool:
     said = f"The reward model ranks {_figures(judge, '%', '')} of held-out users' comparisons right"
     if not judge.clusters:
         said = "No comparison of a held-out user tells how well the reward model ranks"
     if judge.low > config.judge:
         found.reasons.append(f"{said}, above {config.judge:.0%}.")
         return True
-    found.reasons.append(f"{said}: not shown to be above {config.judge:.0%}, so preference does not count.")
+    told = f"{' and '.join(judged)} {'do' if len(judged) > 1 else 'does'} not count"
+    found.reasons.append(f"{said}: not shown to be above {config.judge:.0%}, so {told}.")
     return False
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rlhi.contracts import EvalResult, content_key
-from rlhi.evaluate.suites import Model, Reply
+from rlhi.evaluate.said import Model, Replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,11 @@ class EvaluatedReply:
     text: str
 
 
-def evaluated_replies(replies: Mapping[Model, Sequence[Reply]]) -> Iterator[EvaluatedReply]:
+def evaluated_replies(replies: Replies) -> Iterator[EvaluatedReply]:
     """Rows of what each model replied."""
     for model, said in replies.items():
         for one in said:
-            request = one.prompt[-1].content if one.prompt else ""
-            yield EvaluatedReply(one.item, one.user_id, model, one.persona.text, request, one.text)
+            yield EvaluatedReply(one.item, one.user_id, model, one.persona.text, one.request, one.text)
 
 
 WISHES = "wishes"

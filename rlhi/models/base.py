@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from rlhi.contracts import Message, Profile
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
@@ -45,14 +46,18 @@ class Scored:
 
 
 class Sampled(str):
-    """What a model said; ``cut`` where it had not ended at ``Sampling.max_new_tokens``."""
+    """What a model said; ``cut`` where it had not ended at ``Sampling.max_new_tokens``.
 
-    __slots__ = ("cut",)
+    ``tokens`` are the model's own that it sampled; 0 where it does not tell.
+    """
+
+    __slots__ = ("cut", "tokens")
     cut: bool
+    tokens: int
 
-    def __new__(cls, text: str, cut: bool = False) -> Sampled:
+    def __new__(cls, text: str, cut: bool = False, tokens: int = 0) -> Sampled:
         made = super().__new__(cls, text)
-        made.cut = cut
+        made.cut, made.tokens = cut, tokens
         return made
 
 
@@ -112,6 +117,14 @@ class Policy(ChatModel, LikelihoodModel, Protocol):
 
     def release(self) -> None:
         """Let go of its memory; it is loaded again when it is asked again."""
+        ...
+
+
+class Copy(ChatModel, Protocol):
+    """A chat model that answers with the weights that it was given last."""
+
+    def take(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+        """Answer with these from now on."""
         ...
 
 

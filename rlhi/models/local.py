@@ -14,7 +14,7 @@ from rlhi.config import Precision
 from rlhi.contracts import Message
 from rlhi.models.base import ModelError, Sampled, Sampling
 from rlhi.models.precision import dtype
-from rlhi.models.prompts import chat_text, fit_context, plain, tokenizer_of
+from rlhi.models.prompts import chat_tokens, plain, prompt_tokens, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -106,20 +106,12 @@ class LocalChatModel:
                 held[name].copy_(weight)
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt's tokens with the chat template, cut to the context as :func:`fit_context` says."""
-        fitted = fit_context(messages, self.context_tokens, lambda part: len(self._template(part)))
-        if fitted is not None:
-            return self._template(fitted)
-        # The request alone is too long: its end is what asks.
-        return self._template(messages[-1:])[-self.context_tokens :]
-
-    def _template(self, messages: Sequence[Message]) -> list[int]:
-        text = chat_text(messages, self.tokenizer, add_generation_prompt=True)
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+        """The prompt's tokens, cut to the context."""
+        return prompt_tokens(messages, self.tokenizer, self.context_tokens)
 
     def fits(self, messages: Sequence[Message]) -> bool:
         """Whether :meth:`encode` leaves nothing out."""
-        return len(self._template(messages)) <= self.context_tokens
+        return len(chat_tokens(messages, self.tokenizer)) <= self.context_tokens
 
     def chat(self, batch: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Sampled]]:
         """``sampling.n`` replies a conversation; the prompt is computed once and shared by its replies.
@@ -128,13 +120,11 @@ class LocalChatModel:
         calls give equal text.
         """
         drawn = self.draw(batch, sampling)
-        return [
-            [
-                Sampled(self.tokenizer.decode(one.tokens, skip_special_tokens=True).strip(), not one.ended)
-                for one in replies
-            ]
-            for replies in drawn
-        ]
+        return [[self._told(one) for one in replies] for replies in drawn]
+
+    def _told(self, drawn: Drawn) -> Sampled:
+        text = self.tokenizer.decode(drawn.tokens, skip_special_tokens=True).strip()
+        return Sampled(text, not drawn.ended, len(drawn.tokens))
 
     def draw(
         self, batch: Sequence[Sequence[Message]], sampling: Sampling, log_probabilities: bool = False

@@ -79,6 +79,21 @@ def chat_text(
     return str(tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=add_generation_prompt))
 
 
+def chat_tokens(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens of messages that the model is to answer, in its chat template."""
+    text = chat_text(messages, tokenizer, add_generation_prompt=True)
+    return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def prompt_tokens(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
+    """The same, cut to ``limit`` tokens as :func:`fit_context` says: what an engine reads of a prompt."""
+    fitted = fit_context(messages, limit, lambda part: len(chat_tokens(part, tokenizer)))
+    if fitted is not None:
+        return chat_tokens(fitted, tokenizer)
+    # The request alone is too long: its end is what asks.
+    return chat_tokens(messages[-1:], tokenizer)[-limit:]
+
+
 def judged(
     persona: str, prompt: Sequence[Turn | Message], answer: str, limit: int, tokenizer: PreTrainedTokenizerBase
 ) -> list[int]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from rlhi.config import GainConfig, GuardConfig
+from rlhi.config.suites import SUITES, Role, Suite
 from rlhi.contracts import Interval, Measurement
 from rlhi.report.evidence import CycleEvidence, Figure
 
@@ -26,7 +27,6 @@ class State(StrEnum):
         return cls.PASS if passed else cls.FAIL
 
 
-_HEADLINES = {"satisfaction": "held-out users’ satisfaction", "preference": "share of held-out users who prefer it"}
 _NAMES: Mapping[str, str] = {
     "reattempt_with_feedback": "re-attempt with feedback",
     "reattempt_without_feedback": "bare re-attempt",
@@ -47,7 +47,7 @@ class SuiteRow:
     """A suite as the table and the forest plot show it; ``limit`` is where the gate draws its line, if it does."""
 
     name: str
-    role: Literal["gain", "guard", "recorded"]
+    role: Role
     rule: str
     limit: float | None
     state: State
@@ -74,14 +74,19 @@ def summary(cycle: CycleEvidence, confidence: float) -> str:
     promoted = cycle.decision.verdict == "promote"
     verdict = f"{'Promoted' if promoted else 'Refused'} {cycle.challenger or 'the challenger'}"
     stopped = f" Stopped by: {', '.join(_causes(cycle))}." if _causes(cycle) else ""
-    measured = next((found for suite in _HEADLINES if (found := cycle.measured(suite))), None)
-    if measured is None:
+    told = next(((suite, found) for suite in SUITES.values() if (found := _headline(suite, cycle))), None)
+    if told is None:
         return f"{verdict}: no gain for held-out users was measured.{stopped}"
+    suite, measured = told
     gain = measured.gain
     figures = f"gain {points(gain.mean)} points, {percent(confidence)} interval {span(gain)}"
     before, after = percent(measured.champion.mean), percent(measured.challenger.mean)
-    change = f"{before} → {after}" if measured.suite == "satisfaction" else after
-    return f"{verdict}: {_HEADLINES[measured.suite]} {change} ({figures}).{stopped}"
+    change = after if suite.judged else f"{before} → {after}"
+    return f"{verdict}: {suite.headline} {change} ({figures}).{stopped}"
+
+
+def _headline(suite: Suite, cycle: CycleEvidence) -> Measurement | None:
+    return cycle.measured(suite.name) if suite.headline else None
 
 
 def _causes(cycle: CycleEvidence) -> list[str]:
@@ -141,7 +146,7 @@ def _suite_row(measured: Measurement, cycle: CycleEvidence) -> SuiteRow:
     gains: dict[str, GainConfig] = dict(cycle.gate.gains.items())
     guards: dict[str, GuardConfig] = dict(cycle.gate.guards.items())
     margin, guard = gains.get(measured.suite), guards.get(measured.suite)
-    role: Literal["gain", "guard", "recorded"] = "recorded"
+    role: Role = "recorded"
     rule, limit, state = "recorded only", None, State.INFO
     if guard is not None:
         role, rule, limit = "guard", f"guard: falls at most {points(guard.max_drop).removeprefix('+')}", -guard.max_drop

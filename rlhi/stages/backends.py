@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from rlhi.config import ModelsConfig, SamplingConfig
-from rlhi.models.base import ChatModel, Embedder, ModelError, Policy, StructuredModel
+from rlhi.config import ModelsConfig, Precision, SamplingConfig
+from rlhi.models.base import ChatModel, Copy, Embedder, ModelError, Policy, StructuredModel
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
+
+OnPrompts = Callable[[int], None]
 
 
 def chat_model(space: Workspace, name: str, sampling: SamplingConfig, models: ModelsConfig) -> ChatModel:
@@ -48,12 +51,27 @@ def structured_model(name: str, tries: int, most_tokens: int) -> StructuredModel
     return OpenAIStructuredModel(rest, tries, most_tokens)
 
 
-def local_model(path: Path, name: str, sampling: SamplingConfig, models: ModelsConfig) -> Policy:
-    """A model in a folder, loaded when it is first asked. Another engine for it is chosen here."""
+def local_model(
+    path: Path, name: str, sampling: SamplingConfig, models: ModelsConfig, on_prompts: OnPrompts | None = None
+) -> Policy:
+    """A model in a folder, loaded when it is first asked. Another engine for it is chosen here.
+
+    ``on_prompts`` is told how many more prompts were answered, for a progress bar.
+    """
     from rlhi.models.local import LocalChatModel, quiet
 
     quiet()
-    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, models.precision)
+    return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, models.precision, on_prompts)
+
+
+def training_copy(path: Path, context_tokens: int, precision: Precision) -> Copy:
+    """What a training process asks whether its model still answers: it begins as the model in a folder.
+
+    It takes the weights that train, and so runs where they do: no engine that samples fast is one.
+    """
+    from rlhi.models.local import LocalChatModel
+
+    return LocalChatModel(path, context_tokens=context_tokens, precision=precision)
 
 
 def yardstick(space: Workspace, sampling: SamplingConfig, models: ModelsConfig) -> Policy:

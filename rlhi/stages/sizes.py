@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rlhi.collect.formats import read_log
 from rlhi.collect.formats.sources import expand
-from rlhi.config import load_params
+from rlhi.config import Params, SamplingConfig, load_params
 from rlhi.config.edit import with_values
 from rlhi.contracts import Conversation, Message
-from rlhi.evaluate.instructions import INSTRUCTIONS
+from rlhi.evaluate.suites import MEASURES
 from rlhi.learn.sizes import Bounds, LogSizes, Proposal, Speed, lengths, night
 from rlhi.models.base import Sampling
-from rlhi.models.local import LocalChatModel
-from rlhi.models.prompts import chat_text, tokenizer_of, with_persona
+from rlhi.models.prompts import chat_tokens, prompt_tokens, tokenizer_of, with_persona
+from rlhi.stages.backends import local_model
 from rlhi.workspace.store import StoreError, read_json, write_atomic
 
 READ = 20_000
@@ -61,8 +61,8 @@ def size(root: Path, policy: Path, talks: Sequence[Conversation], hours: float) 
     long = lengths(measured, bounds(policy), params)
     text = _written(file, with_values(text, long.values))
     params = load_params(file)
-    pace = speed(policy, drawn, params.candidates.sampling.context_tokens)
-    fitting = night(measured, pace, hours, params, len(INSTRUCTIONS))
+    pace = speed(policy, drawn, params)
+    fitting = night(measured, pace, hours, params, sum(len(one.prompts()) for one in MEASURES.values()))
     _written(file, with_values(text, fitting.values))
     return told(len(talks), [long, fitting])
 
@@ -82,7 +82,7 @@ def counted(places: Sequence[Place], policy: Path, requests: int, follow_ups: in
         return len(tokenizer.encode(text, add_special_tokens=False))
 
     answers = tuple(tokens(talk.turns[at].content) for talk, at in places)
-    prompts = tuple(tokens(chat_text(_prompt(*place), tokenizer, add_generation_prompt=True)) for place in places)
+    prompts = tuple(len(chat_tokens(_prompt(*place), tokenizer)) for place in places)
     return LogSizes(answers, prompts, requests, follow_ups)
 
 
@@ -102,19 +102,21 @@ def bounds(policy: Path) -> Bounds:
     return Bounds(figure("max_position_embeddings", POSITIONS), figure("vocab_size", VOCABULARY), memory)
 
 
-def speed(policy: Path, places: Sequence[Place], context: int) -> Speed:
+def speed(policy: Path, places: Sequence[Place], params: Params) -> Speed:
     """What the policy reads and writes in a second here: a short real call, after one that loads and warms it."""
-    model = LocalChatModel(policy, context_tokens=min(context, _CONTEXT))
+    context = min(params.candidates.sampling.context_tokens, _CONTEXT)
+    model = local_model(policy, policy.name, SamplingConfig(context_tokens=context), params.models)
     prompts = [_prompt(*place) for place in places[:_PROMPTS]]
-    model.draw(prompts[:1], Sampling(n=1, max_new_tokens=2))
+    model.chat(prompts[:1], Sampling(n=1, max_new_tokens=2))
     begun = time.perf_counter()
-    model.draw(prompts, Sampling(n=_REPLIES, max_new_tokens=1))
+    model.chat(prompts, Sampling(n=_REPLIES, max_new_tokens=1))
     read = time.perf_counter() - begun
-    drawn = model.draw(prompts, Sampling(n=_REPLIES, max_new_tokens=_TOKENS))
+    said = model.chat(prompts, Sampling(n=_REPLIES, max_new_tokens=_TOKENS))
     wrote = max(time.perf_counter() - begun - 2 * read, 1e-3)
-    count = sum(max(0, len(one.tokens) - 1) for replies in drawn for one in replies)
+    count = sum(max(0, one.tokens - 1) for replies in said for one in replies)
     model.release()
-    return Speed(sum(len(model.encode(prompt)) for prompt in prompts) / read, max(1, count) / wrote)
+    tokenizer = tokenizer_of(policy)
+    return Speed(sum(len(prompt_tokens(one, tokenizer, context)) for one in prompts) / read, max(1, count) / wrote)
 
 
 def told(talks: int, proposals: Sequence[Proposal]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
+from rlhi.config.suites import SUITES
 from rlhi.workspace.store import Workspace
 
 Flow = Literal["collect", "learn", "evaluate"]
@@ -109,7 +110,8 @@ STAGES: dict[str, Stage] = {
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
-            ("data/evaluation", "data/replies"), pool="gpu", version=7,
+            ("data/evaluation", "data/replies"), pool="gpu",
+            version=max(suite.since for suite in SUITES.values()),
         ),
         Stage(
             "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=4,

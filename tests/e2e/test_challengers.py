@@ -13,7 +13,7 @@ import pytest
 
 from rlhi import stages
 from rlhi.contracts import Message
-from rlhi.evaluate.knowledge import questions
+from rlhi.evaluate.suites.knowledge import questions
 from rlhi.models.prepare import policy_path
 from rlhi.models.prompts import with_persona
 from rlhi.simulate.requests import requests_of

@@ -11,8 +11,8 @@ import pytest
 from rlhi import stages
 from rlhi.config import Told
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Profile, Signal, Turn
-from rlhi.evaluate import suites
-from rlhi.evaluate.suites import Reply
+from rlhi.evaluate.said import Reply
+from rlhi.evaluate.suites.any_reply import nearness
 from rlhi.models.local import LocalChatModel
 from rlhi.stages import backends
 from rlhi.stages.collect.personas import persona_before, told
@@ -62,10 +62,11 @@ def test_a_reply_that_left_its_request_is_not_near_it(space: Workspace) -> None:
         replies = [
             Reply(str(at), "u", Profile(), (Message("user", one[0]),), one[place]) for at, one in enumerate(asked)
         ]
-        rows = suites.nearness(replies, "challenger", backends.embedder(space.params.models))
+        rows = nearness(replies={"challenger": replies}, embedder=backends.embedder(space.params.models))
         assert [row.value for row in rows] == [near, near]
     silent = Reply("x", "u", Profile(), (Message("user", "How does soap clean?"),), "")
-    assert suites.nearness([silent], "champion", backends.embedder(space.params.models))[0].value == 0.0
+    (row,) = nearness(replies={"champion": [silent]}, embedder=backends.embedder(space.params.models))
+    assert row.value == 0.0
 
 
 def said(at: int, *turns: Turn, batch: str = "") -> Conversation:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rlhi.contracts import Message, Profile
-from rlhi.evaluate.suites import Reply
+from rlhi.evaluate.said import Reply
 from rlhi.models.base import Sampled, Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.evaluate.asked import answers

@@ -14,7 +14,7 @@ import pytest
 from rlhi import stages
 from rlhi.config import GateConfig
 from rlhi.contracts import EvalResult, Message
-from rlhi.evaluate.instructions import INSTRUCTIONS
+from rlhi.evaluate.suites.instructions import INSTRUCTIONS
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
 from rlhi.stages.conclude import conclude, read_decision

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from rlhi.cli.app import app
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply
-from rlhi.evaluate.suites import Model
+from rlhi.evaluate.said import Model
 from rlhi.stages import StageError
 from rlhi.stages.conclude import DRAWN
 from rlhi.stages.evaluate.replies import last_replies

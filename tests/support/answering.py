@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
 from rlhi.learn.training import dpo
-from rlhi.learn.training.answering import Copy
 from rlhi.learn.training.launch import Trained, train
 from rlhi.learn.training.run import Resolved
-from rlhi.models.base import Embedder
+from rlhi.models.base import Copy, Embedder
 from tests.support.training import made_rows, quiet, zero
 
 if TYPE_CHECKING:

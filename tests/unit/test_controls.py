@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from rlhi.checks.form import Check, satisfies, sentences
 from rlhi.contracts import Message, Profile
-from rlhi.evaluate.controls import STYLES, controls, cut_to_sentences, product
+from rlhi.evaluate.said import Reply
 from rlhi.evaluate.statistics import paired_gain
-from rlhi.evaluate.suites import Reply
+from rlhi.evaluate.suites.controls import STYLES, controls, cut_to_sentences, product
 
 LONG = (
     "Basil wants sun, and warmth. Water it twice a week. Cut it before it blooms. Keep **frost** away from it, always."

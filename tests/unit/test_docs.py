@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from rlhi.cli.app import app
 from rlhi.collect.formats.known import FORMATS
 from rlhi.config import Params, Section
+from rlhi.config.suites import SUITES
 from rlhi.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +97,15 @@ def section(name: str, command: Command) -> str:
 def page() -> str:
     """docs/cli.md as it should be."""
     return "\n".join([INTRODUCTION, *(section(name, command) for name, command in COMMANDS.items())])
+
+
+def test_the_page_of_the_gate_tells_of_every_suite() -> None:
+    text = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    rows = {name: role for name, role in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.M)}
+    for name, suite in SUITES.items():
+        assert f"`{name}`" in text
+        if suite.rule is not None:
+            assert rows[name].startswith(suite.role) and ("required" in rows[name]) == suite.rule.required, name
 
 
 def test_the_page_of_commands_is_up_to_date() -> None:

@@ -12,12 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
-from rlhi.config.evaluate import Suite
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement, from_record, to_record
 from rlhi.evaluate.gate import decide
 
-GAINS: tuple[Suite, ...] = ("satisfaction", "preference")
-GUARDS: tuple[Suite, ...] = tuple(GateConfig().guards)
+GAINS = ("satisfaction", "preference")
+GUARDS = tuple(GateConfig().guards)
 
 
 def measurement(suite: str, mean: float, low: float, high: float, users: int = 40) -> Measurement:

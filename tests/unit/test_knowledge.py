@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from rlhi.contracts import Message
-from rlhi.evaluate.knowledge import Question, ask, knowledge, knowledge_items, questions
+from rlhi.contracts import EvalResult, Message
+from rlhi.evaluate.said import Model
 from rlhi.evaluate.statistics import measure
+from rlhi.evaluate.suites.knowledge import Question, asked, knowledge, questions
 
 
 @dataclass(slots=True)
@@ -43,8 +44,13 @@ def knows(but: frozenset[str] = frozenset()) -> Reader:
     return Reader(per_byte)
 
 
+def told(reader: Reader, model: Model = "champion") -> list[EvalResult]:
+    """The suite's rows of a model, asked as the evaluation asks it."""
+    return knowledge(likely={model: reader.log_likelihood_of([one[1:] for one in asked()])})
+
+
 def right(reader: Reader) -> float:
-    rows = knowledge(ask(reader), "champion")
+    rows = told(reader)
     return sum(row.value for row in rows) / len(rows)
 
 
@@ -57,14 +63,14 @@ def groups() -> list[tuple[Question, ...]]:
 
 
 def test_who_knows_all_has_all_and_a_longer_answer_is_not_punished() -> None:
-    rows = knowledge(ask(knows()), "challenger")
+    rows = told(knows(), "challenger")
     assert {(row.suite, row.model, row.value) for row in rows} == {("knowledge", "challenger", 1.0)}
-    assert [row.user_id for row in rows] == [row.item for row in rows] == [item for item, _, _ in knowledge_items()]
+    assert [row.user_id for row in rows] == [row.item for row in rows] == [item for item, _, _ in asked()]
 
 
 def test_who_forgets_a_topic_scores_less_and_the_guard_sees_it() -> None:
     lost = frozenset(each.question for each in questions() if each.topic == "geography")
-    before, after = knowledge(ask(knows()), "champion"), knowledge(ask(knows(but=lost)), "challenger")
+    before, after = told(knows()), told(knows(but=lost), "challenger")
     assert {row.item for row in after if row.value < 1} <= {q.item for q in questions() if q.question in lost}
     (found,) = measure([*before, *after])
     assert found.suite == "knowledge" and found.gain.clusters == len(questions())
@@ -88,15 +94,17 @@ def test_without_the_question_it_is_chance_exactly(blind: Callable[[str, str], f
 
 
 def test_likelihood_is_for_each_byte_ties_are_shared_and_what_is_no_number_stays_so() -> None:
-    told = [tuple(-float(len(answer.encode())) for answer in each.answers) for each in questions()]
-    assert {row.value for row in knowledge(told, "champion")} == {1 / len(each.answers) for each in questions()}
-    told[0] = (*told[0][:-1], math.nan)
-    first, second, *_ = knowledge(told, "champion")
+    nats = [tuple(-float(len(answer.encode())) for answer in each.answers) for each in questions()]
+    assert {row.value for row in knowledge(likely={"champion": nats})} == {
+        1 / len(each.answers) for each in questions()
+    }
+    nats[0] = (*nats[0][:-1], math.nan)
+    first, second, *_ = knowledge(likely={"champion": nats})
     assert math.isnan(first.value) and second.value == 1 / len(questions()[1].answers)
     with pytest.raises(ValueError):
-        knowledge(told[1:], "champion")
+        knowledge(likely={"champion": nats[1:]})
     with pytest.raises(ValueError):
-        knowledge([told[0][1:], *told[1:]], "champion")
+        knowledge(likely={"champion": [nats[0][1:], *nats[1:]]})
 
 
 def test_the_questions_are_sound_as_data() -> None:

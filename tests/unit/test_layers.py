@@ -5,6 +5,7 @@ The layers themselves are import-linter's contracts in pyproject.toml; `make tes
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from rlhi.config import Params
+from rlhi.config.suites import SUITES
 from rlhi.stages import STAGES
 from rlhi.stages.dvc import dvc_yaml
 from rlhi.workspace import ledger
@@ -92,6 +94,26 @@ def test_every_module_has_its_layer() -> None:
     placed = {name for layer in layers for name in re.findall(r"rlhi\.(\w+)", layer)}
     there = {path.stem for path in (ROOT / "rlhi").glob("*.py")} | {path.parent.name for path in PACKAGES}
     assert there - {"__init__"} == placed
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports from, wherever in it."""
+    nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    plain = {one.name for node in nodes if isinstance(node, ast.Import) for one in node.names}
+    return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def test_an_engine_is_chosen_in_one_place() -> None:
+    """Whoever builds ``LocalChatModel`` goes on with it when there is another; a benchmark measures a certain one."""
+    builders = {file for file in FILES if "rlhi.models.local" in imported(file)}
+    outside = {file.relative_to(ROOT / "rlhi").as_posix() for file in builders}
+    assert {name for name in outside if not name.startswith(("models/", "bench/"))} == {"stages/backends.py"}
+
+
+def test_the_stages_of_an_evaluation_spell_no_suite() -> None:
+    for file in (ROOT / "rlhi/stages/evaluate").glob("*.py"):
+        nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        assert not {node.value for node in nodes if isinstance(node, ast.Constant)}.intersection(SUITES), file.name
 
 
 def test_help_imports_nothing_heavy() -> None:

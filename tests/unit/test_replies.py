@@ -14,7 +14,7 @@ from rlhi.cli.plain import LONGEST, plain
 from rlhi.cli.replies import _print_one
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply, Figure, SideBySide, drawn, lost, side_by_side, won
-from rlhi.evaluate.suites import Model
+from rlhi.evaluate.said import Model
 
 MODELS: tuple[Model, Model] = ("champion", "challenger")
 

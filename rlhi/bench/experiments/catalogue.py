@@ -44,7 +44,7 @@ ONLINE_PAIRS = 48
 
 # A gate that lets all pass: what forgetting there is must show.
 OPEN: Mapping[str, object] = {
-    "gains": {"satisfaction": {"margin": -2.0}, "preference": {"margin": -2.0}},
+    "gains": {name: {"margin": -2.0} for name in GateConfig().gains},
     "guards": {name: {"max_drop": 2.0} for name in GateConfig().guards},
     "drift": "report", "judge": 0,
 }  # fmt: skip

@@ -10,9 +10,9 @@ The copy leaves the training alone: its mode, its graph and its random numbers s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rlhi.config import TrainingLimits
 from rlhi.contracts import Message
@@ -20,7 +20,7 @@ from rlhi.contracts.codec import content_key
 from rlhi.learn.training.guards import own_weights
 from rlhi.learn.training.rows import read_rows
 from rlhi.learn.training.run import Resolved, TrainingStopped
-from rlhi.models.base import ChatModel, Embedder, Sampling
+from rlhi.models.base import ChatModel, Copy, Embedder, Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -38,14 +38,6 @@ FEWEST = 8
 ENOUGH = 0.5
 
 Prompt = tuple[Message, ...]
-
-
-class Copy(ChatModel, Protocol):
-    """A chat model that answers with the weights that it was given last."""
-
-    def take(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """Answer with these from now on."""
-        ...
 
 
 Yardstick = Callable[[Resolved], tuple[Copy, Embedder]]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
 from rlhi.config import EvaluateConfig, SplitConfig, Told
 from rlhi.contracts import Conversation, Message, Persona, Profile, Rewrite, Sample, content_key, to_record
 from rlhi.contracts.turns import opening
-from rlhi.evaluate.suites import Choice, Model, Reply
+from rlhi.evaluate import suites
+from rlhi.evaluate.said import Choice, Model, Question, Reply, Truth
 from rlhi.learn.reward.comparisons import preferred, prompt_before
 from rlhi.models.base import Policy, Sampling
 from rlhi.models.prompts import with_persona
@@ -20,6 +22,50 @@ from rlhi.stages.samples import SampleStore
 from rlhi.stages.simulator.truth import EVALUATION_REQUESTS
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
+
+Logged = Sequence[tuple[Choice, tuple[Message, ...]]]
+"""Logged choices, each with the prompt that it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What both models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
+    another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona."""
+
+    requests: Sequence[Reply]
+    swapped: Sequence[Reply]
+    prompts: Mapping[str, Sequence[Reply]]
+    logged: Logged
+    logged_swapped: Logged
+    questions: Mapping[str, Sequence[Question]]
+
+    @property
+    def count(self) -> int:
+        """For a progress bar."""
+        by_suite = (*self.prompts.values(), *self.questions.values())
+        return sum(map(len, (self.requests, self.swapped, self.logged, self.logged_swapped, *by_suite)))
+
+
+def asked_of_both(
+    space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore, truth: Truth | None,
+    reader: Policy,
+) -> Asked:  # fmt: skip
+    """All that is asked of both models; ``reader`` tells which logged answers a model reads whole."""
+    requests = held_out_requests(space, config, split, seed, known)
+    logged = choices(space, config, split, seed, known, reader)
+    own, wishes = config.persona == "own" and config.lift_samples > 0, bool(truth and truth.wishes)
+    # By wishes where they are known, else by what users chose in the log.
+    swapped = held_out_requests(space, config, split, seed, known, "shuffled") if own and wishes else []
+    told = {one.item: one.persona.text for one in requests}
+    swapped = [one for one in swapped if one.persona.text not in ("", told.get(one.item, "")) and told.get(one.item)]
+    logged_swapped = other_persona(space, split, logged) if own and not wishes else []
+    prompts = {
+        name: [Reply(item, item, Profile(), prompt, "") for item, prompt in prompted]
+        for name, one in suites.MEASURES.items()
+        if (prompted := one.prompts())
+    }
+    questions = {name: found for name, one in suites.MEASURES.items() if (found := one.questions())}
+    return Asked(requests, swapped, prompts, logged, logged_swapped, questions)
 
 
 def held_out_requests(
@@ -119,7 +165,7 @@ def samples_key(space: Workspace, model: Model, version: str) -> str:
 def choices(
     space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore,
     reader: Policy,
-) -> list[tuple[Choice, tuple[Message, ...]]]:  # fmt: skip
+) -> Logged:  # fmt: skip
     """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
 
     Each is told the persona that was known before the answer. An answer that ``reader`` does not read whole is left
@@ -148,15 +194,13 @@ def choices(
     ]
 
 
-def likelihoods(model: Policy, logged: Sequence[tuple[Choice, tuple[Message, ...]]]) -> list[tuple[float, float]]:
+def likelihoods(model: Policy, logged: Logged) -> list[tuple[float, float]]:
     chosen = model.log_likelihood([(prompt, choice.chosen) for choice, prompt in logged])
     rejected = model.log_likelihood([(prompt, choice.rejected) for choice, prompt in logged])
     return list(zip(chosen, rejected, strict=True))
 
 
-def other_persona(
-    space: Workspace, split: SplitConfig, logged: Sequence[tuple[Choice, tuple[Message, ...]]]
-) -> list[tuple[Choice, tuple[Message, ...]]]:
+def other_persona(space: Workspace, split: SplitConfig, logged: Logged) -> Logged:
     """The same choices with another held-out user's persona in the prompt, where there is one that differs."""
     rows = read_table(space.path("data/personas"), Persona)
     own = {row.user_id: row.text for row in rows}

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.learn.training import dpo
+from rlhi.stages import backends
 
 if TYPE_CHECKING:
-    from rlhi.learn.training.answering import Copy
     from rlhi.learn.training.run import Resolved
-    from rlhi.models.base import Embedder
+    from rlhi.models.base import Copy, Embedder
 
 
 def yardstick(run: Resolved) -> tuple[Copy, Embedder]:
     """A chat model that begins as the run's base, and the run's embedder."""
     from rlhi.models.embedder import LocalEmbedder
-    from rlhi.models.local import LocalChatModel
 
-    model = LocalChatModel(Path(run.base), context_tokens=run.dpo.max_length, precision=run.dpo.precision)
+    model = backends.training_copy(Path(run.base), run.dpo.max_length, run.dpo.precision)
     return model, LocalEmbedder(Path(run.embedder))
 
 

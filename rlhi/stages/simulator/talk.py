@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlhi.collect.clean.users import pseudonym
+from rlhi.config import SamplingConfig
 from rlhi.contracts import Persona
 from rlhi.models.base import Sampling
-from rlhi.models.local import LocalChatModel, quiet
 from rlhi.progress import progress
 from rlhi.simulate import (
     SimulatorConfig,
@@ -21,6 +21,7 @@ from rlhi.simulate import (
 )  # fmt: skip
 from rlhi.simulate.log import user_key
 from rlhi.simulate.requests import requests_of
+from rlhi.stages.backends import local_model
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.salt import salt_of
 from rlhi.stages.simulator.recovery import TRUTH
@@ -41,7 +42,6 @@ class Talked:
 
 def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked:
     """Everybody talks to the champion, served with their personas; a WildChat log is landed for the coming cycle."""
-    quiet()
     space = Workspace.open(workspace)
     params = space.params
     cycle = ledger.upcoming(space.root)
@@ -56,13 +56,10 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     personas = {user.user_id: known.get(known_as(user.user_id), "") for user in users}
     version = ledger.champion(space.root)
     folder = ledger.policy_path(space.root, version)
-    context = params.candidates.sampling.context_tokens
+    read = SamplingConfig(context_tokens=params.candidates.sampling.context_tokens)
     # Users leave as they like: the most that can be said is the total.
     with progress("users talk to the champion", len(users) * config.conversations * config.max_messages) as advance:
-        model = LocalChatModel(
-            folder, f"policy@{version}", context, precision=params.models.precision,
-            on_prompts=lambda count: advance(count, ""),
-        )  # fmt: skip
+        model = local_model(folder, f"policy@{version}", read, params.models, lambda count: advance(count, ""))
         talks = simulate(model, users, personas, sampling, config, cycle - 1)
     log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
 
 from rlhi.checks.answers import AnswerKey
 from rlhi.checks.form import Check
+from rlhi.evaluate.said import Truth
 from rlhi.simulate.users import WishRow
 from rlhi.workspace.store import Workspace, read_json, read_table
 
@@ -15,17 +14,8 @@ EVALUATION_REQUESTS = "data/simulator/requests.json"
 WISHES = "data/simulator/wishes"
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """Users' hidden ``wishes``; by request, the one ``right`` result or the answer's key in ``keys``."""
-
-    wishes: Mapping[str, tuple[Check, ...]]
-    right: Mapping[str, Check]
-    keys: Mapping[str, AnswerKey]
-
-
-def truth_of(space: Workspace) -> Truth:
-    """The truth about a workspace's simulated users; empty where there are none."""
+def truth_of(space: Workspace) -> Truth | None:
+    """The truth about a workspace's simulated users; None where there are none."""
     rows = sorted(read_table(space.path(WISHES), WishRow), key=lambda row: row.user_id)
     wishes = {
         user: tuple(Check(row.kind, row.argument) for row in group)
@@ -33,7 +23,8 @@ def truth_of(space: Workspace) -> Truth:
     }
     kept = read_json(space.path(EVALUATION_REQUESTS))
     right = {request: Check.parse(text) for request, text in _texts(kept.get("checks"))}
-    return Truth(wishes, right, {request: AnswerKey.parse(text) for request, text in _texts(kept.get("keys"))})
+    keys = {request: AnswerKey.parse(text) for request, text in _texts(kept.get("keys"))}
+    return Truth(wishes, right, keys) if wishes or right or keys else None
 
 
 def _texts(held: object) -> list[tuple[str, str]]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rlhi.checks.form import Check
+from rlhi.checks.form import Check, share_met
+from rlhi.contracts import EvalResult, Message
+from rlhi.evaluate.measure import Measure
+from rlhi.evaluate.said import Prompt, Replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +55,25 @@ INSTRUCTIONS: tuple[Instruction, ...] = tuple(
     for at, (prompt, kind, argument) in enumerate(_ITEMS, start=1)
 )
 """The suite, in a fixed order; an item's name is part of what it measures, so append and never renumber."""
+
+
+def asked() -> list[Prompt]:
+    """The instructions as both models are asked: without persona and without system message."""
+    return [(each.item, (Message("user", each.prompt),)) for each in INSTRUCTIONS]
+
+
+def instructions(*, prompted: Replies) -> list[EvalResult]:
+    """Whether replies to the built-in instructions follow them: a guard against forgetting. Each is its own cluster.
+
+    Raises:
+        KeyError: a reply's ``user_id`` names no instruction.
+    """
+    by_id = {instruction.item: instruction.check for instruction in INSTRUCTIONS}
+    return [
+        EvalResult("instructions", reply.item, reply.user_id, model, share_met((by_id[reply.user_id],), reply.text))
+        for model, said in prompted.items()
+        for reply in said
+    ]
+
+
+MEASURES = (Measure(instructions, prompts=asked),)

@@ -15,11 +15,9 @@ from importlib.resources import files
 
 from rlhi.checks.relevance import ranks_first
 from rlhi.contracts import EvalResult, Message
-from rlhi.evaluate.suites import Model, per_byte
-from rlhi.models.base import LikelihoodModel
-
-Likelihoods = Sequence[float]
-"""Of one question's answers, the right one first: sums of token log-probabilities (nats)."""
+from rlhi.evaluate import said
+from rlhi.evaluate.likelihood import per_byte
+from rlhi.evaluate.measure import Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +39,35 @@ class Question:
 @cache
 def questions() -> tuple[Question, ...]:
     """The suite, in a fixed order; an item's name is part of what it measures, so append and never renumber."""
-    lines = (files("rlhi.evaluate") / "knowledge.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (files("rlhi.evaluate.suites") / "knowledge.jsonl").read_text(encoding="utf-8").splitlines()
     rows = (json.loads(line) for line in lines)
     return tuple(
         Question(row["item"], row["topic"], row["question"], row["right"], tuple(row["wrong"])) for row in rows
     )
 
 
-def knowledge_items() -> list[tuple[str, tuple[Message, ...], tuple[str, ...]]]:
-    """The questions as (item, prompt, answers): without persona and system message, the right answer first."""
+def asked() -> list[said.Question]:
+    """The questions as both models are asked: without persona and system message."""
     return [(each.item, (Message("user", each.question),), each.answers) for each in questions()]
 
 
-def ask(reader: LikelihoodModel) -> list[tuple[float, ...]]:
-    """How likely the model finds each answer to each question, in the order of :func:`knowledge_items`."""
-    return [tuple(told) for told in reader.log_likelihood_of([one[1:] for one in knowledge_items()])]
-
-
-def knowledge(likelihoods: Sequence[Likelihoods], model: Model) -> list[EvalResult]:
+def knowledge(*, likely: said.Likelihoods) -> list[EvalResult]:
     """Whether the right answer is the likeliest, per UTF-8 byte as in ``choices``: 1, 0, or a share where some tie.
 
-    ``likelihoods`` as :func:`ask` tells them; each question is its own cluster.
+    Each question is its own cluster.
 
     Raises:
         ValueError: the lengths differ.
     """
     return [
-        EvalResult("knowledge", each.item, each.item, model, ranks_first(_per_byte(each.answers, told)))
-        for each, told in zip(questions(), likelihoods, strict=True)
+        EvalResult("knowledge", each.item, each.item, model, ranks_first(_per_byte(each.answers, nats)))
+        for model, told in likely.items()
+        for each, nats in zip(questions(), told, strict=True)
     ]
 
 
-def _per_byte(answers: Sequence[str], told: Likelihoods) -> list[float]:
+def _per_byte(answers: Sequence[str], told: Sequence[float]) -> list[float]:
     return [per_byte(answer, nats) for answer, nats in zip(answers, told, strict=True)]
+
+
+MEASURES = (Measure(knowledge, questions=asked),)

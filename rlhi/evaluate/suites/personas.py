@@ -12,11 +12,33 @@ from collections.abc import Mapping, Sequence
 
 from rlhi.checks.form import Check, share_met
 from rlhi.contracts import EvalResult
-from rlhi.evaluate.suites import Choice, Model, Reply, per_byte
+from rlhi.evaluate.likelihood import per_byte
+from rlhi.evaluate.measure import Measure
+from rlhi.evaluate.said import MODELS, Choice, Chosen, Model, Replies, Reply, Truth
 
-SUITE = "persona_lift"
-WHOLE = 2
-"""What a gain of the suite is multiplied by to be told in points of own less another's."""
+
+def persona_lift(
+    *,
+    replies: Replies,
+    swapped: Replies | None = None,
+    chosen: Chosen | None = None,
+    chosen_swapped: Chosen | None = None,
+    truth: Truth | None = None,
+) -> list[EvalResult]:
+    """By wishes where they are known, else by what users chose in the log."""
+    if truth and truth.wishes:
+        other = swapped or {}
+        return [
+            row for model, said in other.items() for row in lift_by_wishes(replies[model], said, truth.wishes, model)
+        ]
+    if not chosen or not chosen_swapped:
+        return []
+    rows = []
+    for model in MODELS:
+        own = {choice.item: pair for choice, pair in zip(chosen.choices, chosen.likely[model], strict=True)}
+        for choice, pair in zip(chosen_swapped.choices, chosen_swapped.likely[model], strict=True):
+            rows.append(lift_by_choice(choice, own[choice.item], pair, model))
+    return rows
 
 
 def lift_by_wishes(
@@ -28,7 +50,7 @@ def lift_by_wishes(
     """
     mine, theirs = _met(own, wishes), _met(shuffled, wishes)
     return [
-        EvalResult(SUITE, item, user, model, (1 + mine[item, user] - other) / 2)
+        EvalResult("persona_lift", item, user, model, (1 + mine[item, user] - other) / 2)
         for (item, user), other in sorted(theirs.items())
         if (item, user) in mine
     ]
@@ -42,9 +64,9 @@ def lift_by_choice(choice: Choice, own: tuple[float, float], shuffled: tuple[flo
     """
     margins = [per_byte(choice.chosen, pair[0]) - per_byte(choice.rejected, pair[1]) for pair in (own, shuffled)]
     if not all(map(math.isfinite, margins)):
-        return EvalResult(SUITE, choice.item, choice.user_id, model, math.nan)
+        return EvalResult("persona_lift", choice.item, choice.user_id, model, math.nan)
     value = 0.5 if margins[0] == margins[1] else float(margins[0] > margins[1])
-    return EvalResult(SUITE, choice.item, choice.user_id, model, value)
+    return EvalResult("persona_lift", choice.item, choice.user_id, model, value)
 
 
 def _met(replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]]) -> dict[tuple[str, str], float]:
@@ -54,3 +76,6 @@ def _met(replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]]) -> dic
             key = reply.item.rpartition("/")[0], reply.user_id
             found.setdefault(key, []).append(share_met(asked, reply.text))
     return {key: math.fsum(values) / len(values) for key, values in found.items()}
+
+
+MEASURES = (Measure(persona_lift),)

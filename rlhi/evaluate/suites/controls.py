@@ -2,7 +2,8 @@
 
 A gain over the champion is nothing learned where one style for everybody has it too. Two controls on the champion's
 replies: cut to two sentences, and the best of :data:`STYLES`, chosen knowing every wish. Both are rows like those of
-:mod:`rlhi.evaluate.suites`, so that :func:`rlhi.evaluate.statistics.paired_gain` takes them as the champion's side.
+``satisfaction``, so that :func:`rlhi.evaluate.statistics.paired_gain` takes them as the champion's side. In the suites
+``beyond_...`` they stand in the champion's place beside the challenger: the gain is what only learning has.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rlhi.checks.answers import AnswerKey, answers
 from rlhi.checks.form import Check, sentences, share_met
 from rlhi.contracts import EvalResult
-from rlhi.evaluate.suites import Model, Reply
+from rlhi.evaluate.measure import Measure
+from rlhi.evaluate.said import Model, Replies, Reply, Truth
+from rlhi.evaluate.suites.satisfaction import satisfaction
 
 Edit = Callable[[str], str]
 Answers = Callable[[Reply], bool]
 """Whether a reply answers; asked of edited replies too, since what is cut off may have been the answer."""
 
 AS_IT_IS = "as it is"
+TWO_SENTENCES = "the first two sentences"
 _MARK = re.compile(r"[-*•#]+")
 _LINE_MARK = re.compile(r"^[ \t]*(?:[-*•#]+|\(?\d{1,3}[.)])[ \t]+")
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
@@ -71,7 +76,7 @@ def _one_a_line(text: str) -> str:
 STYLES: Mapping[str, Edit] = {
     AS_IT_IS: str,
     "the first sentence": lambda text: cut_to_sentences(text, 1),
-    "the first two sentences": lambda text: cut_to_sentences(text, 2),
+    TWO_SENTENCES: lambda text: cut_to_sentences(text, 2),
     "the first three sentences": lambda text: cut_to_sentences(text, 3),
     "one paragraph": _joined,
     "the first two sentences in one paragraph": lambda text: _joined(cut_to_sentences(text, 2)),
@@ -88,22 +93,57 @@ STYLES: Mapping[str, Edit] = {
 """One style for everybody, each an edit that any program can make without knowing who asks."""
 
 
+def beyond_two_sentences(*, replies: Replies, truth: Truth) -> list[EvalResult]:
+    """What is left of satisfaction above the champion's replies, cut to two sentences."""
+    if not _can_tell(replies, truth):
+        return []
+    two = _edited(replies["champion"], STYLES[TWO_SENTENCES])
+    return _beside("beyond_two_sentences", product(two, truth.wishes, _by_key(truth.keys), "champion"), replies, truth)
+
+
+def beyond_best_style(*, replies: Replies, truth: Truth) -> list[EvalResult]:
+    """What is left of satisfaction above the champion's replies in the one style that is best for everybody else."""
+    if not _can_tell(replies, truth):
+        return []
+    _, _, others = controls(replies["champion"], truth.wishes, _by_key(truth.keys))
+    return _beside("beyond_best_style", others.rows, replies, truth)
+
+
+def _can_tell(replies: Replies, truth: Truth) -> bool:
+    return bool(truth.keys) and any(reply.user_id in truth.wishes for reply in replies["champion"])
+
+
+def _by_key(keys: Mapping[str, AnswerKey]) -> Answers:
+    """Whether a reply answers, by its request's key; one without a key does not."""
+
+    def answered(reply: Reply) -> bool:
+        key = keys.get(reply.request)
+        return key is not None and answers(key, reply.request, reply.text)
+
+    return answered
+
+
+def _beside(suite: str, control: Sequence[EvalResult], replies: Replies, truth: Truth) -> list[EvalResult]:
+    challenger = satisfaction(replies={"challenger": replies["challenger"]}, truth=truth)
+    return [replace(row, suite=suite) for row in (*control, *challenger)]
+
+
 def product(
-    replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], answers: Answers, model: Model
+    replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], answered: Answers, model: Model
 ) -> list[EvalResult]:
     """The share of the user's wishes that a reply meets, where it answers, and 0 where it does not.
 
     Users without wishes give no row.
     """
     return [
-        EvalResult("satisfaction", reply.item, reply.user_id, model, share_met(asked, reply.text) * answers(reply))
+        EvalResult("satisfaction", reply.item, reply.user_id, model, share_met(asked, reply.text) * answered(reply))
         for reply in replies
         if (asked := wishes.get(reply.user_id))
     ]
 
 
 def controls(
-    replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], answers: Answers
+    replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], answered: Answers
 ) -> tuple[Control, Control, Control]:
     """The champion's replies cut to two sentences; in the best one style; and in the style that is best for others.
 
@@ -113,10 +153,10 @@ def controls(
     Raises:
         ValueError: no reply is of a user with wishes.
     """
-    by_style = {name: product(_edited(replies, edit), wishes, answers, "champion") for name, edit in STYLES.items()}
+    by_style = {name: product(_edited(replies, edit), wishes, answered, "champion") for name, edit in STYLES.items()}
     means = {name: _mean_of(rows) for name, rows in by_style.items()}
     best = max(means, key=lambda name: means[name])
-    two = by_style["the first two sentences"]
+    two = by_style[TWO_SENTENCES]
     others = _chosen_by_others(by_style)
     return (
         Control("cut to two sentences", tuple(two), _mean_of(two)),
@@ -152,3 +192,6 @@ def _chosen_by_others(by_style: Mapping[str, Sequence[EvalResult]]) -> list[Eval
         for user in users[AS_IT_IS]
     }  # fmt: skip
     return [row for name, rows in by_style.items() for row in rows if chosen[row.user_id] == name]
+
+
+MEASURES = (Measure(beyond_two_sentences), Measure(beyond_best_style))

@@ -1,0 +1,40 @@
+"""How every suite of :data:`rlhi.config.suites.SUITES` is measured: a module a family, which lists its ``MEASURES``.
+
+A suite gives one :class:`EvalResult` for each item and model, with a value in 0 to 1, higher is better, so that suites
+share a scale, bounds and plots. ``item`` and ``user_id`` pair a row with the other model's; the user is also the
+cluster (:mod:`rlhi.evaluate.statistics`). Pure functions over what was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+
+from rlhi.config.suites import SUITES
+from rlhi.contracts import EvalResult
+from rlhi.evaluate.measure import Measure
+from rlhi.evaluate.said import Said
+
+
+def _measures() -> dict[str, Measure]:
+    """By suite, in the order of ``SUITES``; every module here lists some.
+
+    Raises:
+        LookupError: a suite is measured and not listed, or the contrary, or measured twice.
+    """
+    families = [import_module(f"{__name__}.{family.name}") for family in iter_modules(__path__)]
+    measures: list[Measure] = [one for family in families for one in family.MEASURES]
+    if sorted(one.name for one in measures) != sorted(SUITES):
+        strange = {one.name for one in measures} ^ set(SUITES) or "one that is measured twice"
+        raise LookupError(f"rlhi/config/suites.py and rlhi/evaluate/suites should have the same suites, not {strange}")
+    found = {one.name: one for one in measures}
+    return {name: found[name] for name in SUITES}
+
+
+MEASURES: Mapping[str, Measure] = _measures()
+
+
+def results(said: Said) -> list[EvalResult]:
+    """The rows of every suite whose needs are there."""
+    return [row for measure in MEASURES.values() for row in measure.of(said)]
