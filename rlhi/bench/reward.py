@@ -31,7 +31,7 @@ from rlhi.learn.training.launch import train_reward
 from rlhi.models.base import Embedder, Scorer
 from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
 from rlhi.models.prepare import policy_path
-from rlhi.models.reward import TunedReward
+from rlhi.models.tuned_reward import TunedReward
 from rlhi.stages.learn.runs import steps_told
 
 FOLDS = 5

@@ -127,7 +127,7 @@ def test_two_nodes_of_one_process_meet_and_train_one_model(tmp_path: Path, tiny_
 
 def test_the_command_line_of_a_node(tmp_path: Path) -> None:
     config = tmp_path / "resolved.json"
-    assert command(DpoConfig(), config)[1:] == ["-m", "rlhi.learn.training.dpo", "--config", str(config)]
+    assert command(DpoConfig(), config)[1:] == ["-m", "rlhi.learn.training.policy", "--config", str(config)]
     alone = command(DpoConfig(processes=4, deepspeed=2), config)
     assert alone[1:4] == ["-m", "torch.distributed.run", "--nproc_per_node=4"] and "--nnodes" not in " ".join(alone)
     many = DpoConfig(processes=8, nodes=3, rendezvous="trainer-0:29500", deepspeed=3)

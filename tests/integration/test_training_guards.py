@@ -90,7 +90,7 @@ def test_fewer_processes_than_asked_for_do_not_train(tmp_path: Path, tiny_policy
     config = tmp_path / "resolved.json"
     config.write_text(resolved.model_dump_json(), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "rlhi.learn.training.dpo", "--config", str(config)], capture_output=True, text=True
+        [sys.executable, "-m", "rlhi.learn.training.policy", "--config", str(config)], capture_output=True, text=True
     )
     assert done.returncode == 1
     assert "1 processes joined, dpo.processes asks for 2" in done.stderr.splitlines()[-1]

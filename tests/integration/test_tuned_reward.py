@@ -14,12 +14,12 @@ from rlhi.contracts import Message
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import accuracy, margins
 from rlhi.learn.training.launch import Trained
-from rlhi.learn.training.reward import length_slope, make_trainer
+from rlhi.learn.training.reward_model import length_slope, make_trainer
 from rlhi.learn.training.run import ResolvedReward, TrainingError
 from rlhi.learn.training.trl.weights import WeighedComparisons
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.prompts import judged
-from rlhi.models.reward import TunedReward
+from rlhi.models.tuned_reward import TunedReward
 from tests.support.choices import WordEmbedder, write_choices
 from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained
 from tests.support.training import WORDS, run_and_kill

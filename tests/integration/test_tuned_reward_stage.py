@@ -16,7 +16,7 @@ from rlhi.contracts import Message, PreferencePair
 from rlhi.learn.reward.head import RewardHead
 from rlhi.learn.training.run import TrainingError
 from rlhi.models.base import ModelError, Scored
-from rlhi.models.reward import TunedReward
+from rlhi.models.tuned_reward import TunedReward
 from rlhi.stages.files import score_file
 from rlhi.stages.learn import reward_models
 from rlhi.stages.learn.reward_models import FOLDER, HEAD, HEADS, RUNS, TUNED, scorer

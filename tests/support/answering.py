@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
-from rlhi.learn.training import dpo
+from rlhi.learn.training import policy
 from rlhi.learn.training.answering import Copy
 from rlhi.learn.training.launch import Trained, train
 from rlhi.learn.training.run import Resolved
@@ -51,4 +51,4 @@ def main(base: str, output: str, config: str) -> None:
 
 
 if __name__ == "__main__":
-    dpo.main(yardstick)
+    policy.main(yardstick)

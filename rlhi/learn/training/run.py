@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from rlhi.config import DpoConfig, RewardConfig, StepLimits, TunedRewardConfig
 
-POLICY = "rlhi.learn.training.dpo"
+POLICY = "rlhi.learn.training.policy"
 """What trains a challenger, unless a stage brings a module that has more at hand."""
 RESULT = "result.json"
 """What a run came to; it is written last, when the model is there."""
@@ -120,7 +120,7 @@ class ResolvedReward(Run):
 
     section: ClassVar[str] = "reward.tuned"
 
-    module: str = "rlhi.learn.training.reward"
+    module: str = "rlhi.learn.training.reward_model"
     reward: RewardConfig
 
     @property

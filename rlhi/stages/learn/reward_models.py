@@ -20,7 +20,7 @@ from rlhi.learn.training import launch
 from rlhi.learn.training.run import weights_hash
 from rlhi.models.base import Embedder, ModelError
 from rlhi.models.prepare import checked_policy
-from rlhi.models.reward import TunedReward
+from rlhi.models.tuned_reward import TunedReward
 from rlhi.stages import StageError, backends
 from rlhi.stages.learn.runs import keep_only, replace_folder, steps_told, zero_preset
 from rlhi.workspace import ledger

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.learn.training import dpo
+from rlhi.learn.training import policy
 
 if TYPE_CHECKING:
     from rlhi.learn.training.answering import Copy
@@ -27,4 +27,4 @@ def yardstick(run: Resolved) -> tuple[Copy, Embedder]:
 
 
 if __name__ == "__main__":
-    dpo.main(yardstick)
+    policy.main(yardstick)

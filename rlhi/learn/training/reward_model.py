@@ -1,9 +1,9 @@
 """The fine-tuned reward model, the part that runs in a process of its own (:mod:`rlhi.learn.training.process`).
 
-``python -m rlhi.learn.training.reward --config resolved.json`` trains a language model with one output, the reward, as
-a Bradley-Terry model (paper, section 3.2) with TRL's ``RewardTrainer``: from a chat model, whose new output begins at
-0, or on from the reward model of the cycle before. The persona stands in the system message. Comparisons weigh as they
-say.
+``python -m rlhi.learn.training.reward_model --config resolved.json`` trains a language model with one output, the
+reward, as a Bradley-Terry model (paper, section 3.2) with TRL's ``RewardTrainer``: from a chat model, whose new output
+begins at 0, or on from the reward model of the cycle before. The persona stands in the system message. Comparisons
+weigh as they say.
 
 Length: with ``reward.tuned.length_debias`` a logistic regression first finds the log-odds that the difference of the
 answers' lengths alone explains. They go into the loss as TRL's ``margin``, so that the model learns what length leaves

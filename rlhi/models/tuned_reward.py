@@ -1,4 +1,7 @@
-"""A fine-tuned reward model on this machine: a language model with one output (:mod:`rlhi.learn.training.reward`)."""
+"""A fine-tuned reward model on this machine: a language model with one output.
+
+:mod:`rlhi.learn.training.reward_model` trains it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Persona-conditioned DPO, the part that runs in a process of its own (:mod:`rlhi.learn.training.process`).
 
-``python -m rlhi.learn.training.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes)
+``python -m rlhi.learn.training.policy --config resolved.json`` (through torchrun for DeepSpeed or several processes)
 trains a challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.training.trainer`) and writes a folder
 that ``from_pretrained`` and vLLM read. The champion is the reference and, in the first round, where training starts
 (paper, section 3.3). ``rlhi.stages.learn.train_policy`` is the same with the models that tell whether replies answer
