@@ -14,8 +14,9 @@ from typing import Any, Literal
 import pytest
 
 from rlhi.config import DpoConfig
-from rlhi.learn.training.card import Provenance, model_card
+from rlhi.learn.training.card import Learned, model_card
 from rlhi.learn.training.launch import Trained, command
+from rlhi.learn.training.plan import PolicyPlan
 from tests.support.spaces import make_space
 from tests.support.training import PLAIN, made_pairs, run
 
@@ -126,13 +127,16 @@ def test_two_nodes_of_one_process_meet_and_train_one_model(tmp_path: Path, tiny_
 
 
 def test_the_command_line_of_a_node(tmp_path: Path) -> None:
-    config = tmp_path / "resolved.json"
-    assert command(DpoConfig(), config)[1:] == ["-m", "rlhi.learn.training.policy", "--config", str(config)]
-    alone = command(DpoConfig(processes=4, deepspeed=2), config)
+    def plan(**dpo: Any) -> PolicyPlan:
+        return PolicyPlan(base=tmp_path, output=tmp_path, seed=0, dpo=DpoConfig(**dpo))
+
+    config = str(tmp_path / "resolved.json")
+    assert command(plan())[1:] == ["-m", "rlhi.learn.training.policy", "--config", config]
+    alone = command(plan(processes=4, deepspeed=2))
     assert alone[1:4] == ["-m", "torch.distributed.run", "--nproc_per_node=4"] and "--nnodes" not in " ".join(alone)
-    many = DpoConfig(processes=8, nodes=3, rendezvous="trainer-0:29500", deepspeed=3)
-    assert many.world_size == 24
-    first, last = command(many, config), command(many, config, 2)
+    many = plan(processes=8, nodes=3, rendezvous="trainer-0:29500", deepspeed=3)
+    assert many.settings.world_size == 24
+    first, last = command(many), command(many, 2)
     assert first[3:8] == [
         "--nproc_per_node=8", "--nnodes=3", "--node_rank=0", "--rdzv_backend=static",
         "--rdzv_endpoint=trainer-0:29500",
@@ -178,6 +182,9 @@ def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:
 
 
 def test_the_card_tells_origin_data_and_that_no_verdict_is_known_yet() -> None:
-    card = model_card(Provenance("v0.2.0", "a" * 64, "feed", 30, 9), DpoConfig(method="kto"))
+    plan = PolicyPlan(
+        base=Path(), output=Path(), seed=0, dpo=DpoConfig(method="kto"), champion="v0.2.0", reference="a" * 64
+    )
+    card = model_card(plan, Learned("feed", 30, 9))
     assert card.startswith("---\n") and "tags: [rlhi, kto, persona]" in card
     assert "`policy@v0.2.0`" in card and "a" * 64 in card and "`feed`" in card and "verdict | not yet" in card

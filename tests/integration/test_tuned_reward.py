@@ -14,8 +14,9 @@ from rlhi.contracts import Message
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import accuracy, margins
 from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.plan import RewardPlan
 from rlhi.learn.training.reward_model import length_slope, make_trainer
-from rlhi.learn.training.run import ResolvedReward, TrainingError
+from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trl.weights import WeighedComparisons
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.prompts import judged
@@ -135,10 +136,8 @@ def gradients(
     base: Path, folder: Path, rows: list[Comparison]
 ) -> Callable[[range | list[int]], dict[str, torch.Tensor]]:
     """Of the loss of some rows as one batch, by the platform's own trainer."""
-    run = ResolvedReward(
-        base=str(base), pairs=str(as_rows(folder, rows)), output=str(folder), seed=0, reward=config("full")
-    )
-    one = make_trainer(run).trainer
+    as_rows(folder, rows)
+    one = make_trainer(RewardPlan(base=base, output=folder, seed=0, reward=config("full"))).trainer
     assert isinstance(one, WeighedComparisons) == (len({row.weight for row in rows}) > 1)
     data = one._remove_unused_columns(one.train_dataset)
 

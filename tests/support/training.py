@@ -17,6 +17,9 @@ from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.pairs.lessons import Row
 from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.rows import policy_row
+from rlhi.learn.training.run import weights_hash
 from rlhi.workspace import ledger
 
 PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}
@@ -67,9 +70,25 @@ def zero(stage: int) -> dict[str, object] | None:
     return json.loads(ledger.template(f"deepspeed/zero{stage}.json")) if stage else None
 
 
-def run(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None = None) -> Trained:
+def plan_of(base: Path, output: Path, config: DpoConfig, **more: object) -> PolicyPlan:
+    """The plan of a training of ``base``, its own reference, and what a test says ``more``."""
+    told = {"seed": 0, "preset": zero(config.deepspeed), "reference": weights_hash(base), **more}
+    return PolicyPlan.model_validate({"base": base, "output": output, "dpo": config, **told})
+
+
+def trained(plan: PolicyPlan, rows: Sequence[Row] | None = None) -> Trained:
     """Train here and wait."""
-    return train(rows or made_rows(config), base, output, config, zero(config.deepspeed), 0, quiet)
+    return train(plan, map(policy_row, rows or made_rows(plan.dpo)), quiet)
+
+
+def run(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None = None) -> Trained:
+    """The same of a plan that says no more."""
+    return trained(plan_of(base, output, config), rows)
+
+
+def after(base: Path, output: Path, config: DpoConfig, before: Trained) -> Trained:
+    """Train from where ``before`` ended, against ``base``."""
+    return trained(plan_of(base, output, config, start=before.unmerged), made_pairs())
 
 
 def run_and_kill(base: Path, output: Path, config: BaseModel, step: int, trains: str = __name__) -> None:

@@ -17,6 +17,8 @@ from rlhi.contracts import content_key
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.training import launch
+from rlhi.learn.training.plan import RewardPlan
+from rlhi.learn.training.rows import reward_row
 from rlhi.learn.training.run import weights_hash
 from rlhi.models.base import Embedder, ModelError
 from rlhi.models.prepare import checked_policy
@@ -83,8 +85,8 @@ def train(
     work = space.path(f"{RUNS}/{content_key(list(learned), weights_hash(base), section, seed)}")
     keep_only(space.path(RUNS), work)
     with steps_told(f"training the reward model ({kind})") as on_step:
-        preset = zero_preset(tuned.deepspeed)
-        done = launch.train_reward(learned, base, work, config, preset, seed, on_step)
+        plan = RewardPlan(base=base, output=work, seed=seed, preset=zero_preset(tuned.deepspeed), reward=config)
+        done = launch.train(plan, map(reward_row, learned), on_step)
     told: dict[str, object] = {
         "kind": kind, "base": tuned.base, "warm_start": warm.name if warm else "", "too_long": len(done.too_long),
         "engine": done.engine, "precision": done.precision, "zero_stage": done.zero_stage,

@@ -6,24 +6,24 @@ and then, and the sentence embedder that tells whether it does (:mod:`rlhi.learn
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.learn.training import policy
 
 if TYPE_CHECKING:
     from rlhi.learn.training.answering import Copy
-    from rlhi.learn.training.run import Resolved
+    from rlhi.learn.training.plan import PolicyPlan
     from rlhi.models.base import Embedder
 
 
-def yardstick(run: Resolved) -> tuple[Copy, Embedder]:
-    """A chat model that begins as the run's base, and the run's embedder."""
+def yardstick(plan: PolicyPlan) -> tuple[Copy, Embedder]:
+    """A chat model that begins as the plan's base, and the plan's embedder."""
     from rlhi.models.embedder import LocalEmbedder
     from rlhi.models.local import LocalChatModel
 
-    model = LocalChatModel(Path(run.base), context_tokens=run.dpo.max_length, precision=run.dpo.precision)
-    return model, LocalEmbedder(Path(run.embedder))
+    assert plan.embedder is not None, "else nobody asks for a yardstick"
+    model = LocalChatModel(plan.base, context_tokens=plan.dpo.max_length, precision=plan.dpo.precision)
+    return model, LocalEmbedder(plan.embedder)
 
 
 if __name__ == "__main__":
