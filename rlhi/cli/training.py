@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def export_pairs(
     context: typer.Context,
     out: Annotated[Path | None, typer.Argument(help="A jsonl file; standard output without one.")] = None,
-    method: Annotated[Method, typer.Option(help="TRL's rows for `DPOTrainer`, `SFTTrainer` or `KTOTrainer`.")] = "dpo",
+    method: Annotated[Method, typer.Option(help="TRL's rows, as this method's trainer reads them.")] = "dpo",
 ) -> None:
     """Write the preference pairs as TRL's conversational rows, with columns that tell where each comes from. For KTO
     also what users judged singly.

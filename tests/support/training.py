@@ -17,6 +17,7 @@ from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.pairs.lessons import Row
 from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.training.methods import method_of
 from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import policy_row
 from rlhi.learn.training.run import weights_hash
@@ -57,8 +58,8 @@ def made_judged(count: int = 16, first: int = 0) -> list[JudgedAnswer]:
 
 
 def made_rows(config: DpoConfig) -> list[Row]:
-    """Sixteen pairs; for KTO the last four of them are judged answers, twice as many."""
-    return [*made_pairs(12), *made_judged(8)] if config.method == "kto" else [*made_pairs()]
+    """Sixteen pairs; where judged answers are learned from, the last four of them are such, twice as many."""
+    return [*made_pairs(12), *made_judged(8)] if method_of(config.method).singly else [*made_pairs()]
 
 
 def quiet(step: int, of: int, loss: float) -> None:
