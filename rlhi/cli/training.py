@@ -13,12 +13,6 @@ from rlhi.contracts.options import Method
 export_app = typer.Typer(help="Data of the workspace in the formats of other tools.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to `rlhi`."""
-    app.add_typer(export_app, name="export")
-    app.command()(join)
-
-
 @export_app.command("pairs")
 def export_pairs(
     context: typer.Context,
