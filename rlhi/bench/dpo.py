@@ -27,8 +27,8 @@ from rlhi.bench.figure import figure
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message, PreferencePair
 from rlhi.learn.training import trainer as training
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import trl_row
-from rlhi.learn.training.run import Resolved
 from rlhi.models.prepare import policy_path
 from rlhi.simulate.requests import conversation_requests
 
@@ -155,13 +155,13 @@ def made_pairs(tokenizer: PreTrainedTokenizerBase, prompt_tokens: int, count: in
     ]  # fmt: skip
 
 
-def _train(run: tuple[Resolved, TrainingArguments]) -> tuple[float, list[float]]:
+def _train(run: tuple[PolicyPlan, TrainingArguments]) -> tuple[float, list[float]]:
     """Seconds and the loss of every step."""
-    resolved, arguments = run
+    plan, arguments = run
     began = time.perf_counter()
     # Trainers print their figures; standard output is for the table.
     with contextlib.redirect_stdout(sys.stderr):
-        trainer, _, _ = training.make_trainer(resolved, arguments)
+        trainer, _, _ = training.make_trainer(plan, arguments)
         trainer.train()
     took = time.perf_counter() - began
     return took, [row["loss"] for row in trainer.state.log_history if "loss" in row]
@@ -169,12 +169,10 @@ def _train(run: tuple[Resolved, TrainingArguments]) -> tuple[float, list[float]]
 
 def prepared(
     way: str, pairs: list[PreferencePair], base: Path, folder: Path, tokens: int, accumulation: int = 2, epochs: int = 1
-) -> tuple[Resolved, TrainingArguments]:
+) -> tuple[PolicyPlan, TrainingArguments]:
     """What a trainer is told that goes one of the ``WAYS``, two pairs at a time; ``tokens`` are those of a prompt."""
     from trl import DPOConfig as TrlConfig
 
-    rows = folder / "pairs.jsonl"
-    rows.write_text("".join(json.dumps(trl_row(pair)) + "\n" for pair in pairs), encoding="utf-8")
     config = DpoConfig(
         max_length=tokens + ANSWER_TOKENS + 64,
         epochs=epochs,
@@ -186,12 +184,13 @@ def prepared(
         sft_weight=0.0,
         ld_alpha=1.0,
     )
-    resolved = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
-    arguments = training.trl_arguments(resolved)
+    plan = PolicyPlan(base=base, output=folder, seed=0, dpo=config)
+    plan.rows.write_text("".join(json.dumps(trl_row(pair)) + "\n" for pair in pairs), encoding="utf-8")
+    arguments = training.trl_arguments(plan)
     if way == "TRL, its defaults":
         arguments = TrlConfig(
             output_dir=str(folder / "trainer"), per_device_train_batch_size=2, gradient_accumulation_steps=accumulation,
             num_train_epochs=epochs, learning_rate=config.learning_rate, use_cpu=arguments.use_cpu, logging_steps=1,
             save_strategy="no", disable_tqdm=True, report_to="none",
         )  # fmt: skip
-    return resolved, arguments
+    return plan, arguments

@@ -179,9 +179,9 @@ def measure(shape: str, base: Path, size: tuple[int, int], prompt_tokens: int, s
 def _steps(
     way: str, pairs: list[PreferencePair], base: Path, folder: Path, prompt_tokens: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    resolved, arguments = prepared(way, pairs, base, folder, prompt_tokens, accumulation=1)
+    plan, arguments = prepared(way, pairs, base, folder, prompt_tokens, accumulation=1)
     arguments.precompute_ref_log_probs = False
-    trainer, _, _ = training.make_trainer(resolved, arguments)
+    trainer, _, _ = training.make_trainer(plan, arguments)
     clock: list[float] = []
     trainer.add_callback(_clock(clock))
     trainer.train()

@@ -27,11 +27,13 @@ from rlhi.contracts import Interval, Profile, content_key
 from rlhi.evaluate.statistics import GAINS, VALUES, clustered
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import train
-from rlhi.learn.training.launch import train_reward
+from rlhi.learn.training import launch
+from rlhi.learn.training.plan import RewardPlan
+from rlhi.learn.training.rows import reward_row
 from rlhi.models.base import Embedder, Scorer
 from rlhi.models.embedder import LocalEmbedder, RememberingEmbedder
 from rlhi.models.prepare import policy_path
-from rlhi.models.reward import TunedReward
+from rlhi.models.tuned_reward import TunedReward
 from rlhi.stages.learn.runs import steps_told
 
 FOLDS = 5
@@ -187,7 +189,8 @@ def _tuned(kind: RewardKind, base: Path, quick: bool) -> Learn:
     def learn(comparisons: Sequence[Comparison]) -> Scorer:
         output = Path(tempfile.mkdtemp(dir=folder.name))
         with steps_told(f"fine-tuning on {len(comparisons)} comparisons") as on_step:
-            done = train_reward(comparisons, base, output, config, None, 0, on_step)
+            plan = RewardPlan(base=base, output=output, seed=0, reward=config)
+            done = launch.train(plan, map(reward_row, comparisons), on_step)
         return TunedReward(done.model, config.tuned)
 
     return learn

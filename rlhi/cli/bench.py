@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
+from rlhi.cli.printed import Json
 from rlhi.contracts.options import RewardKind
 
 bench_app = typer.Typer(help="Benchmarks: our figure, the baseline's and the ratio of one run.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @bench_app.command("feedback")

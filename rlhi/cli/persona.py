@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rlhi.cli.errors import hinted
+from rlhi.cli.printed import Json
 
 if TYPE_CHECKING:
     from rlhi.contracts import Claim, Persona
@@ -33,7 +34,7 @@ ORIGINS = {
 def show(
     context: typer.Context,
     user: User,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: Json = False,
 ) -> None:
     """A user's persona: its text, and each claim with kind, confidence, first and last seen, and its turns."""
     from rlhi.contracts import to_record

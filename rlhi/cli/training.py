@@ -13,17 +13,11 @@ from rlhi.contracts.options import Method
 export_app = typer.Typer(help="Data of the workspace in the formats of other tools.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to `rlhi`."""
-    app.add_typer(export_app, name="export")
-    app.command()(join)
-
-
 @export_app.command("pairs")
 def export_pairs(
     context: typer.Context,
     out: Annotated[Path | None, typer.Argument(help="A jsonl file; standard output without one.")] = None,
-    method: Annotated[Method, typer.Option(help="TRL's rows for `DPOTrainer`, `SFTTrainer` or `KTOTrainer`.")] = "dpo",
+    method: Annotated[Method, typer.Option(help="TRL's rows, as this method's trainer reads them.")] = "dpo",
 ) -> None:
     """Write the preference pairs as TRL's conversational rows, with columns that tell where each comes from. For KTO
     also what users judged singly.

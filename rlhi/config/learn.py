@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -66,6 +66,8 @@ Zero = Literal[0, 1, 2, 3]
 class TunedRewardConfig(Section):
     """A language model fine-tuned as the reward model through TRL; ``deepspeed`` is a ZeRO stage, 0 for none."""
 
+    section: ClassVar[str] = "reward.tuned"
+
     base: str = Field(default="champion", pattern="^(champion|local:.+)$")
     epochs: float = Field(default=1, gt=0)
     learning_rate: float = Field(default=2e-4, gt=0)
@@ -102,6 +104,11 @@ class RewardConfig(Section):
     persona_dimensions: int = Field(default=16, ge=1)
     min_pairs: int = Field(default=8, ge=1)
     tuned: TunedRewardConfig = TunedRewardConfig()
+
+    @property
+    def lora_rank(self) -> int:
+        """The rank of the adapters that a fine-tuned model learns; 0 trains every weight."""
+        return self.tuned.lora_rank if self.kind == "lora" else 0
 
 
 class PairsConfig(Section):
@@ -148,6 +155,8 @@ class DpoConfig(Section):
     ``processes`` run on each of ``nodes``; several nodes meet at ``rendezvous``, ``HOST:PORT`` of the first. Between
     ``rounds`` the model just trained answers anew, and is judged.
     """
+
+    section: ClassVar[str] = "dpo"
 
     method: Method = "dpo"
     rounds: int = Field(default=1, ge=1, description="1 learns offline")

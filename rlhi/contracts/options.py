@@ -3,6 +3,7 @@
 from typing import Literal
 
 Method = Literal["dpo", "sft", "kto"]
-"""``dpo.method``: how a challenger learns."""
+"""``dpo.method``: how a challenger learns. A name is the registration of the module of that name in
+``rlhi/learn/training/methods``."""
 RewardKind = Literal["head", "lora", "full"]
-"""``reward.kind``: what a reward model is."""
+"""``reward.kind``: what a reward model is. A name has its row in ``rlhi.stages.learn.reward_models.KINDS``."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
 from rlhi.contracts import Message, Profile
+from rlhi.contracts.options import RewardKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,6 +135,43 @@ class Scorer(Protocol):
 
     def score(self, batch: Sequence[Scored]) -> list[float]:
         """One reward an answer; higher is better. Differences are log-odds of being preferred."""
+        ...
+
+
+class RewardModel(Scorer, Protocol):
+    """A reward model as a workspace keeps it, whatever its kind: what ``reward`` trains, and what judges answers."""
+
+    @property
+    def kind(self) -> RewardKind:
+        """Which kind it is."""
+        ...
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether it finds all answers alike, for there was too little to learn from."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, object]:
+        """What metrics.json tells of its training; empty where there is nothing to tell."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, int | float | str]:
+        """The same in a few words, for the report of the stage."""
+        ...
+
+    def warm_start(self, base: str) -> Path | None:
+        """The weights that a training from ``base`` (``reward.tuned.base``) may go on from; None for none."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write it: as a file, or into a folder that is there."""
+        ...
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What :meth:`save` wrote; no code is loaded with it."""
         ...
 
 

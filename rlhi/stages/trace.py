@@ -28,6 +28,7 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 
 Learner = Literal["champion", "challenger"]
+LearnedBy = Literal[Learner, ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class TracedPair:
     persona: str
     chosen: str
     rejected: str
-    learned_by: Literal["champion", "challenger", ""]
+    learned_by: LearnedBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,5 +158,5 @@ def _rests_on(persona: Persona | None, talk: Conversation) -> tuple[str, ...]:
 
 def _traced(row: PreferencePair, talk: Conversation, learned: Mapping[Learner, frozenset[str]]) -> TracedPair:
     own = row.user_id == talk.user_id
-    by: Literal["champion", "challenger", ""] = next((one for one, held in learned.items() if lesson(row) in held), "")
+    by: LearnedBy = next((one for one, held in learned.items() if lesson(row) in held), "")
     return TracedPair(str(row.source), own, row.persona, row.chosen, row.rejected, by)

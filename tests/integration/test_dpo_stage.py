@@ -16,13 +16,14 @@ import pytest
 
 from rlhi import stages
 from rlhi.cli.errors import explain
+from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, PreferencePair
 from rlhi.learn.pairs.lessons import lesson
 from rlhi.learn.training.launch import OPEN
 from rlhi.learn.training.resume import COMPLETE
 from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.stages.learn.dpo import TRAINING, join
-from rlhi.stages.learn.draw import Draw
+from rlhi.stages.learn.draw import Champion, Draw
 from rlhi.stages.learn.runs import RUNS
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
@@ -125,6 +126,15 @@ def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(spa
 LONG = make_pair(90, "Water it. " * 120, "Leave it. " * 120)
 
 
+def drawn(
+    space: Workspace, rows: list[PreferencePair], record: dict[str, object], dpo: DpoConfig | None = None
+) -> Draw:
+    """A draw for the workspace's champion, of whose training ``record`` tells."""
+    version = ledger.pinned(space.root).champion
+    champion = Champion(version, ledger.policy_path(space.root, version), record)
+    return Draw(list(rows), champion, dpo or space.params.dpo, space.params.pairs.replay, 0)
+
+
 def test_a_pair_that_does_not_fit_takes_no_room_and_is_no_lesson_learned(space: Workspace) -> None:
     others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(5)]
     write_table(space.path("data/pairs"), PreferencePair, [*made_pairs(), *others], user=lambda row: row.user_id)
@@ -141,29 +151,20 @@ def test_a_pair_that_does_not_fit_takes_no_room_and_is_no_lesson_learned(space: 
 
 def test_what_did_not_fit_one_night_is_asked_again_when_more_fits(space: Workspace) -> None:
     known: dict[str, object] = {"not_learned": {LONG.key: 384, "gone": 384}}
-    champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
 
     def made(limit: int) -> int:
         dpo = space.params.dpo.model_copy(update={"max_length": limit})
-        return len(Draw([LONG], known, champion, dpo, space.params.pairs.replay, 0).made)
+        return len(drawn(space, [LONG], known, dpo).made)
 
     assert [made(limit) for limit in (256, 384, 385, 1024)] == [0, 0, 1, 1]
-    other = Draw([replace(LONG, key="another text")], known, champion, space.params.dpo, space.params.pairs.replay, 0)
+    other = drawn(space, [replace(LONG, key="another text")], known)
     assert len(other.made) == 1 and other.not_learned == {}
 
 
 def test_what_was_learned_and_fits_no_more_stops_nothing(space: Workspace) -> None:
     others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(60)]
-    champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
     configure(space, "dpo", FAST, max_length=384)
-    draw = Draw(
-        [*made_pairs(), *others],
-        {"lessons": list(map(lesson, others))},
-        champion,
-        space.params.dpo,
-        space.params.pairs.replay,
-        0,
-    )
+    draw = drawn(space, [*made_pairs(), *others], {"lessons": list(map(lesson, others))})
     new, replayed = draw.rows(64)
     assert len(new) == len(made_pairs()) and not replayed and not draw.too_long and not draw.not_learned
 
@@ -172,9 +173,8 @@ def test_what_does_not_fit_is_counted_in_one_draw_however_many_rounds_there_are(
     """A round draws less than there is: of that, what the whole draw left out would be more than may be."""
     ours = made_pairs()
     others = [replace(LONG, key=f"long{at}", conversation_id=f"long{at}") for at in range(len(ours) * 2 // 3)]
-    champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
     configure(space, "dpo", FAST, max_length=384)
-    draw = Draw([*ours, *others], {}, champion, space.params.dpo, space.params.pairs.replay, 0)
+    draw = drawn(space, [*ours, *others], {})
     new, _ = draw.rows(len(ours))
     draw.check(new)
     assert len(draw.rows(len(ours) // 3)[0]) == len(ours) // 3

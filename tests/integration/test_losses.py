@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rlhi.config import DpoConfig
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import provenance, trl_row
-from rlhi.learn.training.run import Resolved
 from rlhi.learn.training.trainer import make_trainer, trl_arguments
 from tests.support.training import PLAIN, make_pair
 
@@ -30,8 +30,8 @@ def loss_of(base: Path, folder: Path, tail: str = "", **values: object) -> torch
     config = DpoConfig.model_validate(
         {"batch": 1, "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0, **PLAIN} | values
     )
-    run = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
-    trainer = make_trainer(run, trl_arguments(run))[0]
+    plan = PolicyPlan(base=base, output=folder, seed=0, dpo=config)
+    trainer = make_trainer(plan, trl_arguments(plan))[0]
     data = trainer._remove_unused_columns(trainer.train_dataset)
     loss: torch.Tensor = trainer.compute_loss(trainer.model, trainer.data_collator([data[0]]))
     loss.backward()  # type: ignore[no-untyped-call]

@@ -23,7 +23,6 @@ from rlhi.contracts import FreshPair, Sample
 from rlhi.learn.pairs.lessons import lesson
 from rlhi.learn.pairs.sampling import sample
 from rlhi.learn.reward.head import RewardHead
-from rlhi.learn.training.launch import Trained, train
 from rlhi.learn.training.resume import COMPLETE
 from rlhi.learn.training.rounds import fresh_requests
 from rlhi.learn.training.run import RESULT, TrainingError, weights_hash
@@ -37,7 +36,7 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest
 from tests.support.spaces import land_talk, make_space
-from tests.support.training import made_pairs, quiet, run, zero
+from tests.support.training import after, made_pairs, run
 
 ALL = {"batch": 16, "accumulation": 1, "max_length": 256, "precision": "fp32", "save_steps": 0}
 WAYS = {
@@ -50,11 +49,6 @@ ROUNDS = {
     "rounds": 2, "min_fresh_pairs": 3, "min_new_pairs": 4, "max_pairs": 16, "batch": 2, "accumulation": 1, "epochs": 1,
     "lora_rank": 4, "save_steps": 2, "learning_rate": 5e-3,
 }  # fmt: skip
-
-
-def next_round(base: Path, output: Path, config: DpoConfig, before: Trained) -> Trained:
-    """Train from where ``before`` ended, against the champion."""
-    return train(made_pairs(), base, output, config, zero(config.deepspeed), 0, quiet, start=before.unmerged)
 
 
 def chosen_log_probabilities(base: Path, adapter: Path | None, weights: Path) -> float:
@@ -86,7 +80,7 @@ def test_a_later_round_starts_from_the_model_just_trained_and_refers_to_the_cham
 ) -> None:
     config = DpoConfig.model_validate(ALL | {"learning_rate": 5e-3} | WAYS[way])
     first = run(tiny_policy, tmp_path / "first", config.model_copy(update={"batch": 2}))
-    second = next_round(tiny_policy, tmp_path / "second", config, first)
+    second = after(tiny_policy, tmp_path / "second", config, first)
     adapter = first.unmerged if config.lora_rank else None
     start = chosen_log_probabilities(tiny_policy, adapter, tiny_policy if adapter else first.unmerged)
     expected = config.beta * (start - chosen_log_probabilities(tiny_policy, None, tiny_policy))
@@ -106,7 +100,7 @@ def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, tiny_policy: Pa
     file = first.unmerged / "adapter_model.safetensors"
     save_file({name.replace("q_proj", "other"): weight for name, weight in load_file(file).items()}, file)
     with pytest.raises(TrainingError, match=r"the adapter in .* does not fit the champion \(.*q_proj"):
-        next_round(tiny_policy, tmp_path / "second", config, first)
+        after(tiny_policy, tmp_path / "second", config, first)
 
 
 @pytest.fixture(scope="module")
@@ -184,16 +178,17 @@ def test_fresh_answers_are_the_trained_model_s_and_not_the_champion_s(
     sampler = recorded(space)["rounds"][0]["weights"]
     assert sampler == record["weights"]
     store, params = SampleStore(space, "dpo"), space.params
-    config, sampled = params.candidates.sampling, SampleStore(space, "candidates").samples
+    config, sampled = params.candidates, SampleStore(space, "candidates").samples
     found = requests(read_log(space), params.candidates, params.split)
-    asked = fresh_requests(found, sampled.__contains__, 12, sampler, config, params.seed)
+    asked = fresh_requests(found, sampled.__contains__, sampler, config, params.seed)
     assert set(store.samples) == {one.key for one in asked} and not set(store.samples) & set(sampled)
     assert {one.model for one in store.samples.values()} == {f"cycle 1, round 1, {sampler[:12]}"}
 
     def drawn(folder: Path) -> dict[str, tuple[str, ...]]:
         again: list[Sample] = []
-        model = LocalChatModel(folder, "", config.context_tokens, config.batch)
-        sample(asked, model, params.candidates.n, config, params.seed, 1, again.extend)
+        how = config.sampling
+        model = LocalChatModel(folder, "", how.context_tokens, how.batch)
+        sample(asked, model, config.n, how, params.seed, 1, again.extend)
         return {one.request: one.texts for one in again}
 
     kept = {name: one.texts for name, one in store.samples.items()}
@@ -310,11 +305,12 @@ def test_another_node_takes_part_in_every_round(ready: Path, tmp_path: Path) -> 
 def test_requests_of_this_cycle_come_first(undisturbed: tuple[Workspace, stages.StageReport]) -> None:
     space, _ = undisturbed
     params = space.params
-    found, config = requests(read_log(space), params.candidates, params.split), params.candidates.sampling
+    found = requests(read_log(space), params.candidates, params.split)
+    config = params.candidates.model_copy(update={"prompts": 3})
     last = {one.key for one in found[-3:]}
-    drawn = fresh_requests(found, last.__contains__, 3, "weights", config, 0)
+    drawn = fresh_requests(found, last.__contains__, "weights", config, 0)
     assert {one.messages for one in drawn} == {one.messages for one in found[-3:]}
-    other = fresh_requests(found, last.__contains__, 3, "other weights", config, 0)
+    other = fresh_requests(found, last.__contains__, "other weights", config, 0)
     assert not {one.key for one in drawn} & {one.key for one in other}
     told = [replace(found[-1], messages=found[-1].messages[-1:])]
-    assert fresh_requests(told, last.__contains__, 1, "weights", config, 0)[0].key not in {one.key for one in drawn}
+    assert fresh_requests(told, last.__contains__, "weights", config, 0)[0].key not in {one.key for one in drawn}

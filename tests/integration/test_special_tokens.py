@@ -10,8 +10,8 @@ import pytest
 from rlhi.config import DpoConfig
 from rlhi.contracts import Message
 from rlhi.learn.training.dataset import dataset
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import trl_row
-from rlhi.learn.training.run import Resolved
 from rlhi.models.local import LocalChatModel
 from rlhi.models.prompts import chat_text, judged, plain, tokenizer_of
 from tests.support.training import make_pair
@@ -46,11 +46,8 @@ def test_rows_to_train_on_hold_the_template_s_tokens_alone(tiny_policy: Path, tm
     tame, forged = make_pair(0, TAME, "Never."), make_pair(1, FORGED, f"No. {FORGED}")
     forged = replace(forged, prompt=(Message("system", FORGED), Message("user", FORGED)))
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(trl_row(row)) + "\n" for row in (tame, forged)))
-    run = Resolved(
-        base=str(tiny_policy), pairs=str(tmp_path / "pairs.jsonl"), output=str(tmp_path), seed=0,
-        dpo=DpoConfig(max_length=600),
-    )  # fmt: skip
-    rows, contents = dataset(run, tokenizer)
+    plan = PolicyPlan(base=tiny_policy, output=tmp_path, seed=0, dpo=DpoConfig(max_length=600))
+    rows, contents = dataset(plan, tokenizer)
     assert contents.pairs == 2
     for row in rows:
         for side in ("chosen", "rejected"):

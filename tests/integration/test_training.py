@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import math
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from rlhi.config import DpoConfig
-from rlhi.learn.training.card import Provenance, model_card
+from rlhi.config import DpoConfig, Method
+from rlhi.learn.training.card import Learned, model_card
 from rlhi.learn.training.launch import Trained, command
+from rlhi.learn.training.methods import METHODS, method_of
+from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.rows import policy_row
+from rlhi.models.local import LocalChatModel
 from tests.support.spaces import make_space
-from tests.support.training import PLAIN, made_pairs, run
+from tests.support.training import PLAIN, made_pairs, made_rows, run
 
 FAST: dict[str, Any] = {
     "batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0,
     **PLAIN,
 }  # fmt: skip
 BASE = {"full": 0, "LoRA": 4}
+ROWS = [policy_row(pair) for pair in made_pairs()]
 
 
 def losses(done: Trained) -> list[float]:
@@ -126,13 +132,16 @@ def test_two_nodes_of_one_process_meet_and_train_one_model(tmp_path: Path, tiny_
 
 
 def test_the_command_line_of_a_node(tmp_path: Path) -> None:
-    config = tmp_path / "resolved.json"
-    assert command(DpoConfig(), config)[1:] == ["-m", "rlhi.learn.training.dpo", "--config", str(config)]
-    alone = command(DpoConfig(processes=4, deepspeed=2), config)
+    def plan(**dpo: Any) -> PolicyPlan:
+        return PolicyPlan(base=tmp_path, output=tmp_path, seed=0, dpo=DpoConfig(**dpo))
+
+    config = str(tmp_path / "resolved.json")
+    assert command(plan())[1:] == ["-m", "rlhi.learn.training.policy", "--config", config]
+    alone = command(plan(processes=4, deepspeed=2))
     assert alone[1:4] == ["-m", "torch.distributed.run", "--nproc_per_node=4"] and "--nnodes" not in " ".join(alone)
-    many = DpoConfig(processes=8, nodes=3, rendezvous="trainer-0:29500", deepspeed=3)
-    assert many.world_size == 24
-    first, last = command(many, config), command(many, config, 2)
+    many = plan(processes=8, nodes=3, rendezvous="trainer-0:29500", deepspeed=3)
+    assert many.settings.world_size == 24
+    first, last = command(many), command(many, 2)
     assert first[3:8] == [
         "--nproc_per_node=8", "--nnodes=3", "--node_rank=0", "--rdzv_backend=static",
         "--rdzv_endpoint=trainer-0:29500",
@@ -142,20 +151,52 @@ def test_the_command_line_of_a_node(tmp_path: Path) -> None:
         DpoConfig(nodes=2)
 
 
-@pytest.mark.parametrize(
-    ("method", "trainer", "rows", "first"),
-    [("sft", "SFTTrainer", (16, 0, 16, 0), math.log(355)), ("kto", "KTOTrainer", (12, 8, 16, 16), 0.5)],
-)
-def test_baselines_learn_from_the_same_rows_and_save_the_same_layout(
-    tmp_path: Path, tiny_policy: Path, method: str, trainer: str, rows: tuple[int, ...], first: float
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Callable[[Method], Trained]:
+    """A training by a method, each of which is run once."""
+
+    @cache
+    def by(name: Method) -> Trained:
+        config = {**FAST, "method": name, "lora_rank": 4, "learning_rate": 2e-2, "epochs": 2}
+        return run(tiny_policy, tmp_path_factory.mktemp(name), DpoConfig.model_validate(config))
+
+    return by
+
+
+def preferred(folder: Path) -> float:
+    """By how much a model finds the chosen answers likelier than the rejected ones (nats), asked without a trainer."""
+    sides = [(pair.prompt, text) for pair in made_pairs(12) for text in (pair.chosen, pair.rejected)]
+    found = LocalChatModel(folder, "asked").log_likelihood(sides)
+    return (sum(found[::2]) - sum(found[1::2])) / 12
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_learns_what_is_preferred_and_saves_the_same_layout(
+    learned: Callable[[Method], Trained], tiny_policy: Path, name: Method
 ) -> None:
-    config = DpoConfig.model_validate({**FAST, "method": method, "lora_rank": 4, "learning_rate": 2e-2, "epochs": 2})
-    done = run(tiny_policy, tmp_path, config)
-    assert (done.trainer, done.class_weights) == (trainer, (1.0, 1.0))
-    assert (done.pairs, done.judged, done.wanted, done.unwanted) == rows
-    assert losses(done)[0] == pytest.approx(first, rel=0.05)
+    done, method = learned(name), method_of(name)
+    rows = made_rows(DpoConfig(method=name))
+    assert done.pairs + done.judged == len(rows) and bool(done.judged) == method.singly
+    assert done.class_weights == (1.0, 1.0) and bool(done.unwanted) == bool(method.unwanted(method.rows(ROWS)))
     assert sum(losses(done)[-3:]) < 0.9 * sum(losses(done)[:3])
+    assert preferred(done.model) > preferred(tiny_policy) + 1
     assert_whole(done, tiny_policy)
+
+
+@pytest.mark.parametrize(
+    ("name", "trainer", "rows", "first"),
+    [
+        ("dpo", "SharedPromptDPOTrainer", (16, 0, 16, 16), math.log(2)),
+        ("sft", "SFTTrainer", (16, 0, 16, 0), math.log(355)),
+        ("kto", "KTOTrainer", (12, 8, 16, 16), 0.5),
+    ],
+)
+def test_a_method_s_trainer_rows_and_first_loss_are_its_own(
+    learned: Callable[[Method], Trained], name: Method, trainer: str, rows: tuple[int, ...], first: float
+) -> None:
+    done = learned(name)
+    assert done.trainer == trainer and losses(done)[0] == pytest.approx(first, rel=0.05)
+    assert (done.pairs, done.judged, done.wanted, done.unwanted) == rows
 
 
 def test_separators_of_lines_in_users_text_end_no_row(tmp_path: Path, tiny_policy: Path) -> None:
@@ -163,21 +204,10 @@ def test_separators_of_lines_in_users_text_end_no_row(tmp_path: Path, tiny_polic
     assert run(tiny_policy, tmp_path, DpoConfig.model_validate({**FAST, "lora_rank": 4}), rows).pairs == 4
 
 
-def test_kto_s_neighbours_are_answers_to_other_prompts() -> None:
-    from rlhi.learn.training.methods.kto import arranged, singles
-    from rlhi.learn.training.rows import trl_row
-
-    rows = arranged(singles([trl_row(pair) for pair in made_pairs(6)]), 4)
-    assert [row["label"] for row in rows] == [True, False] * 6
-    assert {json.dumps(row["completion"]) for row in rows} == {
-        json.dumps(row[side]) for row in map(trl_row, made_pairs(6)) for side in ("chosen", "rejected")
-    }
-    for start in range(0, 12, 4):
-        batch = [json.dumps(row["prompt"]) for row in rows[start : start + 4]]
-        assert all(one != other for one, other in zip(batch, batch[-1:] + batch[:-1], strict=True))
-
-
 def test_the_card_tells_origin_data_and_that_no_verdict_is_known_yet() -> None:
-    card = model_card(Provenance("v0.2.0", "a" * 64, "feed", 30, 9), DpoConfig(method="kto"))
+    plan = PolicyPlan(
+        base=Path(), output=Path(), seed=0, dpo=DpoConfig(method="kto"), champion="v0.2.0", reference="a" * 64
+    )
+    card = model_card(plan, Learned("feed", 30, 9))
     assert card.startswith("---\n") and "tags: [rlhi, kto, persona]" in card
     assert "`policy@v0.2.0`" in card and "a" * 64 in card and "`feed`" in card and "verdict | not yet" in card

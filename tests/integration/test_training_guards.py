@@ -14,9 +14,9 @@ import pytest
 from rlhi.config import DpoConfig
 from rlhi.contracts import to_record
 from rlhi.learn.pairs.lessons import Row
-from rlhi.learn.training.launch import train
-from rlhi.learn.training.run import Resolved, TrainingError, weights_hash
-from tests.support.training import PLAIN, WORDS, made_judged, made_pairs, make_pair, quiet, run
+from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.run import TrainingError, weights_hash
+from tests.support.training import PLAIN, WORDS, made_judged, made_pairs, make_pair, plan_of, run, trained
 
 FAST = {"batch": 2, "accumulation": 1, "epochs": 2, "lora_rank": 0, "precision": "fp32", "max_length": 256, **PLAIN}
 EQUAL = [*made_pairs(15), make_pair(15, "the same words", "the same words")]
@@ -82,15 +82,11 @@ def test_a_template_that_outgrows_the_estimate_is_found_before_it_cuts_answers(
 
 
 def test_fewer_processes_than_asked_for_do_not_train(tmp_path: Path, tiny_policy: Path) -> None:
-    (tmp_path / "pairs.jsonl").write_text("")
-    resolved = Resolved(
-        base=str(tiny_policy), pairs=str(tmp_path / "pairs.jsonl"), output=str(tmp_path), seed=0,
-        dpo=DpoConfig(processes=2),
-    )  # fmt: skip
-    config = tmp_path / "resolved.json"
-    config.write_text(resolved.model_dump_json(), encoding="utf-8")
+    plan = PolicyPlan(base=tiny_policy, output=tmp_path, seed=0, dpo=DpoConfig(processes=2))
+    plan.rows.write_text("")
+    plan.file.write_text(plan.model_dump_json(), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "rlhi.learn.training.dpo", "--config", str(config)], capture_output=True, text=True
+        [sys.executable, "-m", "rlhi.learn.training.policy", "--config", str(plan.file)], capture_output=True, text=True
     )
     assert done.returncode == 1
     assert "1 processes joined, dpo.processes asks for 2" in done.stderr.splitlines()[-1]
@@ -99,7 +95,7 @@ def test_fewer_processes_than_asked_for_do_not_train(tmp_path: Path, tiny_policy
 def test_a_reference_other_than_the_champion_does_not_train(tmp_path: Path, tiny_policy: Path) -> None:
     config = DpoConfig.model_validate(FAST)
     with pytest.raises(TrainingError, match="the reference is not the champion: the weights in .* hash to"):
-        train(made_pairs(), tiny_policy, tmp_path, config, None, 0, quiet, reference="0" * 64)
+        trained(plan_of(tiny_policy, tmp_path, config, reference="0" * 64))
     resolved = json.loads((tmp_path / "resolved.json").read_text(encoding="utf-8"))
     assert resolved["reference"] == "0" * 64
     assert weights_hash(tiny_policy) == weights_hash(tiny_policy) != "0" * 64

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +16,13 @@ from rlhi.contracts import Message, Profile
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import accuracy, margins
 from rlhi.learn.training.launch import Trained
-from rlhi.learn.training.reward import length_slope, make_trainer
-from rlhi.learn.training.run import ResolvedReward, TrainingError
+from rlhi.learn.training.plan import RewardPlan
+from rlhi.learn.training.reward_model import length_slope, make_trainer
+from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trl.weights import WeighedComparisons
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.prompts import judged
-from rlhi.models.reward import TunedReward
+from rlhi.models.tuned_reward import RECORD, TunedReward
 from tests.support.choices import WordEmbedder, write_choices
 from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained
 from tests.support.training import WORDS, run_and_kill
@@ -100,6 +103,25 @@ def test_what_is_saved_scores_the_same_alone_in_a_batch_and_in_the_trainer_s_own
     assert first.score([]) == []
 
 
+def test_it_is_read_from_its_folder_with_the_parameters_that_it_was_trained_with(lora: Trained, tmp_path: Path) -> None:
+    asked = [getattr(one, side) for one in UNSEEN[:4] for side in ("better", "worse")]
+    tuned, folder = config().tuned, tmp_path / "model"
+    shutil.copytree(lora.model, folder)
+    told = {"kind": "lora", "base": "champion", "warm_start": "", "too_long": 0, "engine": "X", "history": lora.history}
+    record = folder / RECORD
+    record.write_text(json.dumps({**told, "tuned": tuned.model_dump(mode="json")}), encoding="utf-8")
+    TunedReward.load(folder).save(tmp_path / "copy")
+    copy = TunedReward.load(tmp_path / "copy")
+    assert copy.score(asked) == TunedReward(lora.model, tuned).score(asked) and copy.config == tuned
+    assert (copy.kind, copy.is_neutral, copy.metrics["engine"]) == ("lora", False, "X") and "tuned" not in copy.metrics
+    assert copy.counts["last loss"] == losses(lora)[-1] and copy.counts["warm start from cycle"] == "none"
+    assert (copy.warm_start("champion"), copy.warm_start("local:other")) == (copy.path, None)
+    for damaged in ("{}", json.dumps(told), "no JSON"):
+        record.write_text(damaged, encoding="utf-8")
+        with pytest.raises(ModelError, match="model cannot be read: `rlhi run reward`"):
+            TunedReward.load(folder)
+
+
 def test_a_second_training_goes_on_from_the_first(lora: Trained, tmp_path: Path) -> None:
     again = trained(lora.model, tmp_path, config("full", epochs=1, learning_rate=1e-4), opposed(50, 8))
     assert losses(again)[0] < 0.1, "what was learned is still known"
@@ -135,10 +157,8 @@ def gradients(
     base: Path, folder: Path, rows: list[Comparison]
 ) -> Callable[[range | list[int]], dict[str, torch.Tensor]]:
     """Of the loss of some rows as one batch, by the platform's own trainer."""
-    run = ResolvedReward(
-        base=str(base), pairs=str(as_rows(folder, rows)), output=str(folder), seed=0, reward=config("full")
-    )
-    one = make_trainer(run).trainer
+    as_rows(folder, rows)
+    one = make_trainer(RewardPlan(base=base, output=folder, seed=0, reward=config("full"))).trainer
     assert isinstance(one, WeighedComparisons) == (len({row.weight for row in rows}) > 1)
     data = one._remove_unused_columns(one.train_dataset)
 

@@ -16,10 +16,9 @@ from rlhi.contracts import Message, PreferencePair, Profile
 from rlhi.learn.reward.head import RewardHead
 from rlhi.learn.training.run import TrainingError
 from rlhi.models.base import ModelError, Scored
-from rlhi.models.reward import TunedReward
+from rlhi.models.tuned_reward import TunedReward
 from rlhi.stages.files import score_file
-from rlhi.stages.learn import reward_models
-from rlhi.stages.learn.reward_models import FOLDER, HEAD, HEADS, RUNS, TUNED, scorer
+from rlhi.stages.learn.reward_models import FOLDER, HEAD, HEADS, RUNS, TUNED, RewardModels, scorer
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest, run_cycle
@@ -161,9 +160,10 @@ def test_the_next_cycle_goes_on_from_it_and_older_ones_are_let_go(space: Workspa
     space.path(".rlhi/stages/reward.json").unlink()
     stages.run("reward", space.root)
     assert digest(space.root, f"{TUNED}/0002") == once
-    former = reward_models.former(space, space.params.models, 3)
+    kept = RewardModels(space, space.params.models)
+    former = kept.former(3)
     assert former is not None
-    reward_models.keep(space, 3, former)
+    kept.keep(3, former)
     assert sorted(folder.name for folder in space.path(TUNED).iterdir()) == ["0002", "0003"]
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import Side
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import trl_row
-from rlhi.learn.training.run import Resolved
 from rlhi.learn.training.trainer import make_trainer, trl_arguments
 from rlhi.learn.training.trl.truncated import ends
 from rlhi.models.prompts import tokenizer_of
@@ -35,8 +35,8 @@ def prepared(tmp_path: Path, tiny_policy: Path, request: pytest.FixtureRequest) 
     config = DpoConfig.model_validate(
         {"batch": 2, "lora_rank": 0, "precision": "fp32", "save_steps": 0} | request.param
     )
-    run = Resolved(base=str(tiny_policy), pairs=str(rows), output=str(tmp_path), seed=0, dpo=config)
-    return make_trainer(run, trl_arguments(run))[0]
+    plan = PolicyPlan(base=tiny_policy, output=tmp_path, seed=0, dpo=config)
+    return make_trainer(plan, trl_arguments(plan))[0]
 
 
 def texts(trainer: Trainer, base: Path, column: str) -> list[str]:

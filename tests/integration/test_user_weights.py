@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rlhi.config import DpoConfig
 from rlhi.contracts import content_key
 from rlhi.learn.pairs.lessons import Row, weight
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import provenance, trl_row
-from rlhi.learn.training.run import Resolved
 from rlhi.learn.training.trainer import make_trainer, trl_arguments
 from rlhi.learn.training.trl.weights import WEIGHT, WeighedRows, user_weights
 from tests.support.training import PLAIN, made_judged, made_pairs
@@ -50,8 +50,8 @@ def trainer(
     config = DpoConfig.model_validate(
         {"batch": len(users), "lora_rank": 0, "precision": "fp32", "max_length": 256, "save_steps": 0, **PLAIN} | values
     )
-    run = Resolved(base=str(base), pairs=str(rows), output=str(folder), seed=0, dpo=config)
-    return make_trainer(run, trl_arguments(run))[0]
+    plan = PolicyPlan(base=base, output=folder, seed=0, dpo=config)
+    return make_trainer(plan, trl_arguments(plan))[0]
 
 
 def gradients(one: Trainer, rows: list[int] | None = None) -> dict[str, torch.Tensor]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.config import DpoConfig
-from rlhi.learn.training import dpo
-from rlhi.learn.training.launch import Trained, train
-from rlhi.learn.training.run import Resolved
+from rlhi.learn.training import policy
+from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.models.base import Copy, Embedder
-from tests.support.training import made_rows, quiet, zero
+from tests.support.training import plan_of, trained
 
 if TYPE_CHECKING:
     from rlhi.models.base import Vectors
@@ -30,18 +30,17 @@ class ListEmbedder:
         return np.array([(0, 1) if text.startswith("-") else (1, 0) for text in texts], dtype=np.float32)
 
 
-def yardstick(run: Resolved) -> tuple[Copy, Embedder]:
-    """The run's base as the chat model."""
+def yardstick(plan: PolicyPlan) -> tuple[Copy, Embedder]:
+    """The plan's base as the chat model."""
     from rlhi.models.local import LocalChatModel
 
-    model = LocalChatModel(Path(run.base), context_tokens=run.dpo.max_length, precision=run.dpo.precision)
+    model = LocalChatModel(plan.base, context_tokens=plan.dpo.max_length, precision=plan.dpo.precision)
     return model, ListEmbedder()
 
 
 def run(base: Path, output: Path, config: DpoConfig) -> Trained:
     """Train here and wait."""
-    return train(made_rows(config), base, output, config, zero(config.deepspeed), 0, quiet,
-                 embedder=base, module="tests.support.answering")  # fmt: skip
+    return trained(plan_of(base, output, config, embedder=base, module="tests.support.answering"))
 
 
 def main(base: str, output: str, config: str) -> None:
@@ -50,4 +49,4 @@ def main(base: str, output: str, config: str) -> None:
 
 
 if __name__ == "__main__":
-    dpo.main(yardstick)
+    policy.main(yardstick)

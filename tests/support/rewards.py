@@ -9,7 +9,9 @@ from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import RewardConfig
 from rlhi.contracts import Message
 from rlhi.learn.reward.comparisons import Comparison
-from rlhi.learn.training.launch import Trained, reward_row, train_reward
+from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.training.plan import RewardPlan
+from rlhi.learn.training.rows import reward_row
 from rlhi.models.base import Scored
 from tests.support.training import WORDS, quiet, zero
 
@@ -44,7 +46,8 @@ def config(kind: str = "lora", **tuned: object) -> RewardConfig:
 
 def trained(base: Path, output: Path, reward: RewardConfig, rows: list[Comparison]) -> Trained:
     """Train here and wait."""
-    return train_reward(rows, base, output, reward, zero(reward.tuned.deepspeed), 0, quiet)
+    plan = RewardPlan(base=base, output=output, seed=0, preset=zero(reward.tuned.deepspeed), reward=reward)
+    return train(plan, map(reward_row, rows), quiet)
 
 
 def main(base: str, output: str, reward: str) -> None:

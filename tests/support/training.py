@@ -17,6 +17,10 @@ from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.pairs.lessons import Row
 from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.training.methods import method_of
+from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.rows import policy_row
+from rlhi.learn.training.run import weights_hash
 from rlhi.workspace import ledger
 
 PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}
@@ -54,8 +58,8 @@ def made_judged(count: int = 16, first: int = 0) -> list[JudgedAnswer]:
 
 
 def made_rows(config: DpoConfig) -> list[Row]:
-    """Sixteen pairs; for KTO the last four of them are judged answers, twice as many."""
-    return [*made_pairs(12), *made_judged(8)] if config.method == "kto" else [*made_pairs()]
+    """Sixteen pairs; where judged answers are learned from, the last four of them are such, twice as many."""
+    return [*made_pairs(12), *made_judged(8)] if method_of(config.method).singly else [*made_pairs()]
 
 
 def quiet(step: int, of: int, loss: float) -> None:
@@ -67,9 +71,25 @@ def zero(stage: int) -> dict[str, object] | None:
     return json.loads(ledger.template(f"deepspeed/zero{stage}.json")) if stage else None
 
 
-def run(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None = None) -> Trained:
+def plan_of(base: Path, output: Path, config: DpoConfig, **more: object) -> PolicyPlan:
+    """The plan of a training of ``base``, its own reference, and what a test says ``more``."""
+    told = {"seed": 0, "preset": zero(config.deepspeed), "reference": weights_hash(base), **more}
+    return PolicyPlan.model_validate({"base": base, "output": output, "dpo": config, **told})
+
+
+def trained(plan: PolicyPlan, rows: Sequence[Row] | None = None) -> Trained:
     """Train here and wait."""
-    return train(rows or made_rows(config), base, output, config, zero(config.deepspeed), 0, quiet)
+    return train(plan, map(policy_row, rows or made_rows(plan.dpo)), quiet)
+
+
+def run(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None = None) -> Trained:
+    """The same of a plan that says no more."""
+    return trained(plan_of(base, output, config), rows)
+
+
+def after(base: Path, output: Path, config: DpoConfig, before: Trained) -> Trained:
+    """Train from where ``before`` ended, against ``base``."""
+    return trained(plan_of(base, output, config, start=before.unmerged), made_pairs())
 
 
 def run_and_kill(base: Path, output: Path, config: BaseModel, step: int, trains: str = __name__) -> None:

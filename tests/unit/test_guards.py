@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.config import TrainingLimits
+from rlhi.config import DpoConfig, TrainingLimits
 from rlhi.learn.training.guards import (
     StepGuard,
     check_answers,
@@ -46,11 +46,12 @@ def test_pairs_that_differ_pass_also_when_some_share_an_answer() -> None:
 
 
 def test_a_set_of_which_most_does_not_fit_is_refused() -> None:
-    check_left_out(8, 16, 64, LIMITS)
+    config = DpoConfig(max_length=64)
+    check_left_out(8, 16, config)
     with pytest.raises(TrainingError, match=r"9 of 16 pairs do not fit dpo.max_length=64 .* raise dpo.max_length"):
-        check_left_out(9, 16, 64, LIMITS)
+        check_left_out(9, 16, config)
     with pytest.raises(TrainingError, match="none of 16 pairs fits"):
-        check_left_out(16, 16, 64, TrainingLimits(too_long=1))
+        check_left_out(16, 16, config.model_copy(update={"limits": TrainingLimits(too_long=1)}))
 
 
 def test_tokens_that_truncation_would_cut_are_refused() -> None:
@@ -72,7 +73,7 @@ def test_tokens_that_truncation_would_cut_are_refused() -> None:
 )
 def test_a_loss_that_is_no_number_or_explodes_stops_at_once(logs: dict[str, float], said: str) -> None:
     with pytest.raises(TrainingStopped) as error:
-        StepGuard(LIMITS).look(7, GOOD | logs)
+        StepGuard(DpoConfig()).look(7, GOOD | logs)
     assert said in str(error.value)
 
 
@@ -81,7 +82,7 @@ def test_a_loss_that_is_no_number_or_explodes_stops_at_once(logs: dict[str, floa
     [({"rewards/chosen": -11.0}, "the chosen answers collapse"), ({"grad_norm": 0.0}, "the gradient is 0")],
 )
 def test_a_bound_may_be_broken_for_less_than_the_patience(bad: dict[str, float], said: str) -> None:
-    steps = StepGuard(LIMITS)
+    steps = StepGuard(DpoConfig())
     for at, logs in enumerate([bad, bad, {}, bad, bad]):
         steps.look(at, GOOD | logs)
     with pytest.raises(TrainingStopped, match=said):
@@ -90,7 +91,7 @@ def test_a_bound_may_be_broken_for_less_than_the_patience(bad: dict[str, float],
 
 @given(st.lists(st.floats(-9.9, 9.9), max_size=20), st.floats(0, 20))
 def test_figures_within_the_bounds_never_stop(chosen: list[float], loss: float) -> None:
-    steps = StepGuard(LIMITS)
+    steps = StepGuard(DpoConfig())
     for at, reward in enumerate(chosen):  # and at the end all is learned
         steps.look(at, {"loss": loss, "rewards/chosen": reward})
     for at in range(5):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -83,11 +84,15 @@ def test_the_same_answer_is_worth_more_to_whom_it_suits() -> None:
     assert told.longer_wins == 0.5
 
 
-def test_a_head_survives_its_file_and_refuses_too_little() -> None:
+def test_a_head_survives_its_file_and_refuses_too_little(tmp_path: Path) -> None:
     head = train(opposed(8), WordEmbedder(), RewardConfig())
     again = RewardHead.from_bytes(head.to_bytes()).attach(WordEmbedder())
     asked = [Scored(read_profile(BULLETS), (), LIST), Scored(Profile(), (), PROSE)]
     assert again.score(asked) == head.score(asked)
+    head.save(tmp_path / "head.npz")
+    assert RewardHead.load(tmp_path / "head.npz").attach(WordEmbedder()).score(asked) == head.score(asked)
+    assert (tmp_path / "head.npz").read_bytes() == head.to_bytes()
+    assert (head.kind, dict(head.metrics), head.warm_start("champion")) == ("head", {}, None)
     with pytest.raises(RewardError, match="3 comparisons, reward.min_pairs wants 8"):
         train(opposed(3), WordEmbedder(), RewardConfig())
     assert RewardHead.neutral().attach(WordEmbedder()).score(asked) == [0.0, 0.0]

@@ -8,12 +8,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.config import PairsConfig
-from rlhi.contracts import Candidate, Conversation, PreferencePair, Turn
+from rlhi.config import DpoConfig, PairsConfig
+from rlhi.contracts import Candidate, Conversation, PreferencePair, Turn, content_key
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.counts import Spread
 from rlhi.learn.training.launch import Trained
-from rlhi.learn.training.rounds import Fresh, Round, fresh_rows, history, lessons, room, told
+from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.rounds import Fresh, Round, fresh_rows, history, lessons, planned, room, told
 from tests.support.personas import persona
 from tests.support.training import made_pairs
 from tests.unit.test_learn import Longer
@@ -46,9 +47,17 @@ def two_rounds() -> list[Round]:
     pairs = tuple(made_pairs(6))
     fresh = Fresh(pairs[4:], 3, 0.9, Spread(3, 1, 0.5, 1.0), (("margin too small", 1),))
     return [
-        Round(1, pairs[:4], "champion", "first", trained(2, (1,))),
-        Round(2, pairs[4:], "first", "second", trained(3), fresh),
+        Round(plan(1, "champion"), pairs[:4], "first", trained(2, (1,))),
+        Round(plan(2, "first"), pairs[4:], "second", trained(3), fresh),
     ]
+
+
+def plan(number: int, begun: str) -> PolicyPlan:
+    """That of a round."""
+    champion, output = Path("champion"), Path(f"run-{number}")
+    return PolicyPlan(
+        base=champion, output=output, seed=0, dpo=DpoConfig(rounds=2), reference="champion", begun=begun, round=number
+    )
 
 
 @given(most=st.integers(1, 500), rounds=st.integers(1, 9))
@@ -76,12 +85,28 @@ def test_lessons_are_those_that_were_trained_on() -> None:
     assert [(row.round, row.sampler, row.pair.key) for row in fresh_rows(rounds)] == [
         (2, "first", "key4"), (2, "first", "key5"),
     ]  # fmt: skip
-    record = told(rounds[1], "champion")
+    record = told(rounds[1])
     assert (record["start"], record["reference"], record["weights"]) == ("first", "champion", "second")
     assert record["fresh"] == {
         "requests": 3, "distinct_share": 0.9, "groups": 3, "flat_groups": 1, "deviation": 0.5, "best_to_worst": 1.0,
         "dropped": {"margin too small": 1},
     }  # fmt: skip
+
+
+def test_a_round_is_planned_from_where_the_one_before_ended_in_a_folder_of_its_own() -> None:
+    first, second = two_rounds()
+    whole = first.plan.model_copy(update={"output": Path("runs"), "champion": "v0.1.0"})
+    one, two = planned(whole, first.rows, None), planned(whole, second.rows, first)
+    assert (one.begun, one.start, one.round, one.told_round) == ("champion", None, 1, "round 1 of 2")
+    assert (two.begun, two.start, two.round) == ("first", Path("trained"), 2)
+    seeded = planned(whole.model_copy(update={"seed": 1}), first.rows, None)
+    others = [planned(whole, first.rows[1:], None), seeded, two]
+    assert one.output.parent == Path("runs") and len({one.output, *(other.output for other in others)}) == 4
+    assert planned(whole, first.rows, None) == one
+    assert PolicyPlan.model_validate_json(two.model_dump_json()) == two, "what another process reads is the same plan"
+    # Trainings that a former version began are found by this name.
+    taught: list[tuple[str, list[str]]] = [(row.key, []) for row in first.rows]
+    assert one.output.name == content_key(taught, "v0.1.0", "champion", whole.dpo.model_dump(mode="json"), 0)
 
 
 def fresh_pairs(given: Counter[str], config: PairsConfig) -> tuple[list[PreferencePair], PairMaker]:

@@ -1,87 +1,68 @@
-"""The order, the weights and the balance of the rows that KTO reads."""
+"""What every method makes of pairs and judged answers, whichever there are: a new one is found by its name."""
 
 from __future__ import annotations
 
 import json
-from typing import get_args
+from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rlhi.config import TrainingLimits
-from rlhi.contracts.options import Method
-from rlhi.learn.training.guards import check_judged
-from rlhi.learn.training.methods import method_of
-from rlhi.learn.training.methods.kto import arranged, balance, singles
-from rlhi.learn.training.rows import trl_row
-from rlhi.learn.training.run import TrainingError
-from rlhi.learn.training.trl.weights import user_weights
-from tests.support.training import made_pairs
+from rlhi.config import DpoConfig, Method
+from rlhi.learn.training.methods import METHODS, method_of
+from rlhi.learn.training.rows import LABEL, Row, policy_row, text_of
+from rlhi.learn.training.trl.truncated import CUT
+from rlhi.learn.training.trl.weights import WEIGHT
+from tests.support.training import made_judged, made_pairs
+
+PAIRS = [policy_row(pair) for pair in made_pairs(6)]
+JUDGED = [policy_row(row) for row in made_judged(5)]
 
 
-def clashes(rows: list[dict[str, object]], batch: int) -> int:
-    """Neighbours with one prompt, in batches in which the first follows the last, as TRL turns them."""
-    prompts = [json.dumps(row["prompt"]) for row in rows]
-    parts = [prompts[start : start + batch] for start in range(0, len(prompts), batch)]
-    return sum(one == other for part in parts for one, other in zip(part, part[-1:] + part[:-1], strict=True))
+def sides(row: Row) -> tuple[str, ...]:
+    """The columns of its answers."""
+    return tuple(side for side in ("chosen", "rejected", "completion") if side in row)
 
 
-@given(st.integers(2, 9), st.integers(1, 5), st.integers(0, 6))
-def test_the_answers_to_one_prompt_are_never_neighbours(pairs: int, batch: int, judged: int) -> None:
-    rows = [trl_row(pair) for pair in made_pairs(pairs)]
-    # A batch of one row is another matter: whoever trains gives it that row twice.
-    judged -= (2 * pairs + judged) % (2 * batch) == 1
-    rows += [single(f"judged {at}", at % 3 > 0) for at in range(judged)]
-    found = arranged(singles(rows), 2 * batch)
-    assert clashes(found, 2 * batch) == 0
-    assert len(found) == 2 * pairs + judged
+def counted(rows: list[dict[str, object]]) -> Counter[str]:
+    """Rows whatever their order."""
+    return Counter(json.dumps(row, sort_keys=True) for row in rows)
 
 
-def single(prompt: str, wanted: bool) -> dict[str, object]:
-    """A judged answer as a row."""
-    answer = [{"role": "assistant", "content": f"{prompt}, answered"}]
-    return {"prompt": [{"role": "user", "content": prompt}], "completion": answer, "label": wanted}
-
-
-def test_both_kinds_are_spread_over_all_batches() -> None:
-    rows = arranged([single(f"{at}", at < 36) for at in range(48)], 4)
-    assert {sum(bool(row["label"]) for row in rows[start : start + 4]) for start in range(0, 48, 4)} == {3}
-
-
-def test_other_methods_take_the_pairs_alone() -> None:
-    rows = [trl_row(pair) for pair in made_pairs(3)] + [single("judged", True)]
-    assert method_of("dpo").rows(rows) == rows[:3] and len(method_of("sft").rows(rows)) == 3
-
-
-@given(st.lists(st.booleans(), min_size=2, max_size=60), st.floats(0.05, 1))
-def test_wanted_answers_count_as_much_as_unwanted_ones_or_a_third_more(labels: list[bool], weight: float) -> None:
-    labels = [True, False, *labels]
-    weights = [weight if label else 1.0 for label in labels]
-    wanted, unwanted = balance({"label": labels, "weight": weights})
-    ratio = wanted * weight * sum(labels) / (unwanted * (len(labels) - sum(labels)))
-    assert 1 - 1e-9 <= ratio <= 4 / 3 + 1e-9 and min(wanted, unwanted) == 1
-
-
-def test_a_user_s_rows_weigh_their_own_weights_up_to_the_cap() -> None:
-    assert user_weights(["a", "a", "a", "b"], 1, [1.0, 0.5, 0.5, 0.3]) == [0.5, 0.25, 0.25, 0.3]
-
-
-def test_answers_of_one_kind_teach_nothing() -> None:
-    check_judged(["a", "b"], ["c"], TrainingLimits())
-    with pytest.raises(
-        TrainingError, match="all 2 judged answers are wanted: KTO compares .* set dpo.unpaired to false"
-    ):
-        check_judged(["a", "b"], [], TrainingLimits())
-    with pytest.raises(TrainingError, match="all 1 judged answers are unwanted"):
-        check_judged([], ["c"], TrainingLimits())
-    with pytest.raises(TrainingError, match="3 of 3 unwanted answers are the same"):
-        check_judged(["a", "b"], ["c"] * 3, TrainingLimits())
-    with pytest.raises(TrainingError, match="1 of 2 wanted answers are empty"):
-        check_judged(["a", " "], ["c"], TrainingLimits())
-
-
-@pytest.mark.parametrize("name", get_args(Method))
-def test_every_method_that_params_yaml_may_name_is_there(name: Method) -> None:
+@pytest.mark.parametrize("name", METHODS)
+def test_every_chosen_answer_is_learned_from_under_its_own_prompt(name: Method) -> None:
     method = method_of(name)
-    assert method.told and (method.singly or method.rows([{"prompt": [], "completion": [], "label": True}]) == [])
+    made = method.rows(PAIRS)
+    assert method.told and {sides(row) for row in made} in ({("chosen", "rejected")}, {("completion",)})
+    asked = {str(pair["user_id"]): pair for pair in PAIRS}
+    taught = set()
+    for row in made:
+        pair = asked[str(row["user_id"])]
+        assert row["prompt"] == pair["prompt"] and {WEIGHT, CUT} <= set(row), "other columns are carried along"
+        assert {text_of(row, side) for side in sides(row)} <= {text_of(pair, side) for side in sides(pair)}
+        wanted = "chosen" in row or row.get(LABEL, True)
+        taught |= {text_of(row, sides(row)[0])} if wanted else set()
+    assert taught == {text_of(pair, "chosen") for pair in PAIRS}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_judged_answers_are_for_methods_that_learn_from_them_one_by_one(name: Method) -> None:
+    method = method_of(name)
+    assert method.rows(JUDGED) == (JUDGED if method.singly else [])
+    assert counted(method.rows([*PAIRS, *JUDGED])) == counted([*method.rows(PAIRS), *method.rows(JUDGED)])
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_no_order_loses_or_adds_a_row_and_no_row_s_weight_counts_twice(name: Method, batch: int) -> None:
+    method, config = method_of(name), DpoConfig(batch=batch)
+    made = method.rows([*PAIRS, *JUDGED])
+    assert counted(method.ordered(made, config)) == counted(made)
+    batched = method.batched(made, config)
+    assert sum(float(str(row[WEIGHT])) for row in batched) == sum(float(str(row[WEIGHT])) for row in made)
+    assert {str(row["user_id"]) for row in batched} == {str(row["user_id"]) for row in made}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_it_teaches_not_to_give_is_counted(name: Method) -> None:
+    made = method_of(name).rows([*PAIRS, *JUDGED])
+    assert method_of(name).unwanted(made) == sum("rejected" in row or row.get(LABEL) is False for row in made)

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rlhi.checks.demands import Demand, demands_of
-from rlhi.config import RewardConfig
+from rlhi.config import RewardConfig, RewardKind
 from rlhi.contracts import Profile, ToldClaim
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.features import NAMES, answer_features
@@ -52,7 +54,14 @@ class RewardAccuracy:
 
 
 class RewardHead:
-    """A ``Scorer``: see the module's docstring. Arrays are float64; ``weights`` is ``[directions + 1, features]``."""
+    """A ``RewardModel``: see the module's docstring. Arrays are float64; ``weights`` is ``[directions + 1, features]``.
+
+    Its training is one fit: there is nothing to tell of it, and none to go on from.
+    """
+
+    kind: RewardKind = "head"
+    metrics: Mapping[str, object] = MappingProxyType({})
+    counts: Mapping[str, int | float | str] = MappingProxyType({})
 
     def __init__(self, mean: Matrix, scale: Matrix, center: Matrix, directions: Matrix, weights: Matrix) -> None:
         self.mean, self.scale = mean, scale
@@ -115,6 +124,19 @@ class RewardHead:
         if self._embedder is None:
             raise RewardError("the reward head needs its embedder: call attach() first")
         return self._embedder
+
+    def warm_start(self, base: str) -> Path | None:
+        """None: a head is no place to go on from."""
+        return None
+
+    def save(self, path: Path) -> None:
+        """Write :meth:`to_bytes` to a file."""
+        path.write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: Path) -> RewardHead:
+        """:meth:`from_bytes` of a file; it needs its embedder (:meth:`attach`)."""
+        return cls.from_bytes(path.read_bytes())
 
     def to_bytes(self) -> bytes:
         """The head as an npz archive."""

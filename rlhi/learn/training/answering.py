@@ -18,8 +18,9 @@ from rlhi.config import TrainingLimits
 from rlhi.contracts import Message
 from rlhi.contracts.codec import content_key
 from rlhi.learn.training.guards import own_weights
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import read_rows
-from rlhi.learn.training.run import Resolved, TrainingStopped
+from rlhi.learn.training.run import TrainingStopped
 from rlhi.models.base import ChatModel, Copy, Embedder, Sampling
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ ENOUGH = 0.5
 Prompt = tuple[Message, ...]
 
 
-Yardstick = Callable[[Resolved], tuple[Copy, Embedder]]
+Yardstick = Callable[[PolicyPlan], tuple[Copy, Embedder]]
 """Makes what the guard asks; whoever starts the process brings it, for a wing builds no model."""
 
 
@@ -105,13 +106,6 @@ class AnswersGuard:
             )
 
 
-def watcher(run: Resolved, trainer: Trainer, yardstick: Yardstick | None) -> Watch:
-    """The guard of a run; without a yardstick it says that there is none."""
-    prompts = drawn_requests(read_rows(run.pairs), run.seed)
-    off = hindrance(run.machines.deepspeed, yardstick is not None)
-    return Watch(run, trainer, AnswersGuard(run.dpo.limits, len(prompts), off), prompts, yardstick)
-
-
 def hindrance(zero: int, has_yardstick: bool) -> str:
     """Why a run under this ZeRO stage cannot be watched; empty where it can."""
     if zero == 3:
@@ -120,13 +114,16 @@ def hindrance(zero: int, has_yardstick: bool) -> str:
 
 
 class Watch:
-    """Asks the model in training when it is time, on the first process, and tells all of them."""
+    """Asks the model in training when it is time, on the first process, and tells all of them.
 
-    def __init__(
-        self, run: Resolved, trainer: Trainer, guard: AnswersGuard, prompts: list[Prompt], yardstick: Yardstick | None
-    ) -> None:
-        self.guard = guard
-        self._run, self._trainer, self._prompts, self._yardstick = run, trainer, prompts, yardstick
+    Without a yardstick it says that there is none.
+    """
+
+    def __init__(self, plan: PolicyPlan, trainer: Trainer, yardstick: Yardstick | None) -> None:
+        self._plan, self._trainer, self._yardstick = plan, trainer, yardstick
+        self._prompts = drawn_requests(read_rows(plan.rows), plan.seed)
+        off = hindrance(plan.dpo.deepspeed, yardstick is not None)
+        self.guard = AnswersGuard(plan.dpo.limits, len(self._prompts), off)
         self._made: tuple[Copy, Embedder] | None = None
 
     def told(self) -> dict[str, object]:
@@ -148,7 +145,7 @@ class Watch:
         assert self._yardstick is not None
         with random_numbers_kept():
             if self._made is None:
-                self._made = self._yardstick(self._run)
+                self._made = self._yardstick(self._plan)
             model, embedder = self._made
             model.take(merged(self._trainer.model))
             return share_that_answers(model, embedder, self._prompts)

@@ -5,21 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlhi.config import DpoConfig
 from rlhi.contracts import GateDecision, Interval
-from rlhi.learn.training.methods import method_of
+from rlhi.learn.training.plan import PolicyPlan
 
 
 @dataclass(frozen=True, slots=True)
-class Provenance:
-    """The champion with the hash of its weights, and the pairs and judged answers with the hash of their keys.
+class Learned:
+    """What a challenger learned from: pairs and judged answers, with the hash of the keys of all that was there.
 
     ``fresh_pairs`` are of answers that the model gave between its ``rounds`` of training.
     """
 
-    champion: str
-    weights: str
-    pairs: str
+    keys: str
     new_pairs: int
     replayed_pairs: int
     fresh_pairs: int = 0
@@ -28,33 +25,33 @@ class Provenance:
     replayed_judged: int = 0
 
 
-def model_card(origin: Provenance, dpo: DpoConfig) -> str:
+def model_card(plan: PolicyPlan, learned: Learned) -> str:
     """A model card in the hub's form; :func:`promoted_card` adds the verdict."""
+    dpo, method = plan.dpo, plan.method
     trained = f"LoRA of rank {dpo.lora_rank}, merged" if dpo.lora_rank else "every weight"
-    method = method_of(dpo.method)
     pulled = f", beta {dpo.beta:g}" if method.reference else ""
     reference = ", which was also the reference" if method.reference else ""
-    fresh = f", {origin.fresh_pairs} of its own answers in training" if origin.rounds > 1 else ""
-    rounds = f"{origin.rounds} rounds, " if origin.rounds > 1 else ""
+    fresh = f", {learned.fresh_pairs} of its own answers in training" if learned.rounds > 1 else ""
+    rounds = f"{learned.rounds} rounds, " if learned.rounds > 1 else ""
     data = "`data/pairs` and `data/judged`" if method.singly and dpo.unpaired else "`data/pairs`"
     judged = ""
-    if origin.new_judged or origin.replayed_judged:
-        judged = f"\n| judged answers | {origin.new_judged} new, {origin.replayed_judged} replayed |"
+    if learned.new_judged or learned.replayed_judged:
+        judged = f"\n| judged answers | {learned.new_judged} new, {learned.replayed_judged} replayed |"
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
 tags: [rlhi, {dpo.method}, persona]
 ---
 
-# Challenger of policy@{origin.champion}
+# Challenger of policy@{plan.champion}
 
-Trained by RLHI with {method.told} from `policy@{origin.champion}`{reference}.
+Trained by RLHI with {method.told} from `policy@{plan.champion}`{reference}.
 
 | what | value |
 |---|---|
-| champion | `policy@{origin.champion}`, SHA-256 of its weights `{origin.weights}` |
-| data | {data}, hash of its rows' keys `{origin.pairs}` |
-| pairs | {origin.new_pairs} new, {origin.replayed_pairs} replayed{fresh} |{judged}
+| champion | `policy@{plan.champion}`, SHA-256 of its weights `{plan.reference}` |
+| data | {data}, hash of its rows' keys `{learned.keys}` |
+| pairs | {learned.new_pairs} new, {learned.replayed_pairs} replayed{fresh} |{judged}
 | trained | {rounds}{trained}, {dpo.epochs:g} epochs, learning rate {dpo.learning_rate:g}{pulled} |
 | merged | {dpo.merge:.0%} of what was learned |
 | weights | bfloat16 safetensors, `from_pretrained` and `vllm serve` read them as they are |

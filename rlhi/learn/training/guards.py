@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from rlhi.config import DpoConfig, StepLimits, TrainingLimits
-from rlhi.learn.training.run import Run, TrainingError, TrainingStopped
+from rlhi.config import DpoConfig, TrainingLimits, TunedRewardConfig
+from rlhi.learn.training.plan import TrainingPlan
+from rlhi.learn.training.run import TrainingError, TrainingStopped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,14 +74,13 @@ def _check_same(texts: Sequence[str], what: str, limits: TrainingLimits) -> None
         )
 
 
-def check_left_out(
-    left_out: int, rows: int, max_length: int, limits: StepLimits, what: str = "pairs", section: str = "dpo"
-) -> None:
+def check_left_out(left_out: int, rows: int, settings: DpoConfig | TunedRewardConfig, what: str = "pairs") -> None:
     """Refuse to train on the few short rows of a set of long ones.
 
     Raises:
         TrainingError: no row fits, or more were left out than ``limits.too_long`` of them.
     """
+    section, max_length, limits = settings.section, settings.max_length, settings.limits
     if left_out == rows:
         raise TrainingError(f"none of {rows} {what} fits {section}.max_length={max_length} tokens: raise it")
     if left_out > limits.too_long * rows:
@@ -117,8 +117,8 @@ class StepGuard:
     ``heaviest`` is KTO's greater weight of wanted or unwanted answers: the loss that it tells is a multiple of it.
     """
 
-    def __init__(self, limits: StepLimits, section: str = "dpo", heaviest: float = 1.0) -> None:
-        self.limits, self.section, self.heaviest = limits, section, heaviest
+    def __init__(self, settings: DpoConfig | TunedRewardConfig, heaviest: float = 1.0) -> None:
+        self.limits, self.section, self.heaviest = settings.limits, settings.section, heaviest
         self._low = 0
         self._still = 0
 
@@ -162,7 +162,7 @@ class StepGuard:
             )
 
 
-def guard(run: Run, trainer: Trainer) -> TrainerCallback:
+def guard(plan: TrainingPlan, trainer: Trainer) -> TrainerCallback:
     """A callback that checks the process group and engine at the start, and every step's figures."""
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -171,12 +171,12 @@ def guard(run: Run, trainer: Trainer) -> TrainerCallback:
 
         def __init__(self) -> None:
             sides = (getattr(trainer, f"{side}_weight", 1.0) for side in ("desirable", "undesirable"))
-            self.steps = StepGuard(run.limits, run.section, max(sides))
+            self.steps = StepGuard(plan.settings, max(sides))
 
         def on_train_begin(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
         ) -> None:
-            check_engine(run, trainer)
+            check_engine(plan, trainer)
 
         def on_log(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float],
@@ -188,23 +188,23 @@ def guard(run: Run, trainer: Trainer) -> TrainerCallback:
     return Guard()
 
 
-def check_engine(run: Run, trainer: Trainer) -> None:
+def check_engine(plan: TrainingPlan, trainer: Trainer) -> None:
     """Launchers were seen to run one process without DeepSpeed, and to succeed.
 
     Raises:
         TrainingError: another number of processes, no DeepSpeed, or another ZeRO stage than asked for.
     """
     world = int(trainer.accelerator.num_processes)
-    if world != run.machines.world_size:
-        raise TrainingError(f"{world} processes train, {run.section}.processes asks for {run.machines.world_size}")
+    if world != plan.settings.world_size:
+        raise TrainingError(f"{world} processes train, {plan.section}.processes asks for {plan.settings.world_size}")
     engine = type(trainer.model_wrapped).__name__
-    if run.deepspeed is None:
+    if plan.preset is None:
         return
     if engine != "DeepSpeedEngine":
-        raise TrainingError(f"DeepSpeed was asked for, but {engine} trains: look at {run.section}.deepspeed")
+        raise TrainingError(f"DeepSpeed was asked for, but {engine} trains: look at {plan.section}.deepspeed")
     stage = int(trainer.model_wrapped.zero_optimization_stage())
-    if stage != run.machines.deepspeed:
-        raise TrainingError(f"ZeRO stage {stage} trains, {run.section}.deepspeed asks for {run.machines.deepspeed}")
+    if stage != plan.settings.deepspeed:
+        raise TrainingError(f"ZeRO stage {stage} trains, {plan.section}.deepspeed asks for {plan.settings.deepspeed}")
 
 
 def check_reference(found: str, expected: str, what: str) -> None:

@@ -12,24 +12,21 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from rlhi.config import DpoConfig, RewardConfig
-from rlhi.contracts import to_record
 from rlhi.file_lock import locked
-from rlhi.learn.pairs.lessons import Row, weight
-from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.training.build_locks import builds, free_dead_locks
-from rlhi.learn.training.rows import trl_row
-from rlhi.learn.training.run import POLICY, RESULT, Machines, Resolved, ResolvedReward, Run, TrainingError, weights_hash
-from rlhi.learn.training.trl.weights import WEIGHT
+from rlhi.learn.training.plan import FILE, PolicyPlan, TrainingPlan
+from rlhi.learn.training.run import RESULT, TrainingError
 
-ROWS = "pairs.jsonl"
 OPEN = "open"
 """A file in a run's folder while its first node waits for, or trains with, the others."""
+
+OnStep = Callable[[int, int, float], None]
+"""Told the step, how many there are, and the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,73 +62,24 @@ class Trained:
         return self.model.with_name("trained")
 
 
-def reward_row(one: Comparison) -> dict[str, object]:
-    """A comparison as the training of a reward model reads it."""
-    return {"better": to_record(one.better), "worse": to_record(one.worse), WEIGHT: one.weight}
+def train(plan: TrainingPlan, rows: Iterable[Mapping[str, object]], on_step: OnStep) -> Trained:
+    """Train in a subprocess; ``plan.output`` gets the plan, the rows, the log, checkpoints and the model.
 
-
-def train(
-    made: Sequence[Row],
-    base: Path,
-    output: Path,
-    dpo: DpoConfig,
-    deepspeed: dict[str, object] | None,
-    seed: int,
-    on_step: Callable[[int, int, float], None],
-    reference: str = "",
-    start: Path | None = None,
-    embedder: Path | None = None,
-    module: str = POLICY,
-) -> Trained:
-    """Train a challenger in a subprocess; ``output`` gets the resolved config, the log, checkpoints and the model.
-
-    A run that was killed goes on from its last checkpoint in ``output``, so another run needs another folder.
-    ``base`` is the champion, the reference, and where training begins unless ``start`` names the ``unmerged`` weights
-    of another round. ``reference`` is :func:`weights_hash` of the champion as its version says; without it, of
-    ``base`` as it is now. ``module`` is what the process runs: one that can build the ``embedder`` stops a training
-    whose replies no longer answer.
+    A run that was killed goes on from its last checkpoint there. ``rows`` are those of
+    :func:`rlhi.learn.training.rows.policy_row` or ``reward_row``.
 
     Raises:
         TrainingError: the process ended with an error; the message holds its last line.
     """
-    resolved = Resolved(
-        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, dpo=dpo, deepspeed=deepspeed,
-        reference=reference or weights_hash(base), start=str(start or ""), embedder=str(embedder or ""), module=module,
-    )  # fmt: skip
-    return _start(resolved, [trl_row(row) | {"user_id": row.user_id, WEIGHT: weight(row)} for row in made], on_step)
-
-
-def train_reward(
-    comparisons: Sequence[Comparison],
-    base: Path,
-    output: Path,
-    reward: RewardConfig,
-    deepspeed: dict[str, object] | None,
-    seed: int,
-    on_step: Callable[[int, int, float], None],
-) -> Trained:
-    """As :func:`train`, a reward model of comparisons: from a chat model, or on from an earlier reward model.
-
-    Raises:
-        TrainingError: the process ended with an error; the message holds its last line.
-    """
-    resolved = ResolvedReward(
-        base=str(base), pairs=str(output / ROWS), output=str(output), seed=seed, reward=reward, deepspeed=deepspeed
-    )
-    return _start(resolved, [reward_row(one) for one in comparisons], on_step)
-
-
-def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, int, float], None]) -> Trained:
-    output = Path(run.output)
+    output = plan.output
     output.mkdir(parents=True, exist_ok=True)
     # The process inherits the lock: an orphan has it until it ends, and only then do we begin.
     with locked(output / "lock") as held:
         if ended := finished(output):
             return ended  # by a process that we waited for
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        Path(run.pairs).write_text(text, encoding="utf-8", errors="backslashreplace")
-        config = output / "resolved.json"
-        config.write_text(run.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        plan.rows.write_text(text, encoding="utf-8", errors="backslashreplace")
+        plan.file.write_text(plan.model_dump_json(indent=1) + "\n", encoding="utf-8")
         with (output / "metrics.jsonl").open("w", encoding="utf-8") as metrics:
 
             def tell(line: str) -> None:
@@ -143,7 +91,7 @@ def _start(run: Run, rows: Sequence[dict[str, object]], on_step: Callable[[int, 
 
             (output / OPEN).touch()
             try:
-                _run(run.machines, run.module, config, 0, tell, held)
+                _run(plan, 0, tell, held)
             finally:
                 (output / OPEN).unlink()
     done = finished(output)
@@ -162,23 +110,23 @@ def finished(output: Path) -> Trained | None:
     return Trained(model=output / "model", **{**result, **listed})
 
 
-def join(config: Path, rank: int) -> None:
-    """Be node ``rank`` (from 1 on) of the run that a ``resolved.json`` describes; return when it ends.
+def join(output: Path, rank: int) -> None:
+    """Be node ``rank`` (from 1 on) of the training whose plan lies in this folder; return when it ends.
 
     Raises:
         TrainingError: the run has no such node, or it ended with an error.
     """
-    resolved = Resolved.model_validate_json(config.read_text(encoding="utf-8"))
-    dpo = resolved.dpo
-    if not 0 < rank < dpo.nodes:
-        raise TrainingError(f"no node {rank} in this training: dpo.nodes is {dpo.nodes}, the first is the stage's own")
-    with (config.parent / f"node-{rank}.lock").open("w") as held:
-        _run(dpo, resolved.module, config, rank, lambda line: None, held)
+    plan = PolicyPlan.model_validate_json((output / FILE).read_text(encoding="utf-8"))
+    nodes = plan.dpo.nodes
+    if not 0 < rank < nodes:
+        raise TrainingError(f"no node {rank} in this training: dpo.nodes is {nodes}, the first is the stage's own")
+    with (output / f"node-{rank}.lock").open("w") as held:
+        _run(plan, rank, lambda line: None, held)
 
 
-def command(machines: Machines, config: Path, rank: int = 0, module: str = POLICY) -> list[str]:
+def command(plan: TrainingPlan, rank: int = 0) -> list[str]:
     """The command line of one node."""
-    program = ["-m", module, "--config", str(config)]
+    machines, program = plan.settings, ["-m", plan.module, "--config", str(plan.file)]
     if machines.world_size == 1 and machines.deepspeed == 0:
         return [sys.executable, *program]
     # torchrun, not the deepspeed or accelerate launchers: these aborted at exit, or silently ran one process.
@@ -192,14 +140,14 @@ def command(machines: Machines, config: Path, rank: int = 0, module: str = POLIC
     ]  # fmt: skip
 
 
-def _run(machines: Machines, module: str, config: Path, rank: int, tell: Callable[[str], None], held: IO[str]) -> None:
-    log = config.parent / ("training.log" if rank == 0 else f"training-{rank}.log")
+def _run(plan: TrainingPlan, rank: int, tell: Callable[[str], None], held: IO[str]) -> None:
+    log = plan.output / ("training.log" if rank == 0 else f"training-{rank}.log")
     _give_back()
-    if machines.deepspeed:
+    if plan.settings.deepspeed:
         free_dead_locks(builds())
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            command(machines, config, rank, module), env=_environment(machines), stdout=subprocess.PIPE, stderr=errors,
+            command(plan, rank), env=_environment(plan.settings.processes), stdout=subprocess.PIPE, stderr=errors,
             text=True, pass_fds=[held.fileno()],
         )  # fmt: skip
         assert process.stdout is not None
@@ -227,14 +175,14 @@ def is_running(run: Path) -> bool:
         return False
 
 
-def _environment(machines: Machines) -> dict[str, str]:
+def _environment(processes: int) -> dict[str, str]:
     environment = dict(os.environ)
     # Keep freed tensors instead of giving them back to the system: a tenth of the system time on a CPU.
     environment.setdefault("MALLOC_MMAP_MAX_", "0")
     environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(10**12))
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
     environment["RLHI_PARENT"] = str(os.getpid())
-    if machines.processes > 1:
+    if processes > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     return environment
 

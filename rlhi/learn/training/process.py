@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rlhi.learn.training.guards import guard
+from rlhi.learn.training.plan import TrainingPlan
 from rlhi.learn.training.resume import drop_unfinished, last_checkpoint, marker, step_of
-from rlhi.learn.training.run import RESULT, Run, TrainingError, TrainingStopped
+from rlhi.learn.training.run import RESULT, TrainingError, TrainingStopped
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 TOLD = ("step", "loss", "answers", "rewards/accuracies", "rewards/margins", "rewards/chosen", "accuracy", "margin")
 
-AnyRun = TypeVar("AnyRun", bound=Run)
+AnyPlan = TypeVar("AnyPlan", bound=TrainingPlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ class Job:
 
 
 def main(
-    kind: type[AnyRun],
-    make: Callable[[AnyRun], Job],
-    export: Callable[[AnyRun, Path, PreTrainedTokenizerBase, Path], None],
+    kind: type[AnyPlan],
+    make: Callable[[AnyPlan], Job],
+    export: Callable[[AnyPlan, Path, PreTrainedTokenizerBase, Path], None],
 ) -> None:
     """Entry point of a subprocess; a rank that fails says why on its last line and exits with 1.
 
@@ -58,15 +59,15 @@ def main(
     parser = argparse.ArgumentParser(prog=f"python -m {kind.model_fields['module'].default}")
     parser.add_argument("--config", type=Path, required=True)
     _end_with(int(os.environ.get("RLHI_PARENT", "0")))
-    resolved = kind.model_validate_json(parser.parse_args().config.read_text(encoding="utf-8"))
+    plan = kind.model_validate_json(parser.parse_args().config.read_text(encoding="utf-8"))
     try:
-        _train(resolved, make, export)
+        _train(plan, make, export)
     except TrainingError as error:
         print(f"rlhi: training stopped: {error}", file=sys.stderr, flush=True)
         if isinstance(error, TrainingStopped):
-            shutil.rmtree(resolved.checkpoints, ignore_errors=True)
+            shutil.rmtree(plan.checkpoints, ignore_errors=True)
         sys.exit(1)
-    if resolved.machines.world_size > 1:
+    if plan.settings.world_size > 1:
         # All is on disk. Threads of gloo's that still live abort, now and then, an interpreter that ends by itself.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -89,42 +90,42 @@ def _end_with(parent: int) -> None:
 
 
 def _train(
-    run: AnyRun,
-    make: Callable[[AnyRun], Job],
-    export: Callable[[AnyRun, Path, PreTrainedTokenizerBase, Path], None],
+    plan: AnyPlan,
+    make: Callable[[AnyPlan], Job],
+    export: Callable[[AnyPlan, Path, PreTrainedTokenizerBase, Path], None],
 ) -> None:
-    _start_processes(run)
-    checkpoint = last_checkpoint(run.checkpoints)
-    job = make(run)
+    _start_processes(plan)
+    checkpoint = last_checkpoint(plan.checkpoints)
+    job = make(plan)
     trainer = job.trainer
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
-        drop_unfinished(run.checkpoints)
-    for callback in (guard(run, trainer), *job.callbacks, marker(trainer), _teller()):
+        drop_unfinished(plan.checkpoints)
+    for callback in (guard(plan, trainer), *job.callbacks, marker(trainer), _teller()):
         trainer.add_callback(callback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    output = Path(run.output)
+    output = plan.output
     trainer.save_model(str(output / "trained"))
     if trainer.is_world_process_zero():
         # Before the export: it leaves ZeRO.
-        result = _result(run, job, step_of(checkpoint))
-        export(run, output / "trained", job.tokenizer, output / "model")
+        result = _result(plan, job, step_of(checkpoint))
+        export(plan, output / "trained", job.tokenizer, output / "model")
         # In one move: a run that was killed has a result or none.
         partial = output / f"{RESULT}.partial"
         partial.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         partial.replace(output / RESULT)
 
 
-def _start_processes(run: Run) -> None:
+def _start_processes(plan: TrainingPlan) -> None:
     """Join the process group and check that it is the one that was asked for."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    machines, section = run.machines, run.section
+    machines, section = plan.settings, plan.section
     if world != machines.world_size:
         asked = f"{section}.processes asks" if machines.nodes == 1 else f"{section}.processes and {section}.nodes ask"
         raise TrainingError(f"{world} processes joined, {asked} for {machines.world_size}: look at the launcher")
     import torch
 
-    if run.deepspeed is not None and not torch.cuda.is_available():
+    if plan.preset is not None and not torch.cuda.is_available():
         import deepspeed
 
         # Before from_pretrained: ZeRO-3 over two processes fails to load otherwise.
@@ -156,12 +157,12 @@ def _teller() -> TrainerCallback:
     return Teller()
 
 
-def _result(run: Run, job: Job, resumed: int) -> dict[str, object]:
+def _result(plan: TrainingPlan, job: Job, resumed: int) -> dict[str, object]:
     trainer = job.trainer
     engine = trainer.model_wrapped
     return {
         "engine": type(engine).__name__,
-        "zero_stage": int(engine.zero_optimization_stage()) if run.deepspeed is not None else 0,
+        "zero_stage": int(engine.zero_optimization_stage()) if plan.preset is not None else 0,
         "master_weights": _master_weights(trainer),
         "precision": "bf16" if trainer.args.bf16 else "fp32",
         "trainer": type(trainer).__name__,
@@ -187,7 +188,7 @@ def _master_weights(trainer: Trainer) -> str:
     return ", ".join(sorted({str(one.dtype).removeprefix("torch.") for one in weights}))
 
 
-def check_numbers(model: nn.Module, run: Run) -> None:
+def check_numbers(model: nn.Module, plan: TrainingPlan) -> None:
     """Refuse weights that are no numbers: the last step's loss is told before its weights are changed.
 
     Raises:
@@ -198,7 +199,7 @@ def check_numbers(model: nn.Module, run: Run) -> None:
     broken = [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
     if broken:
         raise TrainingStopped(
-            f"{len(broken)} weights hold no numbers, {broken[0]} among them: lower {run.section}.learning_rate"
+            f"{len(broken)} weights hold no numbers, {broken[0]} among them: lower {plan.section}.learning_rate"
         )
 
 

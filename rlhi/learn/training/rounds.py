@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rlhi.config import SamplingConfig
+from rlhi.config import CandidatesConfig
 from rlhi.contracts import FreshPair, PreferencePair, content_key
 from rlhi.learn.pairs.counts import Spread
 from rlhi.learn.pairs.lessons import Row, lesson
 from rlhi.learn.pairs.rewrite import Asked
 from rlhi.learn.training.launch import Trained
+from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.rows import trl_row
+from rlhi.learn.training.trl.truncated import CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,13 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One training. ``start`` and ``weights`` are the SHA-256 of the models that it began with and came to.
+    """One training by its plan. ``weights`` is the SHA-256 of the model that it came to.
 
     ``fresh`` is None for the first round, which learns from the rows of the stage before.
     """
 
-    number: int
+    plan: PolicyPlan
     rows: tuple[Row, ...]
-    start: str
     weights: str
     trained: Trained
     fresh: Fresh | None = None
@@ -61,6 +63,18 @@ class Round:
         return [row for at, row in enumerate(self.rows) if at not in left_out]
 
 
+def planned(plan: PolicyPlan, rows: Sequence[Row], before: Round | None) -> PolicyPlan:
+    """The plan of one round on ``rows``, from where the round before ended, in a folder named by all that it hangs on.
+
+    ``plan`` is that of all rounds.
+    """
+    begun = before.weights if before else plan.reference
+    taught, how = [(row.key, trl_row(row)[CUT]) for row in rows], plan.dpo.model_dump(mode="json")
+    key = content_key(taught, plan.champion, begun, how, plan.seed)
+    start, number = (before.trained.unmerged, before.plan.round + 1) if before else (None, 1)
+    return plan.model_copy(update={"output": plan.output / key, "start": start, "begun": begun, "round": number})
+
+
 def room(most: int, used: int, number: int, rounds: int) -> int:
     """How many pairs round ``number`` may learn from: an even share of what is left of ``most``.
 
@@ -71,16 +85,18 @@ def room(most: int, used: int, number: int, rounds: int) -> int:
 
 
 def fresh_requests(
-    asked: Iterable[Asked], prefer: Callable[[str], bool], most: int, weights: str, config: SamplingConfig, seed: int
+    asked: Iterable[Asked], prefer: Callable[[str], bool], weights: str, config: CandidatesConfig, seed: int
 ) -> list[Asked]:
-    """At most ``most`` requests for a model of these weights, those that ``prefer`` names first, drawn by seed.
+    """``config.prompts`` requests for a model of these weights, those that ``prefer`` names first, drawn by seed.
 
     The key of a request holds all that its answers hang on: weights, prompt and way of sampling.
     """
     ordered = sorted(asked, key=lambda one: (not prefer(one.key), content_key(seed, weights, one.key)))
-    how = (config.temperature, config.top_k, config.max_new_tokens, config.context_tokens)
+    sampling = config.sampling
+    how = (sampling.temperature, sampling.top_k, sampling.max_new_tokens, sampling.context_tokens)
     return [
-        replace(one, key=content_key("on_policy", weights, one.key, one.messages, how, seed)) for one in ordered[:most]
+        replace(one, key=content_key("on_policy", weights, one.key, one.messages, how, seed))
+        for one in ordered[: config.prompts]
     ]
 
 
@@ -92,7 +108,7 @@ def lessons(rounds: Iterable[Round]) -> set[str]:
 def fresh_rows(rounds: Sequence[Round]) -> Iterator[FreshPair]:
     """The pairs that rounds after the first were given."""
     for one in rounds[1:]:
-        yield from (FreshPair(one.number, one.start, pair) for pair in one.pairs)
+        yield from (FreshPair(one.plan.round, one.plan.begun, pair) for pair in one.pairs)
 
 
 def history(rounds: Sequence[Round]) -> list[dict[str, float]]:
@@ -102,15 +118,15 @@ def history(rounds: Sequence[Round]) -> list[dict[str, float]]:
     steps: list[dict[str, float]] = []
     for one in rounds:
         before = len(steps)
-        steps += [{**step, "step": before + step["step"], "round": one.number} for step in one.trained.history]
+        steps += [{**step, "step": before + step["step"], "round": one.plan.round} for step in one.trained.history]
     return steps
 
 
-def told(one: Round, reference: str) -> dict[str, object]:
-    """A round as ``training.json`` has it; ``reference`` is the hash of the champion."""
+def told(one: Round) -> dict[str, object]:
+    """A round as ``training.json`` has it."""
     record: dict[str, object] = {
-        "round": one.number, "pairs": len(one.pairs), "too_long": len(one.trained.too_long),
-        "start": one.start, "reference": reference, "weights": one.weights,
+        "round": one.plan.round, "pairs": len(one.pairs), "too_long": len(one.trained.too_long),
+        "start": one.plan.begun, "reference": one.plan.reference, "weights": one.weights,
     }  # fmt: skip
     if one.fresh is not None:
         spread = one.fresh.spread

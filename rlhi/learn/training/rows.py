@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rlhi.contracts import Message, PreferencePair, to_record
 from rlhi.learn.pairs import lessons
+from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.training.trl.truncated import CUT
+from rlhi.learn.training.trl.weights import WEIGHT
 from rlhi.models.prompts import fit_context, plain
 
 if TYPE_CHECKING:
@@ -36,6 +38,16 @@ def trl_row(row: lessons.Row) -> dict[str, object]:
     return {"prompt": prompt, "completion": _answer(row.response), LABEL: row.wanted, CUT: []}
 
 
+def policy_row(row: lessons.Row) -> dict[str, object]:
+    """The same as the training of a policy reads it, with whose it is and what it weighs."""
+    return trl_row(row) | {"user_id": row.user_id, WEIGHT: lessons.weight(row)}
+
+
+def reward_row(one: Comparison) -> dict[str, object]:
+    """A comparison as the training of a reward model reads it."""
+    return {"better": to_record(one.better), "worse": to_record(one.worse), WEIGHT: one.weight}
+
+
 def _answer(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
@@ -57,12 +69,12 @@ def one_side(row: Row, side: str) -> TrlRow:
     return rest | {"completion": row[side], CUT: ["completion"] if isinstance(cut, list) and side in cut else []}
 
 
-def read_rows(file: str) -> list[dict[str, Any]]:
+def read_rows(file: Path) -> list[dict[str, Any]]:
     """The rows that the launcher wrote, one a line.
 
     Lines end where the file's do: ``str.splitlines()`` also cuts where users' text has U+2028 and its like.
     """
-    with Path(file).open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 

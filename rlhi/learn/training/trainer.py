@@ -1,4 +1,4 @@
-"""TRL's trainer for a run: its configuration, its model, the champion as its reference.
+"""TRL's trainer for a plan: its configuration, its model, the champion as its reference.
 
 What differs by ``dpo.method`` is said in :mod:`rlhi.learn.training.methods`; launcher, guards, resume and the layout of
 what is saved are the same for all.
@@ -10,12 +10,11 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rlhi.config import DpoConfig, TunedRewardConfig
 from rlhi.learn.training.dataset import Contents, dataset
 from rlhi.learn.training.guards import check_reference, check_tokens, model_hash
-from rlhi.learn.training.methods import method_of
+from rlhi.learn.training.plan import PolicyPlan, TrainingPlan
 from rlhi.learn.training.resume import KEPT_CHECKPOINTS, keeping_reference
-from rlhi.learn.training.run import Resolved, Run, TrainingError
+from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trl.truncated import teaching_no_end
 from rlhi.learn.training.trl.weights import WEIGHT, weigh, weighing
 from rlhi.models.precision import computed
@@ -28,12 +27,13 @@ if TYPE_CHECKING:
 WARMUP_STEPS = 2
 
 
-def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[str, object]:
+def common_arguments(plan: TrainingPlan) -> dict[str, object]:
     """What every trainer of ours is told, whatever it learns."""
     import torch
 
+    config = plan.settings
     return {
-        "output_dir": str(run.checkpoints),
+        "output_dir": str(plan.checkpoints),
         "per_device_train_batch_size": config.batch,
         "num_train_epochs": config.epochs,
         "learning_rate": config.learning_rate,
@@ -49,9 +49,9 @@ def common_arguments(run: Run, config: DpoConfig | TunedRewardConfig) -> dict[st
         "logging_nan_inf_filter": False,
         "save_total_limit": KEPT_CHECKPOINTS,
         "disable_tqdm": True,
-        "seed": run.seed,
-        "data_seed": run.seed,
-        "deepspeed": run.deepspeed,
+        "seed": plan.seed,
+        "data_seed": plan.seed,
+        "deepspeed": plan.preset,
     }
 
 
@@ -65,24 +65,23 @@ def warm_up(arguments: TrainingArguments, rows: int) -> None:
     arguments.warmup_steps = WARMUP_STEPS if steps >= 5 * WARMUP_STEPS else 0
 
 
-def trl_arguments(run: Resolved) -> TrainingArguments:
+def trl_arguments(plan: PolicyPlan) -> TrainingArguments:
     """The configuration of the method's trainer."""
-    dpo = run.dpo
-    common: dict[str, object] = common_arguments(run, dpo) | {
+    dpo, method = plan.dpo, plan.method
+    common: dict[str, object] = common_arguments(plan) | {
         "gradient_accumulation_steps": dpo.accumulation,
         "gradient_checkpointing": dpo.gradient_checkpointing,
         "save_strategy": "steps" if dpo.save_steps else "no",
         "save_steps": dpo.save_steps or 1,
         "report_to": list(dpo.report_to) or "none",
     }
-    method = method_of(dpo.method)
     if method.reference:
-        common |= {"beta": dpo.beta, "precompute_ref_log_probs": run.deepspeed is None}
+        common |= {"beta": dpo.beta, "precompute_ref_log_probs": plan.preset is None}
     return method.arguments(dpo, common)
 
 
-def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, Contents]:
-    """TRL's trainer for this run, its tokenizer, and what it learns from.
+def make_trainer(plan: PolicyPlan, arguments: TrainingArguments) -> tuple[Trainer, PreTrainedTokenizerBase, Contents]:
+    """TRL's trainer for this plan, its tokenizer, and what it learns from.
 
     Raises:
         TrainingError: the rows teach nothing, do not fit, or the reference is not the champion.
@@ -90,20 +89,20 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
     import torch
     from transformers import AutoModelForCausalLM
 
-    tokenizer = tokenizer_of(Path(run.base))
-    rows, contents = dataset(run, tokenizer)
+    tokenizer = tokenizer_of(plan.base)
+    rows, contents = dataset(plan, tokenizer)
     warm_up(arguments, len(rows))
-    method = method_of(run.dpo.method)
+    method = plan.method
     method.weigh_sides(arguments, rows)
     # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").
-    model = AutoModelForCausalLM.from_pretrained(run.base, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(str(plan.base), dtype=torch.float32)
     champion = model_hash(model)
     reference: dict[str, object] = {}
-    if not run.dpo.lora_rank and (run.start or method.reference):
+    if not plan.dpo.lora_rank and (plan.start or method.reference):
         # What trains is another copy of the champion, or where the round before ended.
         reference = {"ref_model": model} if method.reference else {}
-        model = AutoModelForCausalLM.from_pretrained(run.start or run.base, dtype=torch.float32)
-    kind = method.trainer(run.dpo, model.config)
+        model = AutoModelForCausalLM.from_pretrained(str(plan.start or plan.base), dtype=torch.float32)
+    kind = method.trainer(plan.dpo, model.config)
     kind = teaching_no_end(keeping_reference(kind) if method.reference else kind)
     uneven = len(set(rows[WEIGHT])) > 1
     trainer = (weighing(kind) if uneven else kind)(
@@ -112,14 +111,14 @@ def make_trainer(run: Resolved, arguments: TrainingArguments) -> tuple[Trainer, 
         args=arguments,
         train_dataset=rows,
         processing_class=tokenizer,
-        peft_config=lora(run.dpo.lora_rank, "CAUSAL_LM"),
+        peft_config=lora(plan.dpo.lora_rank, "CAUSAL_LM"),
     )
     if uneven:
         weigh(trainer)
-    if run.dpo.lora_rank and run.start:
-        _take_adapter(trainer.model, Path(run.start))
+    if plan.dpo.lora_rank and plan.start:
+        _take_adapter(trainer.model, plan.start)
     check_tokens({name: trainer.train_dataset[name][:] for name in trainer.train_dataset.column_names
-                  if name.endswith("_ids")}, run.dpo.max_length)  # fmt: skip
+                  if name.endswith("_ids")}, plan.dpo.max_length)  # fmt: skip
     if method.reference:
         check_reference(model_hash(trainer.ref_model or trainer.model), champion, "the weights that it computes with")
     return trainer, tokenizer, contents

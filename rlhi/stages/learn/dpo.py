@@ -12,16 +12,19 @@ from rlhi.config import CandidatesConfig, DpoConfig, Method, ModelsConfig, Pairs
 from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn.pairs.lessons import Row, size, weight
 from rlhi.learn.training import launch
-from rlhi.learn.training.card import Provenance, model_card
+from rlhi.learn.training.card import Learned, model_card
 from rlhi.learn.training.methods import method_of
+from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rounds import fresh_rows, history, lessons, room, told
 from rlhi.learn.training.rows import provenance, trl_row
-from rlhi.learn.training.run import TrainingError, weights_hash
+from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trl.weights import WEIGHT
 from rlhi.stages import Outcome, StageError
-from rlhi.stages.learn.draw import Draw
-from rlhi.stages.learn.rounds import Champion, Plan, Run, train
-from rlhi.stages.learn.runs import RUNS, discard, keep_only, replace_folder
+from rlhi.stages.backends import embedder_folder
+from rlhi.stages.learn.answers import Answers
+from rlhi.stages.learn.draw import Champion, Draw
+from rlhi.stages.learn.rounds import Run, train
+from rlhi.stages.learn.runs import RUNS, discard, keep_only, replace_folder, zero_preset
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json, write_table
 
@@ -30,6 +33,8 @@ TRAINING = "training.json"
 CHALLENGER = "models/challenger"
 FRESH = "data/online"
 """Pairs of answers that the challenger gave between its rounds of training; without such rounds a table of no rows."""
+WITH_MODELS = "rlhi.stages.learn.train_policy"
+"""The training process that can tell whether replies answer: it builds models, which a wing does not."""
 _POLL_SECONDS = 1.0
 
 
@@ -47,31 +52,33 @@ def dpo(
     """Train a challenger from the champion, in a process of its own; none when there is too little that is new."""
     version = ledger.pinned(space.root).champion
     folder = ledger.policy_path(space.root, version)
-    before = read_json(folder / TRAINING)
-    config = dpo
+    champion = Champion(version, folder, read_json(folder / TRAINING))
     made = read_table(space.path("data/pairs"), PreferencePair)
-    draw = Draw([*made, *_judged(space, config.method, config.unpaired)], before, folder, config, pairs.replay, seed)
-    new, _ = draw.rows(config.max_pairs)
+    draw = Draw([*made, *_judged(space, dpo.method, dpo.unpaired)], champion, dpo, pairs.replay, seed)
+    new, _ = draw.rows(dpo.max_pairs)
     draw.check(new)
-    if size(new) < config.min_new_pairs:
-        return _skipped(space, draw, new, config)
-    new, replayed = draw.rows(room(config.max_pairs, 0, 1, config.rounds))
+    if size(new) < dpo.min_new_pairs:
+        return _skipped(space, draw, new, dpo)
+    new, replayed = draw.rows(room(dpo.max_pairs, 0, 1, dpo.rounds))
     counts = _counts(draw.made, new, replayed)
-    # A promoted challenger brings the hash of the weights that were measured; the first champion is taken as it is.
-    champion = Champion(version, folder, str(before.get("weights") or weights_hash(folder)))
-    plan = Plan(dpo, candidates, pairs, split, models, seed)
-    run = train(space, plan, champion, [*new, *replayed])
+    weights = champion.weights
+    plan = PolicyPlan(
+        base=folder, output=space.path(RUNS), seed=seed, preset=zero_preset(dpo.deepspeed), module=WITH_MODELS,
+        dpo=dpo, champion=version, reference=weights, begun=weights,
+        embedder=embedder_folder(models) if dpo.limits.answers_every else None,
+    )  # fmt: skip
+    run = train(plan, [*new, *replayed], Answers(space, candidates, pairs, split, models))
     trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
     record: dict[str, object] = {"lessons": sorted(draw.learned | lessons(run.rounds))}
     record |= {name.replace(" ", "_"): count for name, count in counts.items()}
     left_out = draw.left_out + run.too_long
     record |= {"too_long": left_out, "not_learned": draw.not_learned}
-    record |= _record(run, champion, config)
-    origin = Provenance(
-        version, champion.weights, content_key(sorted(row.key for row in draw.made)), _pairs(new), _pairs(replayed),
-        len(fresh), len(run.rounds), len(new) - _pairs(new), len(replayed) - _pairs(replayed),
+    record |= _record(run, plan)
+    learned = Learned(
+        content_key(sorted(row.key for row in draw.made)), _pairs(new), _pairs(replayed), len(fresh), len(run.rounds),
+        len(new) - _pairs(new), len(replayed) - _pairs(replayed),
     )  # fmt: skip
-    card = model_card(origin, config)
+    card = model_card(plan, learned)
 
     def fill(target: Path) -> None:
         shutil.copytree(trained.model, target, dirs_exist_ok=True)
@@ -119,19 +126,19 @@ def _write_fresh(space: Workspace, rows: Iterable[FreshPair]) -> None:
     write_table(space.path(FRESH), FreshPair, rows, user=lambda row: row.pair.user_id)
 
 
-def _record(run: Run, champion: Champion, config: DpoConfig) -> dict[str, object]:
+def _record(run: Run, plan: PolicyPlan) -> dict[str, object]:
     """What training.json tells of how the model was trained; of rounds only where there may be several."""
     trained = run.rounds[-1].trained
     record: dict[str, object] = {
-        "champion": champion.version, "method": config.method, "engine": trained.engine,
+        "champion": plan.champion, "method": plan.dpo.method, "engine": trained.engine,
         "wanted": sum(one.trained.wanted for one in run.rounds),
         "unwanted": sum(one.trained.unwanted for one in run.rounds), "class_weights": list(trained.class_weights),
         "zero_stage": trained.zero_stage, "precision": trained.precision, "trainer": trained.trainer,
-        "world_size": trained.world_size, "answers": trained.answers, "reference": champion.weights,
+        "world_size": trained.world_size, "answers": trained.answers, "reference": plan.reference,
         "weights": run.rounds[-1].weights, "history": history(run.rounds),
     }  # fmt: skip
-    if config.rounds > 1:
-        rounds = [told(one, champion.weights) for one in run.rounds]
+    if plan.dpo.rounds > 1:
+        rounds = [told(one) for one in run.rounds]
         record |= {"fresh_pairs": len(list(fresh_rows(run.rounds))), "rounds": rounds, "ended": run.ended}
     return record
 
@@ -148,12 +155,12 @@ def _outcome(run: Run, version: str, counts: dict[str, int | float | str]) -> Ou
     for one in run.rounds:
         if one.fresh is not None:
             counts |= {
-                f"round {one.number}: fresh pairs": len(one.pairs),
-                f"round {one.number}: requests": one.fresh.requests,
-                f"round {one.number}: distinct share": one.fresh.distinct,
-                f"round {one.number}: mean deviation of a request's rewards": one.fresh.spread.deviation,
-                f"round {one.number}: mean best to worst": one.fresh.spread.best_to_worst,
-                **{f"round {one.number}: dropped: {reason}": count for reason, count in one.fresh.dropped},
+                f"round {one.plan.round}: fresh pairs": len(one.pairs),
+                f"round {one.plan.round}: requests": one.fresh.requests,
+                f"round {one.plan.round}: distinct share": one.fresh.distinct,
+                f"round {one.plan.round}: mean deviation of a request's rewards": one.fresh.spread.deviation,
+                f"round {one.plan.round}: mean best to worst": one.fresh.spread.best_to_worst,
+                **{f"round {one.plan.round}: dropped: {reason}": count for reason, count in one.fresh.dropped},
             }
     what = f"{sum(one.trained.pairs for one in run.rounds)} pairs"
     if judged := sum(one.trained.judged for one in run.rounds):
@@ -213,7 +220,7 @@ def join(space: Workspace, rank: int, patience: float) -> list[Path]:
     while not served or (len(served) < rounds and served[-1].is_dir()):
         waiting = [folder for folder in _waiting(space) if folder not in served]
         if waiting:
-            launch.join(waiting[0] / "resolved.json", rank)
+            launch.join(waiting[0], rank)
             served.append(waiting[0])
             until = time.monotonic() + patience
         elif time.monotonic() > until:

@@ -5,17 +5,33 @@ those that it was.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rlhi.config import DpoConfig
 from rlhi.learn.pairs.lessons import Row, lesson, size, training_set
 from rlhi.learn.training.guards import check_left_out
 from rlhi.learn.training.lengths import Lengths
+from rlhi.learn.training.run import weights_hash
 from rlhi.stages.learn.log import lessons_of
 
 
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """Who is taught: its version, its folder, and what training.json says that it was taught before."""
+
+    version: str
+    folder: Path
+    record: Mapping[str, object]
+
+    @property
+    def weights(self) -> str:
+        """The hash of the weights that were measured, as a promoted challenger brings it; of the first, as they are."""
+        return str(self.record.get("weights") or weights_hash(self.folder))
+
+
 class Draw:
-    """Draws from ``rows``; ``before`` is the champion's training.json, ``champion`` the folder of its tokenizer.
+    """Draws from ``rows`` what this champion is taught.
 
     ``replay`` is the share of what is trained that the champion was taught before.
 
@@ -23,23 +39,15 @@ class Draw:
     the row is another: nights of such rows would come to outnumber what is new.
     """
 
-    def __init__(
-        self,
-        rows: Sequence[Row],
-        before: Mapping[str, object],
-        champion: Path,
-        dpo: DpoConfig,
-        replay: float,
-        seed: int,
-    ) -> None:
+    def __init__(self, rows: Sequence[Row], champion: Champion, dpo: DpoConfig, replay: float, seed: int) -> None:
         self._dpo, self._replay, self._seed = dpo, replay, seed
         limit = dpo.max_length
-        self.learned, not_learned = lessons_of(before), before.get("not_learned")
+        self.learned, not_learned = lessons_of(champion.record), champion.record.get("not_learned")
         told = not_learned if isinstance(not_learned, dict) else {}
         keys = {row.key for row in rows}
         self._known = {str(key): int(most) for key, most in told.items() if key in keys and int(most) >= limit}
         self.made = [row for row in rows if row.key not in self._known]
-        self._lengths = Lengths(champion, limit)
+        self._lengths = Lengths(champion.folder, limit)
 
     def rows(self, most: int) -> tuple[list[Row], list[Row]]:
         """New rows and replayed ones, together worth at most ``most`` pairs."""
@@ -53,7 +61,7 @@ class Draw:
         """
         dpo, looked_at = self._dpo, [*new, *self.too_long]
         if size(looked_at) >= dpo.min_new_pairs:
-            check_left_out(len(self.too_long), len(looked_at), dpo.max_length, dpo.limits, "new pairs")
+            check_left_out(len(self.too_long), len(looked_at), dpo, "new pairs")
 
     @property
     def too_long(self) -> list[Row]:

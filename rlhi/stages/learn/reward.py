@@ -9,13 +9,13 @@ from rlhi.config import ModelsConfig, PersonasConfig, RewardConfig, SplitConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Profile, Rewrite, to_record
 from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward import head as rewarding
-from rlhi.learn.reward.comparisons import COMPARISON_SOURCES, Comparison, comparisons
-from rlhi.models.base import Scored
-from rlhi.stages import Outcome, backends
+from rlhi.learn.reward.comparisons import COMPARISON_SOURCES, Comparison, ComparisonSource, comparisons
+from rlhi.learn.reward.head import RewardAccuracy
+from rlhi.models.base import RewardModel, Scored
+from rlhi.stages import Outcome
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import persona_elsewhere, told
-from rlhi.stages.learn import reward_models
-from rlhi.stages.learn.reward_models import FOLDER, Made
+from rlhi.stages.learn.reward_models import FOLDER, RewardModels
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_json
 
@@ -38,15 +38,16 @@ def reward(
     learned, unseen = _comparisons(space, personas, split)
     # Between cycles it is the next one's: the last one's is what it has to beat.
     cycle = ledger.upcoming(space.root)
-    former = reward_models.former(space, models, cycle)
+    held = RewardModels(space, models)
+    former = held.former(cycle)
+    made: RewardModel
     try:
-        made, lacking = reward_models.train(space, reward, models, seed, learned, former), ""
+        made, lacking = held.train(learned, reward, seed, former), ""
     except rewarding.RewardError as error:
-        neutral = rewarding.RewardHead.neutral().attach(backends.embedder(models))
-        made = Made(neutral, "head")
+        made = rewarding.RewardHead.neutral()
         lacking = f"no reward model, so pairs only of choices and of what a program can tell: {error}"
-    apart = rewarding.margins(made.model, unseen)
-    apart_before = rewarding.margins(former.model, unseen) if former else []
+    apart = rewarding.margins(made, unseen)
+    apart_before = rewarding.margins(former, unseen) if former else []
     tested = rewarding.accuracy_of(unseen, apart)
     before = rewarding.accuracy_of(unseen, apart_before).accuracy if former else None
     kept = before is not None and before > tested.accuracy
@@ -56,12 +57,8 @@ def reward(
         lacking = f"the former reward model{old} stays: it ranks {before:.0%} right, a new one{new}"
         lacking += f" {tested.accuracy:.0%}"
         made, apart, tested = former, apart_before, rewarding.accuracy_of(unseen, apart_before)
-    by_source = {
-        source: rewarding.accuracy_of([unseen[at] for at in places], [apart[at] for at in places])
-        for source in COMPARISON_SOURCES
-        if (places := [at for at, one in enumerate(unseen) if one.source == source])
-    }
-    reward_models.keep(space, cycle, made)
+    by_source = _by_source(unseen, apart)
+    held.keep(cycle, made)
     judge = None
     if unseen:
         users = [one.user_id for one in unseen]
@@ -70,12 +67,12 @@ def reward(
     record = {"trained_on": len(learned), "former_kept": kept, "former_accuracy": before, **to_record(tested)}
     record |= {"judge": judge, "own_persona": other[0], "another_persona": other[1], "with_persona": other[2]}
     each = {source: to_record(one) for source, one in by_source.items()}
-    write_json(space.path(FOLDER) / "metrics.json", {**record, "by_source": each, **made.told})
+    write_json(space.path(FOLDER) / "metrics.json", {**record, "by_source": each, **made.metrics})
     counts: dict[str, int | float | str] = {
         "trained on": len(learned), "held-out comparisons": tested.comparisons, "held-out users": tested.users,
         "accuracy": tested.accuracy, "the longer wins": tested.longer_wins,
         f"accuracy with the user's persona ({other[2]})": other[0], "and with another user's": other[1],
-        **_figures(made),
+        **made.counts,
         **{f"accuracy, {source} ({one.comparisons})": one.accuracy for source, one in by_source.items()},
     }  # fmt: skip
     note = f"ranks {tested.accuracy:.0%} of held-out users' comparisons right, the longer wins {tested.longer_wins:.0%}"
@@ -83,11 +80,19 @@ def reward(
         note = "no comparison of a held-out user: how well it ranks is not known"
     if former and changed:
         note = f"kind {made.kind} now, {former.kind} before: {note}"
-    return Outcome(0 if kept or made.model.is_neutral else len(learned), 0, counts, lacking or note)
+    return Outcome(0 if kept or made.is_neutral else len(learned), 0, counts, lacking or note)
+
+
+def _by_source(unseen: Sequence[Comparison], apart: Sequence[float]) -> dict[ComparisonSource, RewardAccuracy]:
+    return {
+        source: rewarding.accuracy_of([unseen[at] for at in places], [apart[at] for at in places])
+        for source in COMPARISON_SOURCES
+        if (places := [at for at, one in enumerate(unseen) if one.source == source])
+    }
 
 
 def _of_others(
-    space: Workspace, split: SplitConfig, unseen: Sequence[Comparison], made: Made
+    space: Workspace, split: SplitConfig, unseen: Sequence[Comparison], made: RewardModel
 ) -> tuple[float, float, int]:
     """How comparisons whose users' personas say something are ranked with these, and with another user's; their number.
 
@@ -107,21 +112,9 @@ def _of_others(
             replace(one, better=told_of(one.better, one.user_id), worse=told_of(one.worse, one.user_id))
             for one in known
         ]
-        return rewarding.accuracy(made.model, asked).accuracy
+        return rewarding.accuracy(made, asked).accuracy
 
     return right(own.__getitem__), right(lambda user: others[user].profile), len(known)
-
-
-def _figures(made: Made) -> dict[str, int | float | str]:
-    """What the training of a fine-tuned model told; nothing of a head."""
-    history = made.told.get("history")
-    if not isinstance(history, list) or not history:
-        return {}
-    return {
-        "kind": made.kind, "too long": str(made.told["too_long"]), "engine": str(made.told["engine"]),
-        "warm start from cycle": str(made.told["warm_start"] or "none"),
-        "first loss": float(history[0]["loss"]), "last loss": float(history[-1]["loss"]),
-    }  # fmt: skip
 
 
 def _comparisons(

@@ -6,24 +6,24 @@ and then, and the sentence embedder that tells whether it does (:mod:`rlhi.learn
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.learn.training import dpo
+from rlhi.learn.training import policy
 from rlhi.stages import backends
 
 if TYPE_CHECKING:
-    from rlhi.learn.training.run import Resolved
+    from rlhi.learn.training.plan import PolicyPlan
     from rlhi.models.base import Copy, Embedder
 
 
-def yardstick(run: Resolved) -> tuple[Copy, Embedder]:
-    """A chat model that begins as the run's base, and the run's embedder."""
+def yardstick(plan: PolicyPlan) -> tuple[Copy, Embedder]:
+    """A chat model that begins as the plan's base, and the plan's embedder."""
     from rlhi.models.embedder import LocalEmbedder
 
-    model = backends.training_copy(Path(run.base), run.dpo.max_length, run.dpo.precision)
-    return model, LocalEmbedder(Path(run.embedder))
+    assert plan.embedder is not None, "else nobody asks for a yardstick"
+    model = backends.training_copy(plan.base, plan.dpo.max_length, plan.dpo.precision)
+    return model, LocalEmbedder(plan.embedder)
 
 
 if __name__ == "__main__":
-    dpo.main(yardstick)
+    policy.main(yardstick)

@@ -1,13 +1,18 @@
-"""A fine-tuned reward model on this machine: a language model with one output (:mod:`rlhi.learn.training.reward`)."""
+"""A fine-tuned reward model on this machine: a language model with one output.
+
+:mod:`rlhi.learn.training.reward_model` trains it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from rlhi.config import TunedRewardConfig
+from rlhi.config import RewardKind, TunedRewardConfig
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.local import blocks
 from rlhi.models.precision import dtype
@@ -17,16 +22,19 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+RECORD = "training.json"
+"""In its folder: its kind, what it began from, how it was trained, and the parameters that it scores with."""
 # Padded tokens of a batch: memory.
 SCORED_TOKENS = 4096
 
 
 class TunedReward:
-    """A ``Scorer``: the reward is the model's one output behind the last token of the judged conversation.
+    """A ``RewardModel``: the reward is the model's one output behind the last token of the judged conversation.
 
     Args:
         path: the model's folder.
         config: of which ``max_length`` cuts prompts as in training, and ``precision`` is computed with.
+        metrics: what its record tells of how it was trained.
 
     Raises:
         ModelError: there is no model in the folder.
@@ -34,11 +42,51 @@ class TunedReward:
 
     is_neutral = False
 
-    def __init__(self, path: Path, config: TunedRewardConfig) -> None:
+    def __init__(self, path: Path, config: TunedRewardConfig, metrics: Mapping[str, object] | None = None) -> None:
         if not (path / "config.json").is_file():
             raise ModelError(f"no reward model at {path}: delete models/reward, then `rlhi run reward`")
         self.path = path
         self.config = config
+        self.metrics: Mapping[str, object] = metrics or {}
+
+    @classmethod
+    def load(cls, path: Path) -> TunedReward:
+        """The model of a folder with the parameters that it was trained with.
+
+        Raises:
+            ModelError: the folder holds no such model.
+        """
+        try:
+            told = json.loads((path / RECORD).read_text(encoding="utf-8"))
+            told["kind"]  # without it nobody knows whose it is
+            return cls(path, TunedRewardConfig.model_validate(told.pop("tuned")), told)
+        except (OSError, KeyError, TypeError, ValueError, ModelError):
+            raise ModelError(f"the reward model in {path} cannot be read: `rlhi run reward`") from None
+
+    def save(self, path: Path) -> None:
+        """Copy the folder, its record too."""
+        shutil.copytree(self.path, path, dirs_exist_ok=True)
+
+    @property
+    def kind(self) -> RewardKind:
+        """``lora`` or ``full``, as it was trained."""
+        return cast(RewardKind, self.metrics["kind"])
+
+    @property
+    def counts(self) -> Mapping[str, int | float | str]:
+        """How its training went."""
+        told, history = self.metrics, self.metrics.get("history")
+        if not isinstance(history, list) or not history:
+            return {}
+        return {
+            "kind": self.kind, "too long": str(told["too_long"]), "engine": str(told["engine"]),
+            "warm start from cycle": str(told["warm_start"] or "none"),
+            "first loss": float(history[0]["loss"]), "last loss": float(history[-1]["loss"]),
+        }  # fmt: skip
+
+    def warm_start(self, base: str) -> Path | None:
+        """Its folder, if it began from the same base."""
+        return self.path if self.metrics["base"] == base else None
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

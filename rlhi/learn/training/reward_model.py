@@ -1,9 +1,9 @@
 """The fine-tuned reward model, the part that runs in a process of its own (:mod:`rlhi.learn.training.process`).
 
-``python -m rlhi.learn.training.reward --config resolved.json`` trains a language model with one output, the reward, as
-a Bradley-Terry model (paper, section 3.2) with TRL's ``RewardTrainer``: from a chat model, whose new output begins at
-0, or on from the reward model of the cycle before. The persona stands in the system message. Comparisons weigh as they
-say.
+``python -m rlhi.learn.training.reward_model --config resolved.json`` trains a language model with one output, the
+reward, as a Bradley-Terry model (paper, section 3.2) with TRL's ``RewardTrainer``: from a chat model, whose new output
+begins at 0, or on from the reward model of the cycle before. The persona stands in the system message. Comparisons
+weigh as they say.
 
 Length: with ``reward.tuned.length_debias`` a logistic regression first finds the log-odds that the difference of the
 answers' lengths alone explains. They go into the loss as TRL's ``margin``, so that the model learns what length leaves
@@ -21,8 +21,9 @@ from rlhi.contracts import from_record
 from rlhi.learn.training import process
 from rlhi.learn.training.dataset import Contents
 from rlhi.learn.training.guards import check_left_out, gathered
+from rlhi.learn.training.plan import RewardPlan
 from rlhi.learn.training.rows import read_rows
-from rlhi.learn.training.run import ResolvedReward, TrainingError
+from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trainer import common_arguments, lora, warm_up
 from rlhi.learn.training.trl.weights import WEIGHT, WeighedComparisons, weigh, weighing
 from rlhi.models.base import Scored
@@ -78,8 +79,8 @@ def length_slope(differences: Sequence[float], weights: Sequence[float]) -> floa
     return float(brentq(gradient, -most - 1, most + 1)) / scale
 
 
-def rows_of(run: ResolvedReward, tokenizer: PreTrainedTokenizerBase) -> tuple[list[Row], list[int]]:
-    """The run's comparisons in tokens, and the places of those of which an answer alone is too long.
+def rows_of(plan: RewardPlan, tokenizer: PreTrainedTokenizerBase) -> tuple[list[Row], list[int]]:
+    """The plan's comparisons in tokens, and the places of those of which an answer alone is too long.
 
     Raises:
         TrainingError: too many are too long.
@@ -87,23 +88,23 @@ def rows_of(run: ResolvedReward, tokenizer: PreTrainedTokenizerBase) -> tuple[li
 
     def side(record: dict[str, object]) -> tuple[Scored, list[int]]:
         one = from_record(Scored, record)
-        return one, judged(one.persona.text, one.prompt, one.response, run.tuned.max_length, tokenizer)
+        return one, judged(one.persona.text, one.prompt, one.response, plan.settings.max_length, tokenizer)
 
     rows, too_long = [], []
-    for at, record in enumerate(read_rows(run.pairs)):
+    for at, record in enumerate(read_rows(plan.rows)):
         (better, chosen), (worse, rejected) = side(record["better"]), side(record["worse"])
-        if max(len(chosen), len(rejected)) > run.tuned.max_length:
+        if max(len(chosen), len(rejected)) > plan.settings.max_length:
             too_long.append(at)
         else:
             longer = length_difference(better.response, worse.response)
             rows.append(Row(chosen, rejected, float(record[WEIGHT]), longer))
     pairs = len(rows) + len(too_long)
-    check_left_out(len(too_long), pairs, run.tuned.max_length, run.limits, section=run.section)
+    check_left_out(len(too_long), pairs, plan.settings)
     return rows, too_long
 
 
-def make_trainer(run: ResolvedReward) -> process.Job:
-    """TRL's trainer for this run.
+def make_trainer(plan: RewardPlan) -> process.Job:
+    """TRL's trainer for this plan.
 
     Raises:
         TrainingError: the comparisons do not fit, or the base cannot become a reward model.
@@ -111,22 +112,22 @@ def make_trainer(run: ResolvedReward) -> process.Job:
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
-    tokenizer = tokenizer_of(Path(run.base))
-    rows, too_long = rows_of(run, tokenizer)
+    tokenizer = tokenizer_of(plan.base)
+    rows, too_long = rows_of(plan, tokenizer)
     columns: dict[str, object] = {
         "chosen_ids": [row.chosen_ids for row in rows],
         "rejected_ids": [row.rejected_ids for row in rows],
     }
     mean = sum(row.weight for row in rows) / len(rows)
     weights = [row.weight / mean for row in rows]
-    if run.tuned.length_debias:
+    if plan.settings.length_debias:
         slope = length_slope([row.length for row in rows], weights)
         columns["margin"] = [-slope * row.length for row in rows]
     uneven = len(set(weights)) > 1
     if uneven:
         columns[WEIGHT] = weights
     arguments = RewardConfig(
-        **common_arguments(run, run.tuned),
+        **common_arguments(plan),
         gradient_checkpointing=False,
         save_strategy="steps",
         save_steps=SAVE_STEPS,
@@ -134,18 +135,18 @@ def make_trainer(run: ResolvedReward) -> process.Job:
     )
     warm_up(arguments, len(rows))
     trainer: Trainer = (weighing(RewardTrainer, WeighedComparisons) if uneven else RewardTrainer)(
-        model=reward_weights(run, Path(run.base)),
+        model=reward_weights(plan, plan.base),
         args=arguments,
         train_dataset=Dataset.from_dict(columns),
         processing_class=tokenizer,
-        peft_config=lora(run.tuned.lora_rank, "SEQ_CLS") if run.reward.kind == "lora" else None,
+        peft_config=lora(plan.reward.lora_rank, "SEQ_CLS"),
     )
     if uneven:
         weigh(trainer)
     return process.Job(trainer, tokenizer, Contents(len(rows), 0, len(rows), len(rows), tuple(too_long)))
 
 
-def reward_weights(run: ResolvedReward, folder: Path) -> PreTrainedModel:
+def reward_weights(plan: RewardPlan, folder: Path) -> PreTrainedModel:
     """A model with one output, in fp32; the output of a chat model begins at 0: it finds all answers alike.
 
     Raises:
@@ -160,7 +161,7 @@ def reward_weights(run: ResolvedReward, folder: Path) -> PreTrainedModel:
         )
     except (OSError, ValueError) as error:
         why = str(error).splitlines()[0][:200]
-        raise TrainingError(f"{folder} cannot become a reward model: {why}: name another {run.section}.base") from None
+        raise TrainingError(f"{folder} cannot become a reward model: {why}: name another {plan.section}.base") from None
     process.check_whole(told, folder, made=(OUTPUT,))
     if OUTPUT in told["missing_keys"]:
         with gathered(model.score.weight, writer=0):
@@ -168,24 +169,24 @@ def reward_weights(run: ResolvedReward, folder: Path) -> PreTrainedModel:
     return model
 
 
-def _export(run: ResolvedReward, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
+def _export(plan: RewardPlan, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
     """The whole model in bf16 safetensors, a LoRA merged: its base may be gone when the next cycle goes on from it."""
     import torch
     from transformers.integrations import unset_hf_deepspeed_config
 
     unset_hf_deepspeed_config()
-    if run.reward.kind == "lora":
+    if plan.reward.lora_rank:
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(reward_weights(run, Path(run.base)), str(trained)).merge_and_unload()
+        model = PeftModel.from_pretrained(reward_weights(plan, plan.base), str(trained)).merge_and_unload()
     else:
-        model = reward_weights(run, trained)
+        model = reward_weights(plan, trained)
     model.to(torch.bfloat16)
     model.config.pad_token_id = tokenizer.pad_token_id
-    process.check_numbers(model, run)
+    process.check_numbers(model, plan)
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
 
 
 if __name__ == "__main__":
-    process.main(ResolvedReward, make_trainer, _export)
+    process.main(RewardPlan, make_trainer, _export)

@@ -1,6 +1,6 @@
 """Persona-conditioned DPO, the part that runs in a process of its own (:mod:`rlhi.learn.training.process`).
 
-``python -m rlhi.learn.training.dpo --config resolved.json`` (through torchrun for DeepSpeed or several processes)
+``python -m rlhi.learn.training.policy --config resolved.json`` (through torchrun for DeepSpeed or several processes)
 trains a challenger from its champion with a trainer of TRL's (:mod:`rlhi.learn.training.trainer`) and writes a folder
 that ``from_pretrained`` and vLLM read. The champion is the reference and, in the first round, where training starts
 (paper, section 3.3). ``rlhi.stages.learn.train_policy`` is the same with the models that tell whether replies answer
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.learn.training import process
-from rlhi.learn.training.answering import ANSWERS, Yardstick, watcher
+from rlhi.learn.training.answering import ANSWERS, Watch, Yardstick
 from rlhi.learn.training.guards import check_reference
-from rlhi.learn.training.run import Resolved, weights_hash
+from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.run import weights_hash
 from rlhi.learn.training.trainer import make_trainer, trl_arguments
 
 if TYPE_CHECKING:
@@ -24,40 +25,40 @@ if TYPE_CHECKING:
 
 def main(yardstick: Yardstick | None = None) -> None:
     """Entry point of a training process; ``yardstick`` makes what tells whether replies answer."""
-    process.main(Resolved, lambda run: _make(run, yardstick), _export)
+    process.main(PolicyPlan, lambda plan: _make(plan, yardstick), _export)
 
 
-def _make(run: Resolved, yardstick: Yardstick | None) -> process.Job:
-    if run.reference:
-        check_reference(weights_hash(Path(run.base)), run.reference, f"the weights in {run.base}")
-    trainer, tokenizer, contents = make_trainer(run, trl_arguments(run))
-    watch = watcher(run, trainer, yardstick if run.embedder else None)
+def _make(plan: PolicyPlan, yardstick: Yardstick | None) -> process.Job:
+    if plan.reference:
+        check_reference(weights_hash(plan.base), plan.reference, f"the weights in {plan.base}")
+    trainer, tokenizer, contents = make_trainer(plan, trl_arguments(plan))
+    watch = Watch(plan, trainer, yardstick if plan.embedder else None)
     return process.Job(trainer, tokenizer, contents, [watch.callback()], lambda: {ANSWERS: watch.told()})
 
 
-def _export(run: Resolved, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
+def _export(plan: PolicyPlan, trained: Path, tokenizer: PreTrainedTokenizerBase, target: Path) -> None:
     """The whole model in bf16 safetensors: the champion and ``dpo.merge`` of what was learned beyond it."""
     import torch
     from transformers.integrations import unset_hf_deepspeed_config
 
     # Under ZeRO-3 from_pretrained would give this rank its shard of the model, and wait for the others.
     unset_hf_deepspeed_config()
-    if run.dpo.lora_rank:
+    if plan.dpo.lora_rank:
         from peft import PeftModel
         from peft.tuners.lora import LoraLayer
 
-        adapted = PeftModel.from_pretrained(_whole(Path(run.base)), str(trained))
+        adapted = PeftModel.from_pretrained(_whole(plan.base), str(trained))
         # The same as `blend`, without a second copy of the champion.
         for part in adapted.modules():
             if isinstance(part, LoraLayer):
-                part.scale_layer(run.dpo.merge)
+                part.scale_layer(plan.dpo.merge)
         model = adapted.merge_and_unload()
     else:
         model = _whole(trained)
-        if run.dpo.merge < 1:
-            blend(model, _whole(Path(run.base)), run.dpo.merge)
+        if plan.dpo.merge < 1:
+            blend(model, _whole(plan.base), plan.dpo.merge)
     model.to(torch.bfloat16)
-    process.check_numbers(model, run)
+    process.check_numbers(model, plan)
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
 
