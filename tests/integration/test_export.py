@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,10 +60,11 @@ def test_trl_reads_the_file_that_was_exported_for_it(
     # TRL's own, as a script has them.
     kind = way.trainer(config, AutoConfig.from_pretrained(tiny_policy))
     assert kind.__module__.startswith("trl.")
-    arguments = type(way.arguments(config, {"output_dir": str(tmp_path)}))(
-        output_dir=str(tmp_path / "trl"), per_device_train_batch_size=4, max_steps=1, use_cpu=True, bf16=False,
-        logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True,
-    )  # fmt: skip
+    told: dict[str, Any] = {
+        "output_dir": str(tmp_path / "trl"), "per_device_train_batch_size": 4, "max_steps": 1, "use_cpu": True,
+        "bf16": False, "logging_steps": 1, "save_strategy": "no", "report_to": "none", "disable_tqdm": True,
+    }  # fmt: skip
+    arguments = type(way.arguments(config, told))(**told)
     trainer = kind(str(tiny_policy), args=arguments, train_dataset=data)
     trainer.train()
     loss = next(row["loss"] for row in trainer.state.log_history if "loss" in row)

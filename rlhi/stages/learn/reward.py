@@ -54,15 +54,13 @@ def reward(
     changed = former is not None and former.kind != reward.kind
     if former and kept:
         old, new = (f" ({former.kind})", f" ({reward.kind})") if changed else ("", "")
-        lacking = f"the former reward model{old} stays: it ranks {before:.0%} right, a new one{new}"
-        lacking += f" {tested.accuracy:.0%}"
+        ranks = f"it ranks {before:.0%} right, a new one{new} {tested.accuracy:.0%}"
+        lacking = f"the former reward model{old} stays: {ranks}"
         made, apart, tested = former, apart_before, rewarding.accuracy_of(unseen, apart_before)
     by_source = _by_source(unseen, apart)
     held.keep(cycle, made)
-    judge = None
-    if unseen:
-        users = [one.user_id for one in unseen]
-        judge = to_record(clustered([rewarding.win(one) for one in apart], users, seed=seed, bounds=(0.0, 1.0)))
+    wins, users = [rewarding.win(one) for one in apart], [one.user_id for one in unseen]
+    judge = to_record(clustered(wins, users, seed=seed, bounds=(0.0, 1.0))) if unseen else None
     other = _of_others(space, split, unseen, made)
     record = {"trained_on": len(learned), "former_kept": kept, "former_accuracy": before, **to_record(tested)}
     record |= {"judge": judge, "own_persona": other[0], "another_persona": other[1], "with_persona": other[2]}
