@@ -155,7 +155,7 @@ def experiment(
     from dataclasses import asdict
 
     from rlhi.bench.experiments.run import run
-    from rlhi.bench.experiments.told import check_page, table, write
+    from rlhi.bench.experiments.tables import check_page, table, write
 
     if page:
         check_page(page)

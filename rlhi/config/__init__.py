@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, ServedConfig, SplitConfig, Told
+from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, ServedConfig, SplitConfig, WhichPersona
 from rlhi.config.collect import (
     ClaimGroup,
     FeedbackConfig,
@@ -40,7 +40,7 @@ __all__ = [
     "FeedbackConfig", "FeedbackLlmConfig", "GainConfig", "GateConfig", "GuardConfig", "IngestConfig", "Method",
     "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "Precision",
     "RewardConfig", "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "ServedConfig", "SplitConfig",
-    "StepLimits", "Told", "TrainingLimits", "TunedRewardConfig", "load_params",
+    "StepLimits", "WhichPersona", "TrainingLimits", "TunedRewardConfig", "load_params",
 ]  # fmt: skip
 
 

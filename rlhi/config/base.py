@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Told = Literal["own", "shuffled", "none", "brief"]
+WhichPersona = Literal["own", "shuffled", "none", "brief"]
 """Which persona is told: the user's, another user's, none, or for all that answers are to be short. All but the first
 are controls of an experiment."""
 

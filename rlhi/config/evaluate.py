@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rlhi.config.base import Section, ServedConfig, Told
+from rlhi.config.base import Section, ServedConfig, WhichPersona
 from rlhi.config.suites import GainConfig, GuardConfig, SuiteName, gains, guards
 
 
@@ -16,7 +16,7 @@ class EvaluateConfig(Section):
     The built-in instructions get ``instruction_samples`` replies each.
     """
 
-    persona: Told = "own"
+    persona: WhichPersona = "own"
     conversations: int | None = Field(
         default=None, ge=0, description="a simulated user's first, that the persona knows"
     )

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from rlhi.config.base import Precision, SamplingConfig, Section, Told
+from rlhi.config.base import Precision, SamplingConfig, Section, WhichPersona
 from rlhi.contracts.options import Method, RewardKind
 
 Tracker = Literal[
@@ -124,7 +124,7 @@ class PairsConfig(Section):
     """
 
     filter: bool = True
-    persona: Told = "own"
+    persona: WhichPersona = "own"
     wishes: Literal["first", "only", "ignore"] = "first"
     min_margin: float = Field(default=0.5, ge=0)
     max_doubt: float = Field(default=0.5, ge=0, description="log-odds against a side that a program finds the better")

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from rlhi import stages
-from rlhi.config import Told
+from rlhi.config import WhichPersona
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Profile, Signal, Turn
 from rlhi.evaluate.said import Reply
 from rlhi.evaluate.suites.any_reply import nearness
 from rlhi.models.local import LocalChatModel
 from rlhi.stages import backends
-from rlhi.stages.collect.personas import persona_before, told
-from rlhi.stages.evaluate.asked import choices, held_out_requests
+from rlhi.stages.collect.personas import persona_before, personas_told
 from rlhi.stages.evaluate.drift import drift
+from rlhi.stages.evaluate.questions import choices, held_out_requests
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.personas import persona
@@ -44,8 +44,8 @@ def requests_of(space: Workspace) -> list[Reply]:
 def test_controls_tell_another_persona_of_each_user() -> None:
     rows = [persona(f"u{at}", text) for at, text in enumerate(("Use bullets.", "Be brief.", ""))]
 
-    def texts(which: Told) -> dict[str, str]:
-        return {user: row.text for user, row in told(rows, which, lambda _: False).items()}
+    def texts(which: WhichPersona) -> dict[str, str]:
+        return {user: row.text for user, row in personas_told(rows, which, lambda _: False).items()}
 
     assert texts("own") == {"u0": "Use bullets.", "u1": "Be brief.", "u2": ""} and texts("none") == {}
     assert texts("shuffled") == {"u0": "Be brief.", "u1": "Use bullets.", "u2": ""}

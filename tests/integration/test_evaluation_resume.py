@@ -11,7 +11,7 @@ from rlhi.contracts import Message, Profile
 from rlhi.evaluate.said import Reply
 from rlhi.models.base import Sampled, Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.stages.evaluate.asked import answers
+from rlhi.stages.evaluate.questions import answers
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
 from tests.support.spaces import make_space

@@ -13,7 +13,7 @@ from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.run import Bench, ExperimentError, run
 from rlhi.bench.experiments.sizes import QUICK
-from rlhi.bench.experiments.told import table
+from rlhi.bench.experiments.tables import table
 from rlhi.config import Params, SplitConfig
 from tests.support.cycles import digest
 

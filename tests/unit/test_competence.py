@@ -13,7 +13,7 @@ from rlhi.checks.form import words
 from rlhi.config import CompetenceConfig, SamplingConfig
 from rlhi.contracts import Sample
 from rlhi.learn.pairs.competence import Competence, Said, answers, in_language, measure
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.learn.pairs.sampling import sample
 from rlhi.models.scripted import ScriptedChatModel
 
@@ -86,7 +86,7 @@ def test_what_is_missing_is_told_with_figures_and_limits() -> None:
 
 
 def test_sampling_stops_when_it_is_enough() -> None:
-    asked = [Asked(f"{at}", "c", "u", 1, ()) for at in range(10)]
+    asked = [SampleRequest(f"{at}", "c", "u", 1, ()) for at in range(10)]
     blocks: list[list[Sample]] = []
     config = SamplingConfig(batch=4)
     model = ScriptedChatModel(["One.", "Two."])

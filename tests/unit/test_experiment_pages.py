@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhi.bench.experiments.told import ArmResult, Told, check_page, table, write
+from rlhi.bench.experiments.tables import ArmResult, ExperimentTable, check_page, table, write
 from rlhi.contracts import Interval
 from rlhi.stages import StageError
 
@@ -16,7 +16,7 @@ BEFORE = Interval(0.3, 0.2, 0.4, 20, 20)
 AFTER = Interval(0.6, 0.5, 0.7, 20, 20)
 GAIN = Interval(0.3, 0.1, 0.5, 20, 20)
 LOST = Interval(0.1, 0.02, 0.25, 20, 20)
-TOLD = Told(
+TOLD = ExperimentTable(
     "filter", "Do <filtered> pairs teach more?", "satisfaction", False, 2, 31.4,
     ("2026-11-26, 2 cores (some), 24 GiB",), None,
     (

@@ -35,13 +35,13 @@ from rlhi.learn.pairs.filters import speaks, unfit
 from rlhi.learn.pairs.groups import ALIKE, UNTOLD
 from rlhi.learn.pairs.lessons import lesson, training_set
 from rlhi.learn.pairs.pairing import MARGIN
-from rlhi.learn.pairs.rewrite import Asked, complaints, observed_revisions
+from rlhi.learn.pairs.rewrite import SampleRequest, complaints, observed_revisions
 from rlhi.learn.reward.comparisons import Comparison, comparisons
 from rlhi.learn.reward.features import NAMES, answer_features
 from rlhi.learn.reward.head import FEATURES, RewardError, RewardHead, accuracy, train
 from rlhi.models.base import Scored, Scorer
 from rlhi.stages import STAGES
-from rlhi.stages.collect.personas import told
+from rlhi.stages.collect.personas import personas_told
 from tests.support.choices import WordEmbedder
 from tests.support.personas import persona as persona_of
 
@@ -371,10 +371,10 @@ def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() 
     texts = {"a": BULLETS, "b": NO_LISTS, "c": "", "d": BULLETS, "x": "Be humorous.", "y": "Cite sources."}
     people = [persona_of(user, text, version=user) for user, text in texts.items()]
     held_out = "xy".__contains__
-    shuffled = {user: row.text for user, row in told(people, "shuffled", held_out).items()}
+    shuffled = {user: row.text for user, row in personas_told(people, "shuffled", held_out).items()}
     assert shuffled["a"] == shuffled["d"] == NO_LISTS and shuffled["b"] == BULLETS, "another's that says another thing"
     assert (shuffled["x"], shuffled["y"], shuffled["c"]) == (texts["y"], texts["x"], ""), "of the same side"
-    assert told(people, "none", held_out) == {} and told(people, "own", held_out)["a"].text == BULLETS
+    assert personas_told(people, "none", held_out) == {} and personas_told(people, "own", held_out)["a"].text == BULLETS
     labels = [label(2, "reattempt_with_feedback")]
     asked = {
         guidance: next(
@@ -511,7 +511,7 @@ def test_who_is_told_what_a_calculation_comes_to_learns_no_calculating() -> None
     wrong, plain = "No, the answer is 12: add 2, then 3.", "No, as a list please."
     labels = [FeedbackTurn("k", "t", "u", 2, "reattempt_with_feedback", 1.0)]
 
-    def asked(request: str, said: str, results: Literal["check", "tell"]) -> Asked:
+    def asked(request: str, said: str, results: Literal["check", "tell"]) -> SampleRequest:
         talks = [talk(request, "It is 13.", said)]
         return next(complaints(talks, labels, {}, RewritesConfig(results=results)))
 

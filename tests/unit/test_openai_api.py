@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from rlhi.cli.errors import explain
 from rlhi.config import SamplingConfig
 from rlhi.contracts import Message, Sample
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.learn.pairs.sampling import sample
 from rlhi.models.base import ModelError, Sampling
 from rlhi.models.openai_api import EndpointTimeout, OpenAIChatModel
@@ -90,7 +90,7 @@ def test_a_conversation_that_the_endpoint_will_never_take_gets_no_reply(server: 
 def test_what_an_endpoint_refuses_is_not_asked_again_unless_it_takes_nothing() -> None:
     endpoint = Endpoint("Basil likes sun.")
     endpoint.refused["whole book"] = REFUSALS["vLLM"]
-    asked = [Asked(f"k{at}", "t", "u", 1, tuple(said)) for at, said in enumerate((BOOK, BOOK, ASKED[0], BOOK))]
+    asked = [SampleRequest(f"k{at}", "t", "u", 1, tuple(said)) for at, said in enumerate((BOOK, BOOK, ASKED[0], BOOK))]
     kept: list[Sample] = []
     model, config = OpenAIChatModel(address(endpoint)), SamplingConfig(batch=1)
     sample(asked, model, 1, config, 0, 1, kept.extend)

@@ -18,7 +18,7 @@ from rlhi.bench.experiments.sizes import MATTERS
 from rlhi.checks.answers import AnswerKey, answers
 from rlhi.checks.form import Check, satisfies
 from rlhi.contracts import Message, content_key, from_record, schema_of, to_record
-from rlhi.learn.follows import corrected
+from rlhi.learn.instruction_checks import corrected
 from rlhi.models.base import Sampled, Sampling
 from rlhi.simulate import (
     SimulatedConversation,

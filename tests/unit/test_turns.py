@@ -15,7 +15,7 @@ from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Rewrite, Turn
 from rlhi.contracts.turns import NOWHERE, beside, spoken
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.candidates import requests
-from rlhi.learn.pairs.rewrite import Asked, complaints, observed_revisions, rewrites
+from rlhi.learn.pairs.rewrite import SampleRequest, complaints, observed_revisions, rewrites
 from rlhi.learn.reward.comparisons import comparisons
 from rlhi.models.base import Scored
 from tests.support.personas import persona
@@ -70,7 +70,7 @@ def learned(talk: Conversation, labels: list[FeedbackTurn], places: dict[int, in
     maker = PairMaker({"t": talk}, personas, personas, Shorter(), PairsConfig())
     pairs = list(maker.pairs([*rows, *revisions], candidates))
 
-    def told(one: Asked) -> tuple[int, object]:
+    def told(one: SampleRequest) -> tuple[int, object]:
         return back[one.turn_index], one.messages
 
     return {

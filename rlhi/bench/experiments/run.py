@@ -20,7 +20,7 @@ from rlhi.bench.experiments import sizes
 from rlhi.bench.experiments import world as worlds
 from rlhi.bench.experiments.catalogue import CATALOGUE, Arm, Experiment
 from rlhi.bench.experiments.sizes import FULL, QUICK, Size
-from rlhi.bench.experiments.told import ArmResult, Told, kept_beside
+from rlhi.bench.experiments.tables import ArmResult, ExperimentTable, kept_beside
 from rlhi.bench.machine import machine
 from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
@@ -47,7 +47,9 @@ class ExperimentError(StageError):
     """There is no such experiment; the message names those there are."""
 
 
-def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = None, page: Path | None = None) -> Told:
+def run(
+    name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = None, page: Path | None = None
+) -> ExperimentTable:
     """Run what has not been run, and tell all of it. ``policy`` is the folder of the base model, else the embedded.
 
     A seed whose results lie beside ``page`` is not run again; those of others are put there.
@@ -77,7 +79,7 @@ def run(name: str, quick: bool, seeds: int, folder: Path, policy: Path | None = 
         _result(arm.name, sum(pairs[arm.name]) / seeds, found[arm.name], first if at else None)
         for at, arm in enumerate(experiment.arms)
     )
-    return Told(
+    return ExperimentTable(
         name, experiment.question, experiment.measured, quick, seeds, seconds / 60, tuple(sorted(ran)), policy, arms
     )
 

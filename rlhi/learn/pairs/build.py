@@ -1,8 +1,8 @@
 """Preference pairs worth learning from: from rewrites (UGR), from rewards (UBR) and from what users chose themselves.
 
 Rewrites and candidates are filtered by the reward model; a user's own choice needs no model to agree. Where a program
-can tell what was asked for (:mod:`rlhi.learn.follows`), it is asked first: the model may doubt what it finds, but not
-be sure of the contrary.
+can tell what was asked for (:mod:`rlhi.learn.instruction_checks`), it is asked first: the model may doubt what it
+finds, but not be sure of the contrary.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from random import Random
 from rlhi.checks.demands import Demand
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, Rewrite, ToldClaim, content_key
 from rlhi.contracts.turns import NOWHERE, beside, request
-from rlhi.learn.follows import demands, is_calculation, judge
+from rlhi.learn.instruction_checks import demands, is_calculation, judge
 from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks_of_form
 from rlhi.learn.pairs.groups import GroupMaker
 from rlhi.learn.pairs.lessons import parted

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from rlhi.config import CandidatesConfig
 from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
 from rlhi.contracts.turns import exchanges
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.models.prompts import with_persona
 
 
@@ -16,7 +16,7 @@ def requests(
     feedback: Iterable[FeedbackTurn],
     personas: Mapping[str, Persona],
     config: CandidatesConfig,
-) -> Iterator[Asked]:
+) -> Iterator[SampleRequest]:
     """The requests to sample for: user turns that ask for something, complain of nothing, and were answered.
 
     ``turn_index`` is the answer's. ``config.persona_only`` leaves out users of whom nothing is known: for them the
@@ -35,10 +35,10 @@ def requests(
             turns = talk.turns[: one.answer]
             key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)
             if persona or not config.persona_only:
-                yield Asked(key, talk.conversation_id, talk.user_id, one.answer, with_persona(turns, persona))
+                yield SampleRequest(key, talk.conversation_id, talk.user_id, one.answer, with_persona(turns, persona))
 
 
-def candidates(asked: Iterable[Asked], samples: Mapping[str, Sample]) -> Iterator[Candidate]:
+def candidates(asked: Iterable[SampleRequest], samples: Mapping[str, Sample]) -> Iterator[Candidate]:
     """A row for every candidate of every request that has samples; equal texts are one candidate."""
     for one in asked:
         sample = samples.get(one.key)

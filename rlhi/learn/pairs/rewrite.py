@@ -9,12 +9,12 @@ from rlhi.checks.form import is_refusal
 from rlhi.config import RewritesConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
 from rlhi.contracts.turns import beside, request, spoken
-from rlhi.learn.follows import names_result
+from rlhi.learn.instruction_checks import names_result
 from rlhi.models.prompts import rewrite_request, with_persona
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SampleRequest:
     """A request for sampled text: ``key`` names it for ever, ``messages`` is what the model reads.
 
     The last ``whole`` messages make no sense without one another.
@@ -40,7 +40,7 @@ def complaints(
     feedback: Iterable[FeedbackTurn],
     personas: Mapping[str, Persona],
     config: RewritesConfig,
-) -> Iterator[Asked]:
+) -> Iterator[SampleRequest]:
     """The answers that their users asked to have changed, each with the prompt that rewrites it.
 
     Jailbreaks and abuse are left out, and complaints of a refusal where the answer is none. ``turn_index`` is the
@@ -68,11 +68,11 @@ def complaints(
             key += "/unaided"
             asked, whole = with_persona(turns[:-1], persona), 1
         # A rewrite is of a request, an answer and what is to be changed: who reads less writes of something else.
-        yield Asked(key, talk.conversation_id, row.user_id, answer, asked, whole)
+        yield SampleRequest(key, talk.conversation_id, row.user_id, answer, asked, whole)
 
 
 def rewrites(
-    asked: Iterable[Asked], samples: Mapping[str, Sample], talks: Mapping[str, Conversation]
+    asked: Iterable[SampleRequest], samples: Mapping[str, Sample], talks: Mapping[str, Conversation]
 ) -> Iterator[Rewrite]:
     """A row for every sampled rewrite of every complaint that has samples."""
     for one in asked:

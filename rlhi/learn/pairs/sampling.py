@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from rlhi.config import SamplingConfig
 from rlhi.contracts import Sample, content_key
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.models.base import ChatModel, ModelError, Sampled, Sampling
 
 
-def draw(asked: Sequence[Asked], taken: int, most: int, known: Callable[[str], bool], seed: int) -> list[Asked]:
+def draw(
+    asked: Sequence[SampleRequest], taken: int, most: int, known: Callable[[str], bool], seed: int
+) -> list[SampleRequest]:
     """The requests to sample now: in an order drawn by seed, at most ``most`` in a cycle that took ``taken``.
 
     The order hangs on the requests alone, so a run that was cut short goes on where it stopped.
@@ -20,7 +22,7 @@ def draw(asked: Sequence[Asked], taken: int, most: int, known: Callable[[str], b
 
 
 def sample(
-    asked: Sequence[Asked],
+    asked: Sequence[SampleRequest],
     model: ChatModel,
     n: int,
     config: SamplingConfig,

@@ -16,7 +16,7 @@ from rlhi.config import CandidatesConfig
 from rlhi.contracts import FreshPair, PreferencePair, content_key
 from rlhi.learn.pairs.counts import Spread
 from rlhi.learn.pairs.lessons import Row, lesson
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.learn.training.launch import Trained
 from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import trl_row
@@ -85,8 +85,8 @@ def room(most: int, used: int, number: int, rounds: int) -> int:
 
 
 def fresh_requests(
-    asked: Iterable[Asked], prefer: Callable[[str], bool], weights: str, config: CandidatesConfig, seed: int
-) -> list[Asked]:
+    asked: Iterable[SampleRequest], prefer: Callable[[str], bool], weights: str, config: CandidatesConfig, seed: int
+) -> list[SampleRequest]:
     """``config.prompts`` requests for a model of these weights, those that ``prefer`` names first, drawn by seed.
 
     The key of a request holds all that its answers hang on: weights, prompt and way of sampling.

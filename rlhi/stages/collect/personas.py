@@ -19,7 +19,7 @@ from rlhi.collect.persona.history import History, complaints, said
 from rlhi.collect.persona.llm import LlmBuilder
 from rlhi.collect.persona.topics import population
 from rlhi.collect.wishes.claims import read_profile
-from rlhi.config import PersonasConfig, SplitConfig, Told
+from rlhi.config import PersonasConfig, SplitConfig, WhichPersona
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Profile, content_key, from_record, to_record
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
@@ -153,7 +153,7 @@ BRIEF = "Keep answers short."
 """What the control ``brief`` tells of everybody: the dumbest way to please a world that wants brevity."""
 
 
-def told(rows: Iterable[Persona], which: Told, holds_out: Callable[[str], bool]) -> dict[str, Persona]:
+def personas_told(rows: Iterable[Persona], which: WhichPersona, holds_out: Callable[[str], bool]) -> dict[str, Persona]:
     """The persona told of each user: the own, one that says something else of another user, none, or one for all.
 
     The other user is on the same side of the split, so that no control tells training of those who are held out.

@@ -14,7 +14,7 @@ from rlhi.config import CandidatesConfig, ModelsConfig, PairsConfig, SplitConfig
 from rlhi.contracts import Sample
 from rlhi.learn.pairs.candidates import candidates
 from rlhi.learn.pairs.lessons import size, training_set
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.learn.pairs.sampling import sample
 from rlhi.learn.training.lengths import Lengths
 from rlhi.learn.training.plan import PolicyPlan
@@ -71,7 +71,7 @@ class Answers:
         dropped = tuple(sorted((reason, count) for reason, count in maker.dropped.reasons.items() if count))
         return Fresh(tuple(drawn), len(asked), distinct, maker.spread, dropped)
 
-    def _requests(self, log: Log, rounds: Sequence[Round]) -> list[Asked]:
+    def _requests(self, log: Log, rounds: Sequence[Round]) -> list[SampleRequest]:
         """What to ask: first of all what this cycle's candidates were sampled for."""
         cycle, held = ledger.pinned(self.space.root).cycle, SampleStore(self.space, "candidates").samples
         found, users = requests(log, self.candidates, self.split), {pair.user_id for pair in rounds[0].pairs}
@@ -81,7 +81,9 @@ class Answers:
         before = rounds[-1]
         return fresh_requests(found, this_cycle.__contains__, before.weights, self.candidates, before.plan.seed)
 
-    def _sampled(self, before: Round, asked: Sequence[Asked], teachers: Teachers) -> tuple[Mapping[str, Sample], str]:
+    def _sampled(
+        self, before: Round, asked: Sequence[SampleRequest], teachers: Teachers
+    ) -> tuple[Mapping[str, Sample], str]:
         """All samples, once the round's model has answered what it had not answered; what it was found wanting of."""
         store, cycle = SampleStore(self.space, "dpo"), ledger.pinned(self.space.root).cycle
         sampling, number = self.candidates.sampling, before.plan.round

@@ -11,10 +11,10 @@ from rlhi.learn.pairs import candidates as ubr
 from rlhi.learn.pairs import rewrite as ugr
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.judged import JudgedMaker
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.models.base import Embedder, Scorer
 from rlhi.stages.collect.ingest.stage import conversations
-from rlhi.stages.collect.personas import told
+from rlhi.stages.collect.personas import personas_told
 from rlhi.workspace.store import Workspace, read_table
 
 
@@ -35,13 +35,13 @@ def read_log(space: Workspace) -> Log:
     return Log(talks, labels, {row.user_id: row for row in personas})
 
 
-def complaints(log: Log, config: RewritesConfig, split: SplitConfig) -> list[Asked]:
+def complaints(log: Log, config: RewritesConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be rewritten."""
     found = ugr.complaints(log.talks.values(), log.labels, log.personas, config)
     return [one for one in found if not split.holds_out(one.user_id)]
 
 
-def requests(log: Log, config: CandidatesConfig, split: SplitConfig) -> list[Asked]:
+def requests(log: Log, config: CandidatesConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be sampled for: requests, complaints and thanks left out, with their users' personas."""
     found = ubr.requests(log.talks.values(), log.labels, log.personas, config)
     return [one for one in found if not split.holds_out(one.user_id)]
@@ -63,7 +63,7 @@ def pair_maker(
     learned: frozenset[str] = frozenset(),
 ) -> PairMaker:
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
-    judged_by = told(log.personas.values(), config.persona, split.holds_out)
+    judged_by = personas_told(log.personas.values(), config.persona, split.holds_out)
     talks = _learned_from(log, split)
     return PairMaker(talks, log.personas, judged_by, scorer, config, learned, seed, embedder)
 

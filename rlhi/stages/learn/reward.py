@@ -14,7 +14,7 @@ from rlhi.learn.reward.head import RewardAccuracy
 from rlhi.models.base import RewardModel, Scored
 from rlhi.stages import Outcome
 from rlhi.stages.collect.ingest.stage import conversations
-from rlhi.stages.collect.personas import persona_elsewhere, told
+from rlhi.stages.collect.personas import persona_elsewhere, personas_told
 from rlhi.stages.learn.reward_models import FOLDER, RewardModels
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_json
@@ -99,7 +99,7 @@ def _of_others(
     """
     rows = read_table(space.path("data/personas"), Persona)
     own = {row.user_id: row.profile for row in rows if row.text}
-    others = told(rows, "shuffled", split.holds_out)
+    others = personas_told(rows, "shuffled", split.holds_out)
     known = [one for one in unseen if one.user_id in own and others[one.user_id].text != own[one.user_id].text]
 
     def right(persona_of: Callable[[str], Profile]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rlhi.config import SamplingConfig
 from rlhi.contracts import Sample
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.learn.pairs.sampling import draw, sample
 from rlhi.models.base import ChatModel
 from rlhi.progress import progress
@@ -20,7 +20,7 @@ def sampled(
     space: Workspace,
     seed: int,
     teachers: Teachers,
-    asked: Sequence[Asked],
+    asked: Sequence[SampleRequest],
     model: ChatModel,
     most: int,
     n: int,
@@ -60,7 +60,7 @@ def noted(wanting: str) -> dict[str, object]:
     return {WANTING: wanting} if wanting else {}
 
 
-def used(space: Workspace, store: SampleStore, asked: Sequence[Asked]) -> str:
+def used(space: Workspace, store: SampleStore, asked: Sequence[SampleRequest]) -> str:
     """How many requests this cycle sampled; and how many samples are of cycles before, by whichever model they are."""
     keys = [one.key for one in asked if one.key in store.samples]
     now = store.taken(_cycle(space), keys)
@@ -77,7 +77,7 @@ def cut_off(cut: Sequence[bool], tokens: int) -> str:
     )
 
 
-def unanswered(asked: Sequence[Asked], store: SampleStore) -> dict[str, int]:
+def unanswered(asked: Sequence[SampleRequest], store: SampleStore) -> dict[str, int]:
     """How many requests an endpoint would not take: too long for it, or refused by its content filter."""
     count = sum(not store.samples[one.key].texts for one in asked if one.key in store.samples)
     return {"refused by the model": count} if count else {}

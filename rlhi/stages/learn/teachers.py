@@ -15,7 +15,7 @@ from rlhi.config import CandidatesConfig, ModelsConfig, RewritesConfig
 from rlhi.contracts import Sample, content_key, from_record
 from rlhi.contracts.turns import beside, request
 from rlhi.learn.pairs.competence import FEWEST, Competence, Said, measure
-from rlhi.learn.pairs.rewrite import Asked
+from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.learn.pairs.sampling import draw
 from rlhi.stages import backends
 from rlhi.stages.learn.log import Log
@@ -40,7 +40,7 @@ class Teachers:
 
     def __init__(
         self, space: Workspace, config: RewritesConfig | CandidatesConfig, models: ModelsConfig, seed: int,
-        asked: Sequence[Asked], log: Log,
+        asked: Sequence[SampleRequest], log: Log,
     ) -> None:  # fmt: skip
         if isinstance(config, RewritesConfig):
             self.stage, n = "rewrites", config.tries
@@ -58,7 +58,7 @@ class Teachers:
         """Whether anything is asked of who teaches."""
         return any(self.limits.model_dump().values())
 
-    def judged_by(self, samples: Mapping[str, Sample], cycle: int, model: str) -> list[Asked]:
+    def judged_by(self, samples: Mapping[str, Sample], cycle: int, model: str) -> list[SampleRequest]:
         """The requests that the model was asked first in this cycle and gave text to."""
         held = [(one, samples[one.key]) for one in self._order if one.key in samples]
         return [one for one, said in held if said.texts and (said.cycle, said.model) == (cycle, model)][: self.first]
@@ -101,7 +101,7 @@ class Teachers:
             "themselves still makes pairs"
         )
 
-    def _said(self, one: Asked, sample: Sample) -> list[Said]:
+    def _said(self, one: SampleRequest, sample: Sample) -> list[Said]:
         turns = self._log.talks[one.conversation_id].turns
         told = "\n".join(message.content for message in one.messages)
         asked, logged = request(turns, one.turn_index), turns[one.turn_index].content

@@ -47,7 +47,7 @@ def without_end(ids: Sequence[int], end: Sequence[int]) -> list[int]:
     return found[: -len(behind)] or found if found[-len(behind) :] == behind else found
 
 
-class UnendedRows:
+class TruncatedRows:
     """Goes before TRL's DPO, SFT and KTO trainers: the answers that the column ``cut`` names lose their end."""
 
     def _prepare_dataset(
@@ -80,5 +80,5 @@ def _answers(made: Dataset) -> list[list[int]]:
 
 
 def teaching_no_end(kind: type[Trainer]) -> type[Trainer]:
-    """A trainer's class with :class:`UnendedRows` before it, under its own name."""
-    return type(kind.__name__, (UnendedRows, kind), {})
+    """A trainer's class with :class:`TruncatedRows` before it, under its own name."""
+    return type(kind.__name__, (TruncatedRows, kind), {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
-from rlhi.config import EvaluateConfig, SplitConfig, Told
+from rlhi.config import EvaluateConfig, SplitConfig, WhichPersona
 from rlhi.contracts import Conversation, Message, Persona, Profile, Rewrite, Sample, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate import suites
@@ -16,7 +16,7 @@ from rlhi.learn.reward.comparisons import preferred, prompt_before
 from rlhi.models.base import Policy, Sampling
 from rlhi.models.prompts import with_persona
 from rlhi.stages.collect.ingest.stage import conversations
-from rlhi.stages.collect.personas import PersonaBefore, told
+from rlhi.stages.collect.personas import PersonaBefore, personas_told
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.simulator.truth import EVALUATION_REQUESTS
@@ -28,7 +28,7 @@ Logged = Sequence[tuple[Choice, tuple[Message, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SampleRequest:
     """What both models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
     another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona."""
 
@@ -49,7 +49,7 @@ class Asked:
 def asked_of_both(
     space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore, truth: Truth | None,
     reader: Policy,
-) -> Asked:  # fmt: skip
+) -> SampleRequest:  # fmt: skip
     """All that is asked of both models; ``reader`` tells which logged answers a model reads whole."""
     requests = held_out_requests(space, config, split, seed, known)
     logged = choices(space, config, split, seed, known, reader)
@@ -65,7 +65,7 @@ def asked_of_both(
         if (prompted := one.prompts())
     }
     questions = {name: found for name, one in suites.MEASURES.items() if (found := one.questions())}
-    return Asked(requests, swapped, prompts, logged, logged_swapped, questions)
+    return SampleRequest(requests, swapped, prompts, logged, logged_swapped, questions)
 
 
 def held_out_requests(
@@ -74,7 +74,7 @@ def held_out_requests(
     split: SplitConfig,
     seed: int,
     known: PersonaBefore,
-    which: Told | None = None,
+    which: WhichPersona | None = None,
 ) -> list[Reply]:
     """What to ask: the simulator's evaluation requests where there are some, else held-out users' own requests.
 
@@ -86,7 +86,7 @@ def held_out_requests(
     that are asked afresh come after all that was said, or after a user's first ``evaluate.conversations``.
     """
     which = which or config.persona
-    personas = told(read_table(space.path("data/personas"), Persona), which, split.holds_out)
+    personas = personas_told(read_table(space.path("data/personas"), Persona), which, split.holds_out)
     prior = next((row.profile for row in personas.values() if row.origin == "prior"), Profile())
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
@@ -204,7 +204,7 @@ def other_persona(space: Workspace, split: SplitConfig, logged: Logged) -> Logge
     """The same choices with another held-out user's persona in the prompt, where there is one that differs."""
     rows = read_table(space.path("data/personas"), Persona)
     own = {row.user_id: row.text for row in rows}
-    others = told(rows, "shuffled", split.holds_out)
+    others = personas_told(rows, "shuffled", split.holds_out)
     return [
         (choice, with_persona(prompt, others[choice.user_id].text))
         for choice, prompt in logged

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhi.collect.wishes.rules import CHECKS, RULES
-from rlhi.learn.follows import corrected, demands, is_calculation, judge
+from rlhi.learn.instruction_checks import corrected, demands, is_calculation, judge
 from tests.support.personas import told
 
 PLAIN = "Basil is a plant. It likes the sun, and it wants some water every day."

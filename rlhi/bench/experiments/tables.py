@@ -37,7 +37,7 @@ class ArmResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ExperimentTable:
     """An experiment's table; ``minutes`` are of all its arms and worlds, ``ran`` tells on which days and machines."""
 
     name: str
@@ -51,7 +51,7 @@ class Told:
     arms: tuple[ArmResult, ...]
 
 
-def table(told: Told) -> str:
+def table(told: ExperimentTable) -> str:
     """As markdown, for a terminal and for the docs."""
     what = WHAT[told.measured]
     lines = [
@@ -92,7 +92,7 @@ def kept_beside(page: Path, name: str, quick: bool, seed: int) -> Path:
     return page.with_suffix("") / f"{name}{'-quick' if quick else ''}-seed-{seed}.json"
 
 
-def write(told: Told, page: Path) -> None:
+def write(told: ExperimentTable, page: Path) -> None:
     """Put the table and its picture into a page, in place of what the page told of this experiment and size before.
 
     The picture lies beside the page, in a folder of the page's name. Other text of the page stays as it is.
