@@ -137,8 +137,8 @@ def of_workspace(space: Workspace, config: FeedbackConfig) -> list[Sampled]:
     local = Labeller.load()
     return [
         Sampled(item.context, item.conversation_id)
-        for talk in conversations(space)
-        for item in follow_ups(talk, local, config)
+        for conversation in conversations(space)
+        for item in follow_ups(conversation, local, config)
     ]
 
 

@@ -54,9 +54,9 @@ def reader_rows(data: Path) -> list[LabelledFollowUp]:
     turns = {record["conversation_id"]: record["turns"] for record in _records(data / "conversations.jsonl.gz")}
     found: list[LabelledFollowUp] = []
     for record in _reader_records():
-        talk, at = turns.get(record["conversation_id"], []), int(record["turn_index"])
-        if at < len(talk):
-            context = (talk[at - 2]["content"], talk[at - 1]["content"], talk[at]["content"])
+        conversation, at = turns.get(record["conversation_id"], []), int(record["turn_index"])
+        if at < len(conversation):
+            context = (conversation[at - 2]["content"], conversation[at - 1]["content"], conversation[at]["content"])
             label: Any = record["label"]
             other: Any = record["alternative"] or None
             found.append(LabelledFollowUp(context, label, record["conversation_id"], other, kind="reader"))

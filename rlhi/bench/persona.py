@@ -99,11 +99,11 @@ def measure(embedder: Embedder, quick: bool) -> PersonaBench:
     """One run of the simulator (three when not ``quick``, the labeller's labels on the first), and the real data."""
     users = 60 if quick else 160
     worlds = [_world(users, seed) for seed in range(1 if quick else 3)]
-    found = [recovery(people, talks, _true_labels(talks), "true labels") for people, talks in worlds]
+    found = [recovery(people, simulated, _true_labels(simulated), "true labels") for people, simulated in worlds]
     runs = tuple(round(one.f1, 4) for one in found)
     if not quick:
-        people, talks = worlds[0]
-        found.append(recovery(people, talks, _labelled(talks), "the labeller's labels"))
+        people, simulated = worlds[0]
+        found.append(recovery(people, simulated, _labelled(simulated), "the labeller's labels"))
     ours, base = found[0].f1, _f1(*found[0].baseline)
     kept = (found[0], *found[len(worlds) :])
     seen = real(data_with(*NEEDED), embedder, quick)
@@ -112,7 +112,7 @@ def measure(embedder: Embedder, quick: bool) -> PersonaBench:
 
 def recovery(
     people: Sequence[SimulatedUser],
-    talks: Sequence[SimulatedConversation],
+    simulated: Sequence[SimulatedConversation],
     labels: Sequence[FeedbackTurn],
     name: str,
 ) -> Recovery:
@@ -124,14 +124,14 @@ def recovery(
     by_user: dict[str, list[FeedbackTurn]] = defaultdict(list)
     for row in labels:
         by_user[row.user_id].append(row)
-    rows = conversations(talks)
+    rows = conversations(simulated)
     histories = [
         History(one.user_id, tuple(row for row in rows if row.user_id == one.user_id), tuple(by_user[one.user_id]))
         for one in people
     ]
     said = {row.user_id: said_claims(row) for row in personas(histories, PersonasConfig())}
     wishes = {one.user_id: one.wishes for one in people}
-    complained = _complained(talks)
+    complained = _complained(simulated)
     precision = _precision(said, wishes)
     recall = _recall(said, wishes, complained)
     frequent = Counter((claim.kind, claim.text) for claims in said.values() for claim in claims)
@@ -151,14 +151,15 @@ def recovery(
     )
 
 
-def conversations(talks: Sequence[SimulatedConversation]) -> list[Conversation]:
+def conversations(simulated: Sequence[SimulatedConversation]) -> list[Conversation]:
     """Simulated talk as rows of the log."""
     return [
         Conversation(
-            talk.conversation_id, talk.user_id, "real", talk.turns[0].created_at, talk.model, "en", talk.turns,
+            conversation.conversation_id, conversation.user_id, "real", conversation.turns[0].created_at,
+            conversation.model, "en", conversation.turns,
             "simulated",
         )
-        for talk in talks
+        for conversation in simulated
     ]  # fmt: skip
 
 
@@ -205,13 +206,13 @@ def _recall(
     ]
 
 
-def _complained(talks: Sequence[SimulatedConversation]) -> dict[tuple[str, str], bool]:
+def _complained(simulated: Sequence[SimulatedConversation]) -> dict[tuple[str, str], bool]:
     """User and kind of each wish that was complained of; True when only in phrasings of held-out users."""
     found: dict[tuple[str, str], bool] = {}
-    for talk in talks:
-        for row in talk.truth:
+    for conversation in simulated:
+        for row in conversation.truth:
             if row.wish not in ("", ANSWER) and not row.contrary and row.label == "reattempt_with_feedback":
-                wish = talk.user_id, row.wish
+                wish = conversation.user_id, row.wish
                 found[wish] = found.get(wish, True) and row.held_out_phrasing
     return found
 
@@ -229,22 +230,26 @@ def _world(users: int, seed: int) -> tuple[tuple[SimulatedUser, ...], list[Simul
     config = SimulatorConfig(users=users, seed=seed, answers=False)
     people = make_users(config, SplitConfig().holds_out)
     model = ScriptedChatModel(REPLIES)
-    talks = [talk for cycle in range(CYCLES) for talk in simulate(model, people, {}, Sampling(), config, cycle)]
-    return people, talks
+    simulated = [
+        conversation
+        for cycle in range(CYCLES)
+        for conversation in simulate(model, people, {}, Sampling(), config, cycle)
+    ]
+    return people, simulated
 
 
-def _true_labels(talks: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
+def _true_labels(simulated: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
     return [
-        FeedbackTurn("", talk.conversation_id, talk.user_id, row.turn_index, row.label, 1.0)
-        for talk in talks
-        for row in talk.truth
+        FeedbackTurn("", conversation.conversation_id, conversation.user_id, row.turn_index, row.label, 1.0)
+        for conversation in simulated
+        for row in conversation.truth
     ]
 
 
-def _labelled(talks: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
+def _labelled(simulated: Sequence[SimulatedConversation]) -> list[FeedbackTurn]:
     from rlhi.collect.feedback.label import Labeller, label_conversations
 
-    return list(label_conversations(conversations(talks), Labeller.load(), FeedbackConfig()))
+    return list(label_conversations(conversations(simulated), Labeller.load(), FeedbackConfig()))
 
 
 def _interval(rows: Sequence[Row]) -> Interval:

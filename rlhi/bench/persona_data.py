@@ -52,13 +52,13 @@ def people(data: Path) -> list[Conversation]:
 
 def histories_of(rows: Sequence[Conversation], labelled: Sequence[FeedbackTurn]) -> dict[str, History]:
     """Histories by user."""
-    talks: Mapping[str, list[Conversation]] = defaultdict(list)
+    conversations: Mapping[str, list[Conversation]] = defaultdict(list)
     feedback: Mapping[str, list[FeedbackTurn]] = defaultdict(list)
     for row in rows:
-        talks[row.user_id].append(row)
+        conversations[row.user_id].append(row)
     for label in labelled:
         feedback[label.user_id].append(label)
-    return {user: History(user, tuple(own), tuple(feedback[user])) for user, own in talks.items()}
+    return {user: History(user, tuple(own), tuple(feedback[user])) for user, own in conversations.items()}
 
 
 def population_builder(histories: Mapping[str, History], config: PersonasConfig) -> LocalBuilder:
@@ -106,22 +106,22 @@ def choices(data: Path) -> Iterator[Pair]:
 
 def ratings(data: Path, rows: Sequence[Conversation]) -> Iterator[Pair]:
     """Pairs of answers in one conversation that its user marked differently (stars, or thumbs)."""
-    talks = {(row.user_id, row.conversation_id): row for row in rows}
+    conversations = {(row.user_id, row.conversation_id): row for row in rows}
     marks = [
         (row["user_id"], row["conversation_id"], row["turn_index"], row["score"])
         for row in records(data / "response_ratings.jsonl.gz")
-        if row["label"].startswith(("likert", "thumbs")) and (row["user_id"], row["conversation_id"]) in talks
+        if row["label"].startswith(("likert", "thumbs")) and (row["user_id"], row["conversation_id"]) in conversations
     ]
     for name, group in groupby(sorted(marks), key=lambda mark: mark[:2]):
         for one, other in combinations(group, 2):
             if one[3] != other[3]:
                 high, low = (one, other) if one[3] > other[3] else (other, one)
-                yield Pair(name[0], name[1], _rated(talks[name], high[2]), _rated(talks[name], low[2]))
+                yield Pair(name[0], name[1], _rated(conversations[name], high[2]), _rated(conversations[name], low[2]))
 
 
-def _rated(talk: Conversation, turn_index: int) -> Scored:
-    prompt = tuple(Message(turn.role, turn.content) for turn in talk.turns[:turn_index])
-    return Scored(Profile(), prompt, talk.turns[turn_index].content)
+def _rated(conversation: Conversation, turn_index: int) -> Scored:
+    prompt = tuple(Message(turn.role, turn.content) for turn in conversation.turns[:turn_index])
+    return Scored(Profile(), prompt, conversation.turns[turn_index].content)
 
 
 def _messages(turns: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:

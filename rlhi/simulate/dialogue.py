@@ -79,18 +79,25 @@ def simulate(
     for exchange in range(config.max_messages):
         # 31 bits: what every backend's generator accepts.
         seed = int(content_key(sampling.seed, config.seed, cycle, exchange)[:8], 16) >> 1
-        recent = [talk.turns[-(2 * config.context_exchanges - 1) :] for talk in active]
+        recent = [conversation.turns[-(2 * config.context_exchanges - 1) :] for conversation in active]
         prompts = [
-            with_persona(turns, personas.get(talk.user.user_id, "")) for talk, turns in zip(active, recent, strict=True)
+            with_persona(turns, personas.get(conversation.user.user_id, ""))
+            for conversation, turns in zip(active, recent, strict=True)
         ]
         replies = model.chat(prompts, replace(sampling, n=1, seed=seed)) if prompts else []
-        for talk, reply in zip(active, replies, strict=True):
-            _say(talk, Turn("assistant", reply[0], model=model.name))
+        for conversation, reply in zip(active, replies, strict=True):
+            _say(conversation, Turn("assistant", reply[0], model=model.name))
         if exchange + 1 < config.max_messages:
-            active = [talk for talk in active if _follow_up(talk, config)]
+            active = [conversation for conversation in active if _follow_up(conversation, config)]
     return [
-        SimulatedConversation(talk.conversation_id, talk.user.user_id, model.name, tuple(talk.turns), tuple(talk.truth))
-        for talk in every
+        SimulatedConversation(
+            conversation.conversation_id,
+            conversation.user.user_id,
+            model.name,
+            tuple(conversation.turns),
+            tuple(conversation.truth),
+        )
+        for conversation in every
     ]
 
 
@@ -102,33 +109,41 @@ def _open(user: SimulatedUser, place: int, config: SimulatorConfig, cycle: int) 
     requests = list(requests_of(config.task).conversation)
     Random(content_key("requests", config.seed, user.user_id)).shuffle(requests)
     used = (cycle * config.conversations + place) * config.max_messages % len(requests)
-    talk = _Open(key, user, islice(endless(requests), used, None), random, clock)
-    talk.request = next(talk.requests)
-    _say(talk, Turn("user", talk.request))
-    return talk
+    conversation = _Open(key, user, islice(endless(requests), used, None), random, clock)
+    conversation.request = next(conversation.requests)
+    _say(conversation, Turn("user", conversation.request))
+    return conversation
 
 
-def _say(talk: _Open, turn: Turn) -> None:
-    talk.clock += timedelta(
-        seconds=talk.random.randint(2, 8) if turn.role == "assistant" else talk.random.randint(10, 90)
+def _say(conversation: _Open, turn: Turn) -> None:
+    conversation.clock += timedelta(
+        seconds=conversation.random.randint(2, 8) if turn.role == "assistant" else conversation.random.randint(10, 90)
     )
-    talk.turns.append(replace(turn, created_at=talk.clock.isoformat()))
+    conversation.turns.append(replace(turn, created_at=conversation.clock.isoformat()))
 
 
-def _follow_up(talk: _Open, config: SimulatorConfig) -> bool:
+def _follow_up(conversation: _Open, config: SimulatorConfig) -> bool:
     """Let the user answer; False when they leave."""
-    if talk.last:
+    if conversation.last:
         return False
-    fresh = next(talk.requests)
-    user = _who_asked(talk.user, talk.request, config)
-    said = react(user, talk.turns[-1].content, talk.request, fresh, talk.complaints, config, talk.random)
+    fresh = next(conversation.requests)
+    user = _who_asked(conversation.user, conversation.request, config)
+    said = react(
+        user,
+        conversation.turns[-1].content,
+        conversation.request,
+        fresh,
+        conversation.complaints,
+        config,
+        conversation.random,
+    )
     if said is None:
         return False
-    talk.truth.append(_truth(talk, said))
-    _say(talk, Turn("user", said.text))
-    talk.complaints += said.label.startswith("reattempt")
-    talk.last = said.last
-    talk.request = said.request or talk.request
+    conversation.truth.append(_truth(conversation, said))
+    _say(conversation, Turn("user", said.text))
+    conversation.complaints += said.label.startswith("reattempt")
+    conversation.last = said.last
+    conversation.request = said.request or conversation.request
     return True
 
 
@@ -138,6 +153,6 @@ def _who_asked(user: SimulatedUser, request: str, config: SimulatorConfig) -> Si
     return replace(user, wishes=(check,)) if check else user
 
 
-def _truth(talk: _Open, said: FollowUp) -> TruthRow:
-    at = len(talk.turns)
-    return TruthRow(talk.conversation_id, at, said.label, said.held_out_phrasing, said.wish, said.contrary)
+def _truth(conversation: _Open, said: FollowUp) -> TruthRow:
+    at = len(conversation.turns)
+    return TruthRow(conversation.conversation_id, at, said.label, said.held_out_phrasing, said.wish, said.contrary)

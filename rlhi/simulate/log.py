@@ -22,18 +22,18 @@ def user_key(user_id: str) -> str:
 
 def log_rows(conversations: Iterable[SimulatedConversation]) -> Iterator[dict[str, object]]:
     """WildChat rows: ``conversation_hash``, ``hashed_ip`` (the user id), ``conversation[]`` and their flags."""
-    for talk in conversations:
-        turns = [_turn(talk, at, turn) for at, turn in enumerate(talk.turns)]
+    for conversation in conversations:
+        turns = [_turn(conversation, at, turn) for at, turn in enumerate(conversation.turns)]
         yield {
-            "conversation_hash": talk.conversation_id,
-            "model": talk.model,
-            "timestamp": talk.turns[-1].created_at,
+            "conversation_hash": conversation.conversation_id,
+            "model": conversation.model,
+            "timestamp": conversation.turns[-1].created_at,
             "conversation": turns,
-            "turn": sum(turn.role == "user" for turn in talk.turns),
+            "turn": sum(turn.role == "user" for turn in conversation.turns),
             "language": "English",
             "toxic": False,
             "redacted": False,
-            "hashed_ip": talk.user_id,
+            "hashed_ip": conversation.user_id,
             "header": HEADER,
         }
 
@@ -45,14 +45,14 @@ def write_log(path: Path, conversations: Iterable[SimulatedConversation]) -> Non
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
-def _turn(talk: SimulatedConversation, at: int, turn: Turn) -> dict[str, object]:
+def _turn(conversation: SimulatedConversation, at: int, turn: Turn) -> dict[str, object]:
     # An exchange's two turns share their identifier, as in WildChat. Users write English, answers may not be.
     language = LANGUAGES.get(language_of(turn.content), "English") if turn.role == "assistant" else "English"
     return {
         "role": turn.role,
         "content": turn.content,
         "timestamp": turn.created_at,
-        "turn_identifier": int(content_key(talk.conversation_id, at // 2)[:8], 16),
+        "turn_identifier": int(content_key(conversation.conversation_id, at // 2)[:8], 16),
         "language": language,
         "toxic": False,
         "redacted": False,

@@ -100,8 +100,8 @@ def recorded(space: Workspace) -> tuple[CycleEvidence, ...]:
 
 def _evidence(space: Workspace, params: Params, decision: GateDecision) -> CycleEvidence:
     pin = ledger.pinned(space.root)
-    talks = conversations(space)
-    users = {row.user_id for row in talks if row.has_user}
+    accepted = conversations(space)
+    users = {row.user_id for row in accepted if row.has_user}
     cycles = {batch.digest: batch.cycle for batch in incoming.batches(space)}
     training = read_json(space.path("models/challenger") / TRAINING)
     reward = read_json(space.path("models/reward/metrics.json"))
@@ -118,8 +118,8 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         champion=f"policy@{pin.champion}",
         challenger=None if "skipped" in training else (f"policy@{version}" if promoted else "challenger"),
-        new_conversations=sum(cycles.get(row.batch, pin.cycle) == pin.cycle for row in talks),
-        conversations=len(talks),
+        new_conversations=sum(cycles.get(row.batch, pin.cycle) == pin.cycle for row in accepted),
+        conversations=len(accepted),
         users=len(users),
         held_out_users=sum(params.split.holds_out(user) for user in users),
         feedback=tuple(labels.most_common()),

@@ -41,13 +41,13 @@ def look(log: str) -> list[Conversation]:
     Raises:
         StoreError, LogError: the log holds no answer, or cannot be read.
     """
-    talks = list(islice(conversations(log), READ))
-    if not any(_answers(talk) for talk in talks):
+    logged = list(islice(conversations(log), READ))
+    if not any(_answers(conversation) for conversation in logged):
         raise StoreError(f"{log} holds no answer to size a workspace by")
-    return talks
+    return logged
 
 
-def size(root: Path, policy: Path, talks: Sequence[Conversation], hours: float) -> str:
+def size(root: Path, policy: Path, logged: Sequence[Conversation], hours: float) -> str:
     """Write sizes into the workspace's params.yaml; what was proposed, with the figures behind it.
 
     Raises:
@@ -55,16 +55,16 @@ def size(root: Path, policy: Path, talks: Sequence[Conversation], hours: float) 
     """
     file = root / "params.yaml"
     text, params = file.read_text(encoding="utf-8"), load_params(file)
-    places = [place for talk in talks for place in _answers(talk)]
+    places = [place for conversation in logged for place in _answers(conversation)]
     drawn = random.Random(params.seed).sample(places, min(SAMPLE, len(places)))
-    measured = counted(drawn, policy, len(places), sum(_follow_ups(talk) for talk in talks))
+    measured = counted(drawn, policy, len(places), sum(_follow_ups(conversation) for conversation in logged))
     long = lengths(measured, bounds(policy), params)
     text = _written(file, with_values(text, long.values))
     params = load_params(file)
     pace = speed(policy, drawn, params)
     fitting = night(measured, pace, hours, params, sum(len(one.prompts()) for one in MEASURES.values()))
     _written(file, with_values(text, fitting.values))
-    return told(len(talks), [long, fitting])
+    return told(len(logged), [long, fitting])
 
 
 def conversations(log: str) -> Iterator[Conversation]:
@@ -81,7 +81,7 @@ def counted(places: Sequence[Place], policy: Path, requests: int, follow_ups: in
     def tokens(text: str) -> int:
         return len(tokenizer.encode(text, add_special_tokens=False))
 
-    answers = tuple(tokens(talk.turns[at].content) for talk, at in places)
+    answers = tuple(tokens(conversation.turns[at].content) for conversation, at in places)
     prompts = tuple(len(chat_tokens(_prompt(*place), tokenizer)) for place in places)
     return LogSizes(answers, prompts, requests, follow_ups)
 
@@ -119,9 +119,9 @@ def speed(policy: Path, places: Sequence[Place], params: Params) -> Speed:
     return Speed(sum(len(prompt_tokens(one, tokenizer, context)) for one in prompts) / read, max(1, count) / wrote)
 
 
-def told(talks: int, proposals: Sequence[Proposal]) -> str:
+def told(logged: int, proposals: Sequence[Proposal]) -> str:
     """What was proposed, a line each."""
-    lines = [f"sizes by {talks:,} conversations of the log and by this machine, written to params.yaml:"]
+    lines = [f"sizes by {logged:,} conversations of the log and by this machine, written to params.yaml:"]
     for one in proposals:
         lines += [f"  {reason}" for reason in (*one.reasons, one.cannot) if reason]
     return "\n".join(lines)
@@ -132,13 +132,13 @@ def _written(file: Path, text: str) -> str:
     return text
 
 
-def _answers(talk: Conversation) -> list[Place]:
-    return [(talk, at) for at, turn in enumerate(talk.turns) if turn.role == "assistant" and at]
+def _answers(conversation: Conversation) -> list[Place]:
+    return [(conversation, at) for at, turn in enumerate(conversation.turns) if turn.role == "assistant" and at]
 
 
-def _prompt(talk: Conversation, at: int) -> tuple[Message, ...]:
-    return with_persona(talk.turns[:at], "")
+def _prompt(conversation: Conversation, at: int) -> tuple[Message, ...]:
+    return with_persona(conversation.turns[:at], "")
 
 
-def _follow_ups(talk: Conversation) -> int:
-    return max(0, sum(turn.role == "user" for turn in talk.turns) - 1)
+def _follow_ups(conversation: Conversation) -> int:
+    return max(0, sum(turn.role == "user" for turn in conversation.turns) - 1)

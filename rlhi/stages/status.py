@@ -61,14 +61,14 @@ class Status:
 def status(root: Path) -> Status:
     """Read the figures of a workspace."""
     space = Workspace.open(root)
-    talks = read_table(space.path("data/conversations"), Conversation)
+    accepted = read_table(space.path("data/conversations"), Conversation)
     labels = Counter(row.label for row in read_table(space.path("data/feedback"), FeedbackTurn))
     decision = read_json(space.path("metrics/decision.json"))
     reasons = decision.get("reasons")
     return Status(
-        conversations=len(talks),
-        users=len({row.user_id for row in talks if row.has_user}),
-        anonymous=sum(not row.has_user for row in talks),
+        conversations=len(accepted),
+        users=len({row.user_id for row in accepted if row.has_user}),
+        anonymous=sum(not row.has_user for row in accepted),
         quarantined=len(read_table(space.path("data/quarantine"), Quarantined)),
         feedback=tuple(labels.most_common()),
         pairs=len(read_table(space.path("data/pairs"), PreferencePair)),

@@ -87,49 +87,52 @@ def trace(root: Path, conversation_id: str | None) -> Trace:
     space = Workspace.open(root)
     log = read_log(space)
     pairs = all_pairs(space) if space.path("data/pairs").is_dir() else []
-    talk = _found(space, log.talks, pairs, conversation_id)
+    conversation = _found(space, log.conversations, pairs, conversation_id)
     learned: dict[Learner, frozenset[str]] = {
         "champion": lessons_of(read_json(ledger.policy_path(space.root, ledger.champion(space.root)) / TRAINING)),
         "challenger": lessons_of(read_json(space.path(CHALLENGER) / TRAINING)),
     }  # fmt: skip
-    rewrites = [row for row in read_table(space.path("data/rewrites"), Rewrite) if _of(row, talk)]
-    candidates = [row for row in read_table(space.path("data/candidates"), Candidate) if _of(row, talk)]
-    ours = [row for row in pairs if _of(row, talk)]
-    labels = {row.turn_index: row for row in log.labels if row.conversation_id == talk.conversation_id}
-    persona = log.personas.get(talk.user_id)
+    rewrites = [row for row in read_table(space.path("data/rewrites"), Rewrite) if _of(row, conversation)]
+    candidates = [row for row in read_table(space.path("data/candidates"), Candidate) if _of(row, conversation)]
+    ours = [row for row in pairs if _of(row, conversation)]
+    labels = {row.turn_index: row for row in log.labels if row.conversation_id == conversation.conversation_id}
+    persona = log.personas.get(conversation.user_id)
     return Trace(
-        talk.conversation_id,
-        talk.user_id,
-        space.params.split.holds_out(talk.user_id),
+        conversation.conversation_id,
+        conversation.user_id,
+        space.params.split.holds_out(conversation.user_id),
         persona.text if persona else "",
-        _rests_on(persona, talk),
+        _rests_on(persona, conversation),
         tuple(
             TracedTurn(
                 at, turn.role, turn.content, *_read(labels.get(at), turn.content),
                 tuple(row.text for row in rewrites if row.turn_index == at and row.source == "rewrite"),
                 tuple(row.text for row in rewrites if row.turn_index == at and row.source != "rewrite"),
                 tuple(row.text for row in candidates if row.turn_index == at),
-                tuple(_traced(row, talk, learned) for row in ours if row.turn_index == at),
+                tuple(_traced(row, conversation, learned) for row in ours if row.turn_index == at),
             )
-            for at, turn in enumerate(talk.turns)
+            for at, turn in enumerate(conversation.turns)
         ),
     )  # fmt: skip
 
 
 def _found(
-    space: Workspace, talks: dict[str, Conversation], pairs: Sequence[PreferencePair], conversation_id: str | None
+    space: Workspace,
+    conversations: dict[str, Conversation],
+    pairs: Sequence[PreferencePair],
+    conversation_id: str | None,
 ) -> Conversation:
     if conversation_id is None:
-        places = {row.conversation_id for row in pairs} & set(talks) or set(talks)
+        places = {row.conversation_id for row in pairs} & set(conversations) or set(conversations)
         if not places:
             raise StageError(f"{space.root} holds no conversation yet: run `rlhi ingest LOG`")
-        return talks[min(places, key=lambda name: content_key(space.params.seed, "trace", name))]
-    if conversation_id in talks:
-        return talks[conversation_id]
-    begins = [name for name in talks if name.startswith(conversation_id)]
+        return conversations[min(places, key=lambda name: content_key(space.params.seed, "trace", name))]
+    if conversation_id in conversations:
+        return conversations[conversation_id]
+    begins = [name for name in conversations if name.startswith(conversation_id)]
     if len(begins) == 1:
-        return talks[begins[0]]
-    near = sorted(begins)[:3] or get_close_matches(conversation_id, talks, n=3, cutoff=0.6)
+        return conversations[begins[0]]
+    near = sorted(begins)[:3] or get_close_matches(conversation_id, conversations, n=3, cutoff=0.6)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`rlhi persona show USER` names the turns"
     raise StageError(
         f"no conversation {conversation_id!r} among those that are learned from or measured on: {hint}; copies and "
@@ -137,8 +140,8 @@ def _found(
     )
 
 
-def _of(row: Rewrite | Candidate | PreferencePair, talk: Conversation) -> bool:
-    return row.conversation_id == talk.conversation_id
+def _of(row: Rewrite | Candidate | PreferencePair, conversation: Conversation) -> bool:
+    return row.conversation_id == conversation.conversation_id
 
 
 def _read(label: FeedbackTurn | None, text: str) -> tuple[str, float, tuple[str, ...]]:
@@ -148,15 +151,17 @@ def _read(label: FeedbackTurn | None, text: str) -> tuple[str, float, tuple[str,
     return label.label, label.probability, tuple(claim for _, claim in asks)
 
 
-def _rests_on(persona: Persona | None, talk: Conversation) -> tuple[str, ...]:
+def _rests_on(persona: Persona | None, conversation: Conversation) -> tuple[str, ...]:
     # Claims of kinds that no model is told of are no part of the persona's text.
     claims = said_claims(persona) if persona else ()
     return tuple(
-        claim.text for claim in claims if any(one.startswith(f"{talk.conversation_id}#") for one in claim.evidence)
+        claim.text
+        for claim in claims
+        if any(one.startswith(f"{conversation.conversation_id}#") for one in claim.evidence)
     )
 
 
-def _traced(row: PreferencePair, talk: Conversation, learned: Mapping[Learner, frozenset[str]]) -> TracedPair:
-    own = row.user_id == talk.user_id
+def _traced(row: PreferencePair, conversation: Conversation, learned: Mapping[Learner, frozenset[str]]) -> TracedPair:
+    own = row.user_id == conversation.user_id
     by: LearnedBy = next((one for one, held in learned.items() if lesson(row) in held), "")
     return TracedPair(str(row.source), own, row.persona, row.chosen, row.rejected, by)

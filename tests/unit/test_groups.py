@@ -208,7 +208,7 @@ def test_an_answer_complained_of_is_edited_until_it_does_what_was_asked() -> Non
     assert (pair.source, pair.chosen, pair.rejected, pair.turn_index) == ("edited", LIST_OF_PROSE, PROSE, 1)
     assert "Use bullet points." in pair.prompt[0].content and pair.prompt[-1].content == ASK
     other = Conversation("t1", "u1", "real", None, None, None, (Turn("user", ASK), Turn("assistant", PROSE)), "test")
-    with_others = replace(making, talks={**making.talks, "t1": other})
+    with_others = replace(making, conversations={**making.conversations, "t1": other})
     _, plain = with_others.pairs([], [])
     assert (plain.user_id, plain.source, plain.chosen, plain.rejected) == ("u1", "mirrored", PROSE, LIST_OF_PROSE)
     rewrite = Rewrite("r", "t0", "u0", 1, "rewrite", PROSE, LIST, "m")

@@ -194,7 +194,7 @@ def test_a_pair_is_mirrored_for_a_user_who_wishes_the_contrary() -> None:
     row, other = talk("How?", PROSE, "As a list please."), replace(talk("Why?", PROSE, name="s"), user_id="v")
     making = maker(row, BULLETS, config=PairsConfig(mirror=True))
     known = {**making.personas, "v": persona_of("v", NO_LISTS, version="v2")}
-    making = replace(making, talks={"t": row, "s": other}, personas=known, judged_by=known)
+    making = replace(making, conversations={"t": row, "s": other}, personas=known, judged_by=known)
     own, mirrored = sorted(making.pairs([], sampled(PROSE, LIST)), key=lambda pair: pair.source, reverse=True)
     assert (own.source, own.user_id, own.chosen, own.rejected) == ("reward", "u", LIST, PROSE)
     assert (mirrored.source, mirrored.user_id, mirrored.chosen, mirrored.rejected) == ("mirrored", "v", PROSE, LIST)
@@ -209,10 +209,10 @@ def test_a_pair_is_mirrored_for_a_user_who_wishes_the_contrary() -> None:
     assert [(pair.source, pair.user_id) for pair in fresh] == [("on_policy", "u"), ("on_policy", "v")]
     assert not {lesson(pair) for pair in fresh} & {lesson(mirrored)}, "the log's own is still to be learned"
 
-    alone = replace(making, talks={"t": row})
+    alone = replace(making, conversations={"t": row})
     assert [pair.source for pair in alone.pairs([], sampled(PROSE, LIST))] == ["reward"], "who is not learned from"
     later = [replace(one, turn_index=3) for one in sampled(PROSE, LIST)]
-    longer = replace(making, talks={"t": talk("Hi", "Hello.", "How?", PROSE), "s": other})
+    longer = replace(making, conversations={"t": talk("Hi", "Hello.", "How?", PROSE), "s": other})
     assert [pair.source for pair in longer.pairs([], later)] == ["reward"], "what was said before is another user's"
 
 
@@ -242,7 +242,7 @@ def test_a_user_who_goes_on_from_a_revision_that_ignores_the_complaint_gave_up()
 def test_rewards_without_variance_in_every_group_are_an_error_and_in_some_a_count() -> None:
     talks = {name: talk("How?", PROSE, name=name) for name in ("s", "t", "u")}
     flat = [replace(row, conversation_id=name) for name in "st" for row in sampled("One two three.", "Two three four.")]
-    making = replace(maker(talks["t"]), talks=talks)
+    making = replace(maker(talks["t"]), conversations=talks)
     assert not list(making.pairs([], flat))
     with pytest.raises(RewardError, match="no variance in any of 2 groups"):
         making.spread.check()
@@ -364,7 +364,9 @@ def test_controls_change_who_judges_who_teaches_and_what_the_rewriter_is_told() 
     unfiltered = maker(row, config=PairsConfig(filter=False, min_margin=5.0))
     (made,) = unfiltered.pairs([], sampled("ha " * 60, loud))
     assert made.chosen == "ha " * 60, "a control learns from whatever is ranked first"
-    none = replace(maker(row), config=PairsConfig(max_users=1), talks={"t": row, "s": replace(row, user_id="v")})
+    none = replace(
+        maker(row), config=PairsConfig(max_users=1), conversations={"t": row, "s": replace(row, user_id="v")}
+    )
     both = [*sampled(loud, PROSE), *(replace(one, conversation_id="s", user_id="v") for one in sampled(loud, PROSE))]
     assert len({pair.user_id for pair in none.pairs([], both)}) == 1
     assert none.dropped.reasons["of a user who was not drawn"] == 1

@@ -80,7 +80,9 @@ def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
 def with_languages(conversations: Sequence[Conversation], config: IngestConfig) -> list[Conversation]:
     """The conversations, each with its language where that can be told, in their order."""
     told = list(conversations)
-    silent = [at for at, talk in enumerate(told) if not talk.language] if config.identify_language else []
+    silent = (
+        [at for at, conversation in enumerate(told) if not conversation.language] if config.identify_language else []
+    )
     for at, language in zip(silent, identify([told[at].turns for at in silent]), strict=True):
         told[at] = replace(told[at], language=language)
     return told

@@ -67,14 +67,14 @@ class PairMaker(Pairing):
                 yield from share[:most]
 
     def _from_choices(self) -> Iterator[PreferencePair]:
-        for talk in sorted(self.talks.values(), key=lambda row: row.conversation_id):
-            for at, turn in enumerate(talk.turns):
+        for conversation in sorted(self.conversations.values(), key=lambda row: row.conversation_id):
+            for at, turn in enumerate(conversation.turns):
                 for _, chosen, rejected in preferred(turn):
                     if not chosen.strip() or not rejected.strip():
                         self.dropped.reasons[COPY] += 1
                         continue
-                    high, low = self.scores(talk, at, [chosen, rejected])
-                    yield self.pair(talk, at, "explicit_choice", chosen, rejected, high, low)
+                    high, low = self.scores(conversation, at, [chosen, rejected])
+                    yield self.pair(conversation, at, "explicit_choice", chosen, rejected, high, low)
 
     def _from_rewrites(self, rewrites: Iterable[Rewrite]) -> Iterator[PreferencePair]:
         ordered = sorted(rewrites, key=lambda row: (row.conversation_id, row.turn_index, row.source, row.key))
@@ -82,32 +82,32 @@ class PairMaker(Pairing):
             ordered, key=lambda row: (row.conversation_id, row.turn_index, row.source)
         ):
             tries = [row for row in group if row.text.strip() != row.original.strip() and row.text.strip()]
-            if not tries or conversation_id not in self.talks:
+            if not tries or conversation_id not in self.conversations:
                 self.dropped.reasons[COPY] += 1
                 continue
-            talk, original = self.talks[conversation_id], tries[0].original
-            after = beside(talk.turns, at, 1)
-            said = "" if after == NOWHERE else talk.turns[after].content
-            asked = self._asked(talk, after, said)
-            asked_for = request(talk.turns, at)
+            conversation, original = self.conversations[conversation_id], tries[0].original
+            after = beside(conversation.turns, at, 1)
+            said = "" if after == NOWHERE else conversation.turns[after].content
+            asked = self._asked(conversation, after, said)
+            asked_for = request(conversation.turns, at)
             before, *near = self.substance.near(asked_for, [original, *(row.text for row in tries)])
             reasons = [
                 self.unfit(row.text, original, said, asked_for)
                 or self.substance.lacking(asked_for, row.text, found, before, alone=source == "rewrite")
                 or _unheeding(asked, original, row.text)
-                or (SPEAKS_OF_FORM if self._echoes(talk, row.text, said, asked_for) else "")
+                or (SPEAKS_OF_FORM if self._echoes(conversation, row.text, said, asked_for) else "")
                 for row, found in zip(tries, near, strict=True)
             ]
             fit = [Sampled(row.text, row.cut) for row, reason in zip(tries, reasons, strict=True) if not reason]
             if not fit:
                 self.dropped.reasons[Counter(reasons).most_common(1)[0][0]] += 1
                 continue
-            low, *scores = self.scores(talk, at, [original, *fit])
+            low, *scores = self.scores(conversation, at, [original, *fit])
             best = max(range(len(fit)), key=lambda place: (scores[place], -place))
             if self.worth(scores[best] - low, seen_to_follow=bool(asked)):
-                yield self.pair(talk, at, source, fit[best], original, scores[best], low)
+                yield self.pair(conversation, at, source, fit[best], original, scores[best], low)
                 if asked:
-                    yield from self._mirrored(talk, at, source, fit[best], original)
+                    yield from self._mirrored(conversation, at, source, fit[best], original)
 
     def _from_complaints(self, groups: GroupMaker, done: Set[tuple[str, int]]) -> Iterator[PreferencePair]:
         """Answers that were complained of, edited by program until they do what the complaint asks.
@@ -118,16 +118,21 @@ class PairMaker(Pairing):
         for user in self.learners if self.config.persona == "own" and self.config.wishes != "ignore" else ():
             for turn in sorted({turn for claim in self.personas[user].claims for turn in claim.evidence}):
                 conversation_id, _, said_at = turn.rpartition("#")
-                talk = self.talks.get(conversation_id)
-                at = beside(talk.turns, int(said_at), -1) if talk else NOWHERE
-                if talk is None or at == NOWHERE or talk.turns[at].role != "assistant" or (conversation_id, at) in done:
+                conversation = self.conversations.get(conversation_id)
+                at = beside(conversation.turns, int(said_at), -1) if conversation else NOWHERE
+                if (
+                    conversation is None
+                    or at == NOWHERE
+                    or conversation.turns[at].role != "assistant"
+                    or (conversation_id, at) in done
+                ):
                     continue
-                asked = self._asked(talk, int(said_at), "")
-                if judge(asked, talk.turns[at].content, talk.turns[at].content) == "ignores":
-                    yield from groups.edited_answer(talk, at, asked)
+                asked = self._asked(conversation, int(said_at), "")
+                if judge(asked, conversation.turns[at].content, conversation.turns[at].content) == "ignores":
+                    yield from groups.edited_answer(conversation, at, asked)
 
     def _mirrored(
-        self, talk: Conversation, at: int, source: PairSource, better: str, worse: str
+        self, conversation: Conversation, at: int, source: PairSource, better: str, worse: str
     ) -> Iterator[PreferencePair]:
         """The same two answers the other way round, for a user who wishes the contrary, if one is found.
 
@@ -136,33 +141,33 @@ class PairMaker(Pairing):
         """
         if (
             not self.config.mirror
-            or beside(talk.turns, at, -2) != NOWHERE
-            or self.unfit(worse, better, "", request(talk.turns, at))
+            or beside(conversation.turns, at, -2) != NOWHERE
+            or self.unfit(worse, better, "", request(conversation.turns, at))
         ):
             return
         # What the model in training answered stays told apart: its pairs are not the log's.
         mirrored: PairSource = "on_policy" if source == "on_policy" else "mirrored"
-        random = Random(content_key(self.seed, talk.conversation_id, better, worse))
+        random = Random(content_key(self.seed, conversation.conversation_id, better, worse))
         for user in random.sample(self.learners, min(ASKED_TO_MIRROR, len(self.learners))):
             asked = self.wishes(user)
             if sum(one.met(worse, "") - one.met(better, "") for one in asked) > 0:
-                high, low = self.scores(talk, at, [worse, better], user)
+                high, low = self.scores(conversation, at, [worse, better], user)
                 if high - low > -self.config.max_doubt:
-                    yield self.pair(talk, at, mirrored, worse, better, high, low, user)
+                    yield self.pair(conversation, at, mirrored, worse, better, high, low, user)
                     return
 
-    def _asked(self, talk: Conversation, at: int, said: str) -> tuple[Demand, ...]:
+    def _asked(self, conversation: Conversation, at: int, said: str) -> tuple[Demand, ...]:
         """What the complaint at turn ``at`` asks for: the claims that rest on it, and the values that it puts right."""
-        persona = self.personas.get(talk.user_id)
+        persona = self.personas.get(conversation.user_id)
         claims = persona.claims if persona and self.config.filter else ()
-        turn = f"{talk.conversation_id}#{at}"
+        turn = f"{conversation.conversation_id}#{at}"
         resting = [ToldClaim(claim.text, claim.check) for claim in claims if turn in claim.evidence]
-        asked_for = request(talk.turns, beside(talk.turns, at, -1))
+        asked_for = request(conversation.turns, beside(conversation.turns, at, -1))
         calculation = self.config.calculations and is_calculation(asked_for)
         return demands(resting, said if self.config.filter else "", calculation)
 
-    def _echoes(self, talk: Conversation, chosen: str, said: str, asked_for: str) -> bool:
-        persona = self.personas.get(talk.user_id)
+    def _echoes(self, conversation: Conversation, chosen: str, said: str, asked_for: str) -> bool:
+        persona = self.personas.get(conversation.user_id)
         wanted = f"{persona.text if persona else ''} {said}"
         return self.config.filter and speaks_of_form(chosen, wanted, asked_for)
 

@@ -25,17 +25,23 @@ def requests(
     """
     passed = (*REATTEMPTS, "positive_feedback", "other")
     labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
-    for talk in conversations:
-        persona = personas[talk.user_id].text if talk.has_user and talk.user_id in personas else ""
-        follow_ups = {one.follow_up for one in exchanges(talk.turns)}
-        for one in exchanges(talk.turns):
-            label = labels.get((talk.conversation_id, one.request), "other" if one.request in follow_ups else "")
+    for conversation in conversations:
+        persona = (
+            personas[conversation.user_id].text if conversation.has_user and conversation.user_id in personas else ""
+        )
+        follow_ups = {one.follow_up for one in exchanges(conversation.turns)}
+        for one in exchanges(conversation.turns):
+            label = labels.get(
+                (conversation.conversation_id, one.request), "other" if one.request in follow_ups else ""
+            )
             if label in passed:
                 continue
-            turns = talk.turns[: one.answer]
-            key = content_key("candidates", talk.conversation_id, [turn.content for turn in turns], config.n)
+            turns = conversation.turns[: one.answer]
+            key = content_key("candidates", conversation.conversation_id, [turn.content for turn in turns], config.n)
             if persona or not config.persona_only:
-                yield SampleRequest(key, talk.conversation_id, talk.user_id, one.answer, with_persona(turns, persona))
+                yield SampleRequest(
+                    key, conversation.conversation_id, conversation.user_id, one.answer, with_persona(turns, persona)
+                )
 
 
 def candidates(asked: Iterable[SampleRequest], samples: Mapping[str, Sample]) -> Iterator[Candidate]:

@@ -27,7 +27,7 @@ class Group:
     """Answers to the request before ``talk.turns[at]``; how near each is to it, and whether that is an answer
     (:mod:`rlhi.learn.pairs.substance`)."""
 
-    talk: Conversation
+    conversation: Conversation
     at: int
     texts: tuple[Sampled, ...]
     request: str
@@ -76,41 +76,41 @@ class GroupMaker:
         for (conversation_id, at), rows in groupby(ordered, key=lambda row: (row.conversation_id, row.turn_index)):
             drawn = [row for row in rows if speaks(row.text) or not self.of.config.filter]
             texts = tuple(Sampled(row.text, row.cut) for row in drawn)
-            if len(texts) < 2 or conversation_id not in self.of.talks:
+            if len(texts) < 2 or conversation_id not in self.of.conversations:
                 self.of.dropped.reasons["fewer than two candidates speak"] += 1
                 continue
-            talk = self.of.talks[conversation_id]
-            group = self._group(talk, at, texts, source)
-            if persona := self.of.personas.get(talk.user_id):
+            conversation = self.of.conversations[conversation_id]
+            group = self._group(conversation, at, texts, source)
+            if persona := self.of.personas.get(conversation.user_id):
                 self.of.wanted.add(demands_of(persona.told), texts)
-            made = Ranked.of(list(self._ranked(group, talk.user_id)))
+            made = Ranked.of(list(self._ranked(group, conversation.user_id)))
             yield from made.pairs
             if self._serves_others(group):
                 yield from self._for_others(group, made)
                 yield from self._as_it_was(group, made.pairs)
 
-    def edited_answer(self, talk: Conversation, at: int, asked: Sequence[Demand]) -> Iterator[PreferencePair]:
+    def edited_answer(self, conversation: Conversation, at: int, asked: Sequence[Demand]) -> Iterator[PreferencePair]:
         """The answer at ``at``, edited until it does what its user ``asked``, over itself; nothing where none is made.
 
         An answer that is not about its request is not edited. Whom it is all the same to gets the answer as it was.
         """
-        group = self._group(talk, at, (Sampled(talk.turns[at].content),), "reward")
-        scores = self.of.scores(talk, at, group.texts)
-        if self.of.config.edit and (pair := self._edited(group, talk.user_id, asked, scores)):
+        group = self._group(conversation, at, (Sampled(conversation.turns[at].content),), "reward")
+        scores = self.of.scores(conversation, at, group.texts)
+        if self.of.config.edit and (pair := self._edited(group, conversation.user_id, asked, scores)):
             yield pair
             if self._serves_others(group):
                 yield from self._as_it_was(group, [pair])
 
     def _serves_others(self, group: Group) -> bool:
         """Only first requests: what was said before would be another user's."""
-        first = beside(group.talk.turns, group.at, -2) == NOWHERE
+        first = beside(group.conversation.turns, group.at, -2) == NOWHERE
         return first and self.of.config.served > 0 and self.of.config.filter
 
-    def _group(self, talk: Conversation, at: int, texts: tuple[Sampled, ...], source: PairSource) -> Group:
-        asked_for = request(talk.turns, at)
+    def _group(self, conversation: Conversation, at: int, texts: tuple[Sampled, ...], source: PairSource) -> Group:
+        asked_for = request(conversation.turns, at)
         near = self.of.substance.near(asked_for, texts)
         answers = (self.of.substance.answers(asked_for, *one) for one in zip(texts, near, strict=True))
-        return Group(talk, at, texts, asked_for, tuple(near), tuple(answers), source)
+        return Group(conversation, at, texts, asked_for, tuple(near), tuple(answers), source)
 
     def _ranked(self, group: Group, user: str, turn: int = 0) -> Iterator[PreferencePair]:
         """The best of a request's answers over the worst, for one user; or one edited over what it was made from.
@@ -119,11 +119,11 @@ class GroupMaker:
         two sides differ in the wish and in nothing else, which teaches to read who asks. ``turn`` is whose turn it is
         among them, so that they do not all get the same answer edited.
         """
-        asked, own = self.of.wishes(user), user == group.talk.user_id
+        asked, own = self.of.wishes(user), user == group.conversation.user_id
         met = [sum(one.met(text, "") for one in asked) for text in group.texts]
         if not own and max(met) == min(met) == len(asked):
             return
-        scores = self.of.scores(group.talk, group.at, group.texts, user)
+        scores = self.of.scores(group.conversation, group.at, group.texts, user)
         if own:
             self.of.spread.add(scores)
         unmet = (max(met) if own else min(met)) < len(asked)
@@ -146,7 +146,7 @@ class GroupMaker:
             self.of.dropped.reasons[UNTOLD] += own
         elif self.of.worth(scores[best] - scores[worst], seen_to_follow=met[best] > met[worst], counted=own):
             sides = group.texts[best], group.texts[worst]
-            yield self.of.pair(group.talk, group.at, group.source, *sides, scores[best], scores[worst], user)
+            yield self.of.pair(group.conversation, group.at, group.source, *sides, scores[best], scores[worst], user)
 
     def _edited(
         self, group: Group, user: str, asked: Sequence[Demand], scores: Sequence[float], turn: int = 0
@@ -171,10 +171,10 @@ class GroupMaker:
         if text.strip() == original.strip():
             return None
         (near,) = self.of.substance.near(group.request, [text])
-        (high,) = self.of.scores(group.talk, group.at, [text], user)
+        (high,) = self.of.scores(group.conversation, group.at, [text], user)
         if self._lacking(group, user, text, near, worse) or high - scores[worse] <= -self.of.config.max_doubt:
             return None
-        return self.of.pair(group.talk, group.at, "edited", text, original, high, scores[worse], user)
+        return self.of.pair(group.conversation, group.at, "edited", text, original, high, scores[worse], user)
 
     def _lacking(self, group: Group, user: str, chosen: Sampled, near: float, worse: int) -> str:
         """Why ``chosen`` may not be learned from beside answer ``worse`` of the group, for this user."""
@@ -194,7 +194,7 @@ class GroupMaker:
         What such pairs have in common is the persona, and not the request or its answers. Who wishes the contrary of a
         pair gets it the other way round.
         """
-        others = [user for user in self.of.learners if user != group.talk.user_id and self.of.wishes(user)]
+        others = [user for user in self.of.learners if user != group.conversation.user_id and self.of.wishes(user)]
         left = self.of.config.served if self.of.config.wishes != "ignore" else 0
         for user in sorted(
             others, key=lambda user: (self.served[user], content_key(self.of.seed, user, group.request))
@@ -231,9 +231,9 @@ class GroupMaker:
             user = min(drawn, key=drawn.__getitem__)
             given.add(user)
             self.served[user] += 1
-            high, low = self.of.scores(group.talk, group.at, [better, worse], user)
+            high, low = self.of.scores(group.conversation, group.at, [better, worse], user)
             source: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
-            yield self.of.pair(group.talk, group.at, source, better, worse, high, low, user)
+            yield self.of.pair(group.conversation, group.at, source, better, worse, high, low, user)
 
     def _served_by_either(self, one: str, other: str) -> set[str]:
         """Users who have asked for nothing, and those who have all that they asked for in both answers.
@@ -263,12 +263,12 @@ class GroupMaker:
             if sum(one.met(worse, "") - one.met(better, "") for one in asked) <= 0:
                 continue
             near, other = self.of.substance.near(group.request, [worse, better])
-            high, low = self.of.scores(group.talk, group.at, [worse, better], user)
+            high, low = self.of.scores(group.conversation, group.at, [worse, better], user)
             fit = not self.of.unfit(worse, better, "", group.request)
             fit &= not self.of.substance.lacking(group.request, worse, near, other)
             if fit and high - low > -self.of.config.max_doubt:
                 made.unturned.remove((better, worse))
                 # What the model in training answered stays told apart: its pairs are not the log's.
                 mirrored: PairSource = "on_policy" if group.source == "on_policy" else "mirrored"
-                return self.of.pair(group.talk, group.at, mirrored, worse, better, high, low, user)
+                return self.of.pair(group.conversation, group.at, mirrored, worse, better, high, low, user)
         return None

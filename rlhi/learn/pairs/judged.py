@@ -55,7 +55,7 @@ class JudgedMaker:
         seed: draws the users when there may not be all of them.
     """
 
-    talks: Mapping[str, Conversation]
+    conversations: Mapping[str, Conversation]
     personas: Mapping[str, Persona]
     config: PairsConfig
     learned: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ class JudgedMaker:
             if pair.source != "mirrored"
             for text in (pair.chosen, pair.rejected)
         }
-        made = [one for talk in self.talks.values() for one in self._of(talk, rows, held)]
+        made = [one for conversation in self.conversations.values() for one in self._of(conversation, rows, held)]
         made.sort(
             key=lambda one: (
                 one.user_id,
@@ -101,26 +101,28 @@ class JudgedMaker:
         return paired | set(others[: max(0, self.config.max_users - len(paired))])
 
     def _of(
-        self, talk: Conversation, rows: Mapping[tuple[str, int], FeedbackTurn], held: set[tuple[str, int, str]]
+        self, conversation: Conversation, rows: Mapping[tuple[str, int], FeedbackTurn], held: set[tuple[str, int, str]]
     ) -> Iterator[JudgedAnswer]:
-        labels = {at: row for at in range(len(talk.turns)) if (row := rows.get((talk.conversation_id, at)))}
+        labels = {
+            at: row for at in range(len(conversation.turns)) if (row := rows.get((conversation.conversation_id, at)))
+        }
         jailbreaks = [at for at, row in labels.items() if row.unsafe == "jailbreak"]
-        for one in exchanges(talk.turns):
+        for one in exchanges(conversation.turns):
             asked, at = labels.get(one.request), one.answer
-            found = judgement(talk.turns[at], labels.get(one.follow_up))
+            found = judgement(conversation.turns[at], labels.get(one.follow_up))
             if found is None:
                 continue
             # What a jailbreak got out of the model teaches nothing, and neither does what is said under it.
             jailbroken = any(place <= one.request for place in jailbreaks)
-            reason = UNSAFE if jailbroken or (asked and asked.unsafe) else self._unfit(talk.turns[at], found)
+            reason = UNSAFE if jailbroken or (asked and asked.unsafe) else self._unfit(conversation.turns[at], found)
             if not reason and found[0] == "continuation" and asked and asked.label in REATTEMPTS:
                 reason = GAVE_UP
-            if not reason and (talk.conversation_id, at, talk.turns[at].content) in held:
+            if not reason and (conversation.conversation_id, at, conversation.turns[at].content) in held:
                 reason = IN_A_PAIR
             if reason:
                 self.dropped.reasons[reason] += 1
             else:
-                yield self._row(talk, at, found)
+                yield self._row(conversation, at, found)
 
     def _unfit(self, turn: Turn, found: Judgement) -> str:
         _, wanted, _ = found
@@ -132,14 +134,15 @@ class JudgedMaker:
             return NO_LANGUAGE
         return REFUSAL if is_refusal(turn.content) else ""
 
-    def _row(self, talk: Conversation, at: int, found: Judgement) -> JudgedAnswer:
+    def _row(self, conversation: Conversation, at: int, found: Judgement) -> JudgedAnswer:
         source, wanted, weight = found
-        persona = self.personas.get(talk.user_id)
+        persona = self.personas.get(conversation.user_id)
         text, version = (persona.text, persona.version) if persona else ("", "")
-        response = talk.turns[at].content
+        response = conversation.turns[at].content
         return JudgedAnswer(
-            content_key(talk.conversation_id, at, source, response, wanted, weight, version),
-            with_persona(talk.turns[:at], text), response, wanted, weight, talk.user_id, talk.conversation_id, at,
+            content_key(conversation.conversation_id, at, source, response, wanted, weight, version),
+            with_persona(conversation.turns[:at], text), response, wanted, weight,
+            conversation.user_id, conversation.conversation_id, at,
             source, text, version,
         )  # fmt: skip
 

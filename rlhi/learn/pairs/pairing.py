@@ -33,7 +33,7 @@ class Pairing:
         embedder: tells answers that left their request; without one all are taken for answers.
     """
 
-    talks: Mapping[str, Conversation]
+    conversations: Mapping[str, Conversation]
     personas: Mapping[str, Persona]
     judged_by: Mapping[str, Persona]
     scorer: Scorer
@@ -53,13 +53,18 @@ class Pairing:
     @cached_property
     def learners(self) -> list[str]:
         """Users who are learned from and of whom something is known."""
-        return sorted({talk.user_id for talk in self.talks.values() if talk.has_user} & set(self.personas))
+        return sorted(
+            {conversation.user_id for conversation in self.conversations.values() if conversation.has_user}
+            & set(self.personas)
+        )
 
     @cached_property
     def content(self) -> list[str]:
         """Users who are learned from and have asked for nothing: they are served as the model answers by itself."""
         said = {user for user, persona in self.personas.items() if persona.text}
-        return sorted({talk.user_id for talk in self.talks.values() if talk.has_user} - said)
+        return sorted(
+            {conversation.user_id for conversation in self.conversations.values() if conversation.has_user} - said
+        )
 
     def wishes(self, user: str) -> list[Demand]:
         """What the persona that the reward model is told asks for, where an answer alone shows whether it is met."""
@@ -79,25 +84,25 @@ class Pairing:
         self.dropped.reasons[MARGIN] += counted and not worth
         return worth
 
-    def scores(self, talk: Conversation, at: int, texts: Sequence[str], user: str = "") -> list[float]:
+    def scores(self, conversation: Conversation, at: int, texts: Sequence[str], user: str = "") -> list[float]:
         """What the reward model finds of these answers, told the persona of ``user``, else of who asked."""
-        persona = self.judged_by.get(user or talk.user_id)
-        prompt = prompt_before(talk, at)
+        persona = self.judged_by.get(user or conversation.user_id)
+        prompt = prompt_before(conversation, at)
         profile = persona.profile if persona else Profile()
         return self.scorer.score([Scored(profile, prompt, text) for text in texts])
 
     def pair(
-        self, talk: Conversation, at: int, source: PairSource, chosen: str, rejected: str, high: float, low: float,
-        user: str = "",
+        self, conversation: Conversation, at: int, source: PairSource, chosen: str, rejected: str, high: float,
+        low: float, user: str = "",
     ) -> PreferencePair:  # fmt: skip
         """The pair as training reads it, its prompt told the persona of its user."""
-        user = user or talk.user_id
+        user = user or conversation.user_id
         persona = self.personas.get(user)
         text, version = (persona.text, persona.version) if persona else ("", "")
-        where = (talk.conversation_id, at, source)
+        where = (conversation.conversation_id, at, source)
         sides: dict[Side, str] = {"chosen": chosen, "rejected": rejected}
         cut = tuple(side for side, said in sides.items() if isinstance(said, Sampled) and said.cut)
         return PreferencePair(
-            content_key(where, chosen, rejected, version), with_persona(talk.turns[:at], text), str(chosen),
+            content_key(where, chosen, rejected, version), with_persona(conversation.turns[:at], text), str(chosen),
             str(rejected), user, *where[:2], source, text, version, high, low, cut,
         )  # fmt: skip

@@ -46,18 +46,18 @@ def complaints(
     Jailbreaks and abuse are left out, and complaints of a refusal where the answer is none. ``turn_index`` is the
     unsatisfactory answer's. The persona is no part of the key: a turn is rewritten once.
     """
-    talks = {talk.conversation_id: talk for talk in conversations}
+    by_id = {conversation.conversation_id: conversation for conversation in conversations}
     for row in feedback:
-        talk = talks.get(row.conversation_id)
-        if talk is None or row.label != "reattempt_with_feedback" or row.unsafe:
+        conversation = by_id.get(row.conversation_id)
+        if conversation is None or row.label != "reattempt_with_feedback" or row.unsafe:
             continue
-        answer = beside(talk.turns, row.turn_index, -1)
-        if row.about_refusal and not is_refusal(talk.turns[answer].content):
+        answer = beside(conversation.turns, row.turn_index, -1)
+        if row.about_refusal and not is_refusal(conversation.turns[answer].content):
             continue  # what is complained of is not in this answer: a rewrite would mend nothing
-        turns = talk.turns[: answer + 1]
+        turns = conversation.turns[: answer + 1]
         persona = personas[row.user_id].text if row.user_id in personas else ""
-        said = talk.turns[row.turn_index].content
-        key = content_key("rewrite", talk.conversation_id, [turn.content for turn in turns], said, config.tries)
+        said = conversation.turns[row.turn_index].content
+        key = content_key("rewrite", conversation.conversation_id, [turn.content for turn in turns], said, config.tries)
         asked, whole = rewrite_request(turns, said, persona), 3
         if config.guidance != "words":
             # From scratch: the request alone, with the persona or without.
@@ -68,18 +68,18 @@ def complaints(
             key += "/unaided"
             asked, whole = with_persona(turns[:-1], persona), 1
         # A rewrite is of a request, an answer and what is to be changed: who reads less writes of something else.
-        yield SampleRequest(key, talk.conversation_id, row.user_id, answer, asked, whole)
+        yield SampleRequest(key, conversation.conversation_id, row.user_id, answer, asked, whole)
 
 
 def rewrites(
-    asked: Iterable[SampleRequest], samples: Mapping[str, Sample], talks: Mapping[str, Conversation]
+    asked: Iterable[SampleRequest], samples: Mapping[str, Sample], by_id: Mapping[str, Conversation]
 ) -> Iterator[Rewrite]:
     """A row for every sampled rewrite of every complaint that has samples."""
     for one in asked:
         sample = samples.get(one.key)
         if sample is None:
             continue
-        original = talks[one.conversation_id].turns[one.turn_index].content
+        original = by_id[one.conversation_id].turns[one.turn_index].content
         for at, text in enumerate(sample.texts):
             yield Rewrite(
                 content_key(one.key, at), one.conversation_id, one.user_id, one.turn_index, "rewrite", original, text,
@@ -91,19 +91,19 @@ def observed_revisions(conversations: Iterable[Conversation], feedback: Iterable
     """The revisions that the assistant gave itself after a complaint, where the user then went on or said thanks."""
     rows = {(row.conversation_id, row.turn_index): row for row in feedback}
     labels = {place: row.label for place, row in rows.items()}
-    for talk in conversations:
-        for at in spoken(talk.turns):
-            before, then, said = (beside(talk.turns, at, by) for by in (-1, 1, 2))
-            after = labels.get((talk.conversation_id, said))
-            if labels.get((talk.conversation_id, at)) != "reattempt_with_feedback" or after is None:
+    for conversation in conversations:
+        for at in spoken(conversation.turns):
+            before, then, said = (beside(conversation.turns, at, by) for by in (-1, 1, 2))
+            after = labels.get((conversation.conversation_id, said))
+            if labels.get((conversation.conversation_id, at)) != "reattempt_with_feedback" or after is None:
                 continue
-            if rows[talk.conversation_id, at].unsafe:
+            if rows[conversation.conversation_id, at].unsafe:
                 continue  # an answer that a jailbreak got out of the model is no revision
-            if after in REATTEMPTS or after == "other" or talk.turns[then].role != "assistant":
+            if after in REATTEMPTS or after == "other" or conversation.turns[then].role != "assistant":
                 continue
-            original, text = talk.turns[before].content, talk.turns[then].content
-            key = content_key("observed", talk.conversation_id, at, original, text)
+            original, text = conversation.turns[before].content, conversation.turns[then].content
+            key = content_key("observed", conversation.conversation_id, at, original, text)
             yield Rewrite(
-                key, talk.conversation_id, talk.user_id, before, "observed_revision", original, text,
-                talk.turns[then].model or "logged",
+                key, conversation.conversation_id, conversation.user_id, before, "observed_revision", original, text,
+                conversation.turns[then].model or "logged",
             )  # fmt: skip

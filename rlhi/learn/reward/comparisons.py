@@ -72,13 +72,13 @@ def comparisons(
     persona_at: PersonaAt,
 ) -> list[Comparison]:
     """At most ``COMPARISONS_PER_USER`` a user, drawn by hash; what was said outright of one request comes first."""
-    talks = {talk.conversation_id: talk for talk in conversations}
+    by_id = {conversation.conversation_id: conversation for conversation in conversations}
     by_user: dict[str, list[_Found]] = {}
-    for one in (*_marked(talks.values()), *_revised(talks, feedback, rewrites), *_crossed(talks, feedback)):
+    for one in (*_marked(by_id.values()), *_revised(by_id, feedback, rewrites), *_crossed(by_id, feedback)):
         by_user.setdefault(one.better[0].user_id, []).append(one)
 
-    def scored(talk: Conversation, at: int, text: str) -> Scored:
-        return Scored(persona_at(talk, at), prompt_before(talk, at), text)
+    def scored(conversation: Conversation, at: int, text: str) -> Scored:
+        return Scored(persona_at(conversation, at), prompt_before(conversation, at), text)
 
     return [
         Comparison(user_id, scored(*one.better), scored(*one.worse), one.source, one.weight)
@@ -87,9 +87,9 @@ def comparisons(
     ]
 
 
-def prompt_before(talk: Conversation, turn_index: int) -> tuple[Message, ...]:
+def prompt_before(conversation: Conversation, turn_index: int) -> tuple[Message, ...]:
     """What was said up to the request whose answer stands at ``turn_index``; system turns are the log's, not ours."""
-    said = (talk.turns[at] for at in spoken(talk.turns[:turn_index]))
+    said = (conversation.turns[at] for at in spoken(conversation.turns[:turn_index]))
     return tuple(Message(turn.role, turn.content) for turn in said)
 
 
@@ -112,44 +112,44 @@ def mark(turn: Turn) -> float | None:
 
 
 def _place(one: _Found) -> tuple[int, str]:
-    sides = [(talk.conversation_id, at, text) for talk, at, text in (one.better, one.worse)]
+    sides = [(conversation.conversation_id, at, text) for conversation, at, text in (one.better, one.worse)]
     return COMPARISON_SOURCES.index(one.source), content_key(sides)
 
 
-def _marked(talks: Iterable[Conversation]) -> Iterator[_Found]:
-    for talk in talks:
+def _marked(by_id: Iterable[Conversation]) -> Iterator[_Found]:
+    for conversation in by_id:
         rated: list[tuple[float, int]] = []
-        for at, turn in enumerate(talk.turns):
+        for at, turn in enumerate(conversation.turns):
             value = mark(turn)
             rated += [] if value is None else [(value, at)]
             for source, better, worse in preferred(turn):
-                yield _Found(source, (talk, at, better), (talk, at, worse))
+                yield _Found(source, (conversation, at, better), (conversation, at, worse))
         for (one, at), (other, then) in combinations(rated, 2):
             if one != other:
                 high, low = (at, then) if one > other else (then, at)
-                yield _Found("rating", _answer(talk, high), _answer(talk, low))
+                yield _Found("rating", _answer(conversation, high), _answer(conversation, low))
 
 
 def _revised(
-    talks: Mapping[str, Conversation], feedback: Sequence[FeedbackTurn], rewrites: Iterable[Rewrite]
+    by_id: Mapping[str, Conversation], feedback: Sequence[FeedbackTurn], rewrites: Iterable[Rewrite]
 ) -> Iterator[_Found]:
     labels = {(row.conversation_id, row.turn_index): row for row in feedback}
     for row in rewrites:
-        if row.source == "observed_revision" and row.conversation_id in talks:
-            talk, at = talks[row.conversation_id], row.turn_index
+        if row.source == "observed_revision" and row.conversation_id in by_id:
+            conversation, at = by_id[row.conversation_id], row.turn_index
             # The answer complained of, the complaint, the revision, and what its user said to that.
-            after = labels.get((row.conversation_id, beside(talk.turns, at, 3)))
+            after = labels.get((row.conversation_id, beside(conversation.turns, at, 3)))
             weight = max(after.weight, MOVED_ON) if after else MOVED_ON
-            yield _Found("observed_revision", (talk, at, row.text), (talk, at, row.original), weight)
+            yield _Found("observed_revision", (conversation, at, row.text), (conversation, at, row.original), weight)
 
 
-def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[_Found]:
+def _crossed(by_id: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]) -> Iterator[_Found]:
     sides: dict[str, tuple[list[FeedbackTurn], list[FeedbackTurn]]] = {}
     labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
     for row in feedback:
         # What a jailbreak or abuse says of an answer is not that it was bad.
-        if row.conversation_id in talks and row.label != "other" and not row.unsafe:
-            if row.label in WENT_ON and labels.get(_said_before(talks[row.conversation_id], row)) in REATTEMPTS:
+        if row.conversation_id in by_id and row.label != "other" and not row.unsafe:
+            if row.label in WENT_ON and labels.get(_said_before(by_id[row.conversation_id], row)) in REATTEMPTS:
                 continue
             sides.setdefault(row.user_id, ([], []))[row.label in REATTEMPTS].append(row)
     for both in sides.values():
@@ -158,18 +158,18 @@ def _crossed(talks: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]
             sorted(side, key=lambda row: content_key(row.key))[: 2 * COMPARISONS_PER_USER] for side in both
         )
         for one, other in product(liked, disliked):
-            better, worse = (_answer_before(talks[row.conversation_id], row.turn_index) for row in (one, other))
+            better, worse = (_answer_before(by_id[row.conversation_id], row.turn_index) for row in (one, other))
             yield _Found("feedback", better, worse, max(one.weight, MOVED_ON))
 
 
-def _said_before(talk: Conversation, row: FeedbackTurn) -> tuple[str, int]:
+def _said_before(conversation: Conversation, row: FeedbackTurn) -> tuple[str, int]:
     """The place of what the user said before this, of the answer before that."""
-    return talk.conversation_id, beside(talk.turns, row.turn_index, -2)
+    return conversation.conversation_id, beside(conversation.turns, row.turn_index, -2)
 
 
-def _answer_before(talk: Conversation, at: int) -> tuple[Conversation, int, str]:
-    return _answer(talk, beside(talk.turns, at, -1))
+def _answer_before(conversation: Conversation, at: int) -> tuple[Conversation, int, str]:
+    return _answer(conversation, beside(conversation.turns, at, -1))
 
 
-def _answer(talk: Conversation, at: int) -> tuple[Conversation, int, str]:
-    return talk, at, talk.turns[at].content
+def _answer(conversation: Conversation, at: int) -> tuple[Conversation, int, str]:
+    return conversation, at, conversation.turns[at].content

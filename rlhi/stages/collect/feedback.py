@@ -27,18 +27,18 @@ def feedback(space: Workspace, /, *, feedback: FeedbackConfig, models: ModelsCon
     """
     from rlhi.collect.feedback.label import follow_ups, label_conversations
 
-    talks = conversations(space)
+    accepted = conversations(space)
     labeller = follow_up_labeller(feedback, models, space)
     before = {row.key: row for row in read_table(space.path("data/feedback"), FeedbackTurn)}
-    wanted = {item.key for talk in talks for item in follow_ups(talk, labeller, feedback)}
+    wanted = {item.key for conversation in accepted for item in follow_ups(conversation, labeller, feedback)}
     kept = {key: row for key, row in before.items() if key in wanted}
     made: list[FeedbackTurn] = []
     with progress("labelling follow-ups", len(wanted) - len(kept)) as advance:
-        for row in label_conversations(talks, labeller, feedback, seen=kept.__contains__):
+        for row in label_conversations(accepted, labeller, feedback, seen=kept.__contains__):
             made.append(row)
             advance(1, "")
     rows = [*kept.values(), *made]
-    note = {"batches": sorted({talk.batch for talk in talks})}
+    note = {"batches": sorted({conversation.batch for conversation in accepted})}
     write_table(space.path("data/feedback"), FeedbackTurn, rows, user=lambda row: row.user_id, note=note)
     labels = Counter(row.label for row in rows)
     counts: dict[str, int | float | str] = dict(labels.most_common())
@@ -48,16 +48,20 @@ def feedback(space: Workspace, /, *, feedback: FeedbackConfig, models: ModelsCon
         usage = labeller.model.usage
         counts |= {"prompt tokens": usage.prompt_tokens, "completion tokens": usage.completion_tokens}
         text += f" by {labeller.model.name}, {len(wanted) - len(rows)} left without an answer"
-    elif unread := _unread(talks, rows):
+    elif unread := _unread(accepted, rows):
         counts["in a language without rules"] = sum(unread.values())
         told = ", ".join(f"{language} {count}" for language, count in unread.most_common(3))
         text += f"; {sum(unread.values())} of {len(rows)} in a language that no rule is written for ({told})"
     return Outcome(len(made), len(kept), counts, text)
 
 
-def _unread(talks: Iterable[Conversation], rows: Iterable[FeedbackTurn]) -> Counter[str]:
+def _unread(accepted: Iterable[Conversation], rows: Iterable[FeedbackTurn]) -> Counter[str]:
     """Labels by language where no rule reads it: the heads' guesses, and no complaint's wish is understood."""
-    languages = {talk.conversation_id: talk.language for talk in talks if is_unread(talk.language)}
+    languages = {
+        conversation.conversation_id: conversation.language
+        for conversation in accepted
+        if is_unread(conversation.language)
+    }
     return Counter(language for row in rows if (language := languages.get(row.conversation_id)))
 
 

@@ -193,7 +193,7 @@ def persona_before(space: Workspace, personas: PersonasConfig, split: SplitConfi
         history = histories[user_id]
         return building.persona_for(history, conversation_id, turn_index, personas, builder=builder).profile
 
-    return lambda talk, at: known(talk.user_id, talk.conversation_id, at)
+    return lambda conversation, at: known(conversation.user_id, conversation.conversation_id, at)
 
 
 def persona_elsewhere(space: Workspace, personas: PersonasConfig, split: SplitConfig) -> PersonaBefore:
@@ -208,7 +208,7 @@ def persona_elsewhere(space: Workspace, personas: PersonasConfig, split: SplitCo
         history = histories[user_id]
         return building.persona(history, personas, leave_out=conversation_id, builder=builder).profile
 
-    return lambda talk, _: known(talk.user_id, talk.conversation_id)
+    return lambda conversation, _: known(conversation.user_id, conversation.conversation_id)
 
 
 def _table(space: Workspace) -> list[Persona]:
@@ -219,8 +219,8 @@ def _table(space: Workspace) -> list[Persona]:
 
 def _histories(space: Workspace) -> list[History]:
     labels = {user: tuple(rows) for user, rows in _grouped(read_table(space.path("data/feedback"), FeedbackTurn))}
-    talks = [row for row in conversations(space) if row.has_user]
-    return [History(user, tuple(rows), labels.get(user, ())) for user, rows in _grouped(talks)]
+    of_known = [row for row in conversations(space) if row.has_user]
+    return [History(user, tuple(rows), labels.get(user, ())) for user, rows in _grouped(of_known)]
 
 
 def _builder(

@@ -32,16 +32,20 @@ def held(root: Path, changes: bool) -> Iterator[Held]:
     space = Workspace.open(root)
     for row in sorted(read_table(space.path("data/quarantine"), Quarantined), key=lambda row: (row.file, row.line)):
         yield Held("refused", f"{row.file}:{row.line}", row.reason)
-    talks = sorted(
+    conversations = sorted(
         read_table(space.path("data/conversations"), Conversation), key=lambda row: (row.user_id, row.conversation_id)
     )
-    for talk in talks:
-        if talk.set_aside:
-            yield Held("set aside", f"conversation {talk.conversation_id} of {talk.user_id}", talk.set_aside)
-    for talk in talks if changes else ():
-        if talk.changes:
-            place = f"conversation {talk.conversation_id} of {talk.user_id}"
-            yield Held("changed", place, ", ".join(talk.changes))
+    for conversation in conversations:
+        if conversation.set_aside:
+            yield Held(
+                "set aside",
+                f"conversation {conversation.conversation_id} of {conversation.user_id}",
+                conversation.set_aside,
+            )
+    for conversation in conversations if changes else ():
+        if conversation.changes:
+            place = f"conversation {conversation.conversation_id} of {conversation.user_id}"
+            yield Held("changed", place, ", ".join(conversation.changes))
 
 
 def replay(root: Path) -> stages.StageReport:

@@ -28,11 +28,11 @@ def drift(space: Workspace, /, *, drift: DriftConfig) -> Outcome:
     learned = min(max(promoted, default=1), pin.cycle - 1)
     current: list[DriftRow] = []
     reference: list[DriftRow] = []
-    for talk in conversations(space):
-        news = cycles.get(talk.batch, pin.cycle)
+    for conversation in conversations(space):
+        news = cycles.get(conversation.batch, pin.cycle)
         if news <= pin.cycle:
             side = current if news > learned else reference
-            side.append(drift_row(talk, labels.get(talk.conversation_id, [])))
+            side.append(drift_row(conversation, labels.get(conversation.conversation_id, [])))
     report, files = measure_drift(current, reference, drift)
     folder = space.path("data/drift")
     write_json(folder / "drift.json", to_record(report))

@@ -92,10 +92,10 @@ def held_out_requests(
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user: dict[str, dict[str, Conversation]] = {}
     every: dict[str, list[Conversation]] = {}
-    for talk in conversations(space):
-        if split.holds_out(talk.user_id) and (first := opening(talk.turns)).strip():
-            by_user.setdefault(talk.user_id, {}).setdefault(first, talk)
-            every.setdefault(talk.user_id, []).append(talk)
+    for conversation in conversations(space):
+        if split.holds_out(conversation.user_id) and (first := opening(conversation.turns)).strip():
+            by_user.setdefault(conversation.user_id, {}).setdefault(first, conversation)
+            every.setdefault(conversation.user_id, []).append(conversation)
     chosen = sorted(by_user, key=lambda user: content_key(seed, "evaluate", user))[: config.users]
     asked = []
     for user in sorted(chosen):
@@ -114,9 +114,9 @@ def held_out_requests(
     return asked
 
 
-def _behind_the_first(talks: Sequence[Conversation], heard: int | None) -> Conversation | None:
+def _behind_the_first(held_out: Sequence[Conversation], heard: int | None) -> Conversation | None:
     """The conversation that came after so many, by time; None where there is none, or all were heard."""
-    ordered = sorted(talks, key=lambda talk: (talk.created_at or "", talk.conversation_id))
+    ordered = sorted(held_out, key=lambda conversation: (conversation.created_at or "", conversation.conversation_id))
     return None if heard is None or heard >= len(ordered) else ordered[heard]
 
 
@@ -171,16 +171,16 @@ def choices(
     Each is told the persona that was known before the answer. An answer that ``reader`` does not read whole is left
     out: of a part nobody can tell how likely the whole is.
     """
-    talks = {row.conversation_id: row for row in conversations(space) if split.holds_out(row.user_id)}
+    held_out = {row.conversation_id: row for row in conversations(space) if split.holds_out(row.user_id)}
     found = [
-        (talk, at, better, worse)
-        for talk in talks.values()
-        for at, turn in enumerate(talk.turns)
+        (conversation, at, better, worse)
+        for conversation in held_out.values()
+        for at, turn in enumerate(conversation.turns)
         for _, better, worse in preferred(turn)
     ]
     for row in read_table(space.path("data/rewrites"), Rewrite):
-        if row.source == "observed_revision" and row.conversation_id in talks:
-            found.append((talks[row.conversation_id], row.turn_index, row.text, row.original))
+        if row.source == "observed_revision" and row.conversation_id in held_out:
+            found.append((held_out[row.conversation_id], row.turn_index, row.text, row.original))
     keyed = {content_key(one[0].conversation_id, *one[1:]): one for one in found}
     fit = (
         (key, one)
@@ -189,8 +189,11 @@ def choices(
     )
     drawn = islice(fit, config.pairs)
     return [
-        (Choice(key, talk.user_id, better, worse), with_persona(prompt_before(talk, at), known(talk, at).text))
-        for key, (talk, at, better, worse) in drawn
+        (
+            Choice(key, conversation.user_id, better, worse),
+            with_persona(prompt_before(conversation, at), known(conversation, at).text),
+        )
+        for key, (conversation, at, better, worse) in drawn
     ]
 
 

@@ -22,7 +22,7 @@ from rlhi.workspace.store import Workspace, read_table
 class Log:
     """What the log holds and what was found out of it, held-out users included: conversations and personas by name."""
 
-    talks: dict[str, Conversation]
+    conversations: dict[str, Conversation]
     labels: list[FeedbackTurn]
     personas: dict[str, Persona]
 
@@ -31,19 +31,19 @@ def read_log(space: Workspace) -> Log:
     """The workspace's conversations that are not set aside, labels and personas."""
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
     personas = read_table(space.path("data/personas"), Persona)
-    talks = {row.conversation_id: row for row in conversations(space)}
-    return Log(talks, labels, {row.user_id: row for row in personas})
+    by_id = {row.conversation_id: row for row in conversations(space)}
+    return Log(by_id, labels, {row.user_id: row for row in personas})
 
 
 def complaints(log: Log, config: RewritesConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be rewritten."""
-    found = ugr.complaints(log.talks.values(), log.labels, log.personas, config)
+    found = ugr.complaints(log.conversations.values(), log.labels, log.personas, config)
     return [one for one in found if not split.holds_out(one.user_id)]
 
 
 def requests(log: Log, config: CandidatesConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be sampled for: requests, complaints and thanks left out, with their users' personas."""
-    found = ubr.requests(log.talks.values(), log.labels, log.personas, config)
+    found = ubr.requests(log.conversations.values(), log.labels, log.personas, config)
     return [one for one in found if not split.holds_out(one.user_id)]
 
 
@@ -64,8 +64,8 @@ def pair_maker(
 ) -> PairMaker:
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
     judged_by = personas_told(log.personas.values(), config.persona, split.holds_out)
-    talks = _learned_from(log, split)
-    return PairMaker(talks, log.personas, judged_by, scorer, config, learned, seed, embedder)
+    by_id = _learned_from(log, split)
+    return PairMaker(by_id, log.personas, judged_by, scorer, config, learned, seed, embedder)
 
 
 def judged_maker(log: Log, config: PairsConfig, split: SplitConfig, seed: int, learned: frozenset[str]) -> JudgedMaker:
@@ -74,4 +74,8 @@ def judged_maker(log: Log, config: PairsConfig, split: SplitConfig, seed: int, l
 
 
 def _learned_from(log: Log, split: SplitConfig) -> dict[str, Conversation]:
-    return {name: talk for name, talk in log.talks.items() if not split.holds_out(talk.user_id)}
+    return {
+        name: conversation
+        for name, conversation in log.conversations.items()
+        if not split.holds_out(conversation.user_id)
+    }

@@ -123,13 +123,13 @@ def _comparisons(
     Training is told whole personas, for it is to learn what their claims ask for. The test is told what all other
     conversations of the user say, as the model will be told when it judges replies to new requests.
     """
-    talks = conversations(space)
+    accepted = conversations(space)
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
     rows = read_table(space.path("data/rewrites"), Rewrite)
     known = {row.user_id: row.profile for row in read_table(space.path("data/personas"), Persona)}
 
     def side(held_out: bool) -> Sequence[Conversation]:
-        return [talk for talk in talks if split.holds_out(talk.user_id) == held_out]
+        return [conversation for conversation in accepted if split.holds_out(conversation.user_id) == held_out]
 
-    learned = comparisons(side(False), labels, rows, lambda talk, _: known.get(talk.user_id, Profile()))
+    learned = comparisons(side(False), labels, rows, lambda conversation, _: known.get(conversation.user_id, Profile()))
     return learned, comparisons(side(True), labels, rows, persona_elsewhere(space, personas, split))

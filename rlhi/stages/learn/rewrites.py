@@ -27,8 +27,8 @@ def rewrites(
     asked = [one for one in found if one.whole == 1 or model.fits(one.core)]
     teachers = Teachers(space, config, models, seed, asked, log)
     store, new, wanting = sampled(space, seed, teachers, asked, model, config.turns, config.tries, config.sampling)
-    revisions = ugr.observed_revisions(log.talks.values(), log.labels) if config.revisions else ()
-    said = [*ugr.rewrites(asked, teachers.teaching(store.samples), log.talks), *revisions]
+    revisions = ugr.observed_revisions(log.conversations.values(), log.labels) if config.revisions else ()
+    said = [*ugr.rewrites(asked, teachers.teaching(store.samples), log.conversations), *revisions]
     rows = [replace(row, text=without_asides(row.text, _request(log, row))) for row in said]
     write_table(space.path("data/rewrites"), Rewrite, rows, user=lambda row: row.user_id, note=noted(wanting))
     sources = Counter(str(row.source) for row in rows)
@@ -50,4 +50,4 @@ def rewrites(
 
 
 def _request(log: Log, row: Rewrite) -> str:
-    return request(log.talks[row.conversation_id].turns, row.turn_index)
+    return request(log.conversations[row.conversation_id].turns, row.turn_index)

@@ -102,7 +102,7 @@ class Teachers:
         )
 
     def _said(self, one: SampleRequest, sample: Sample) -> list[Said]:
-        turns = self._log.talks[one.conversation_id].turns
+        turns = self._log.conversations[one.conversation_id].turns
         told = "\n".join(message.content for message in one.messages)
         asked, logged = request(turns, one.turn_index), turns[one.turn_index].content
         # What follows an answer that is rewritten is the complaint of it.

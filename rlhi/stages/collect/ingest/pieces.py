@@ -58,22 +58,25 @@ def read_block(piece: Read) -> Spilled:
 
     Text is looked at here and not again: merging and writing move records.
     """
-    talks: list[Conversation] = []
+    conversations: list[Conversation] = []
     refused, rows, known = [], 0, 0
     for record in piece.block.records():
         rows += 1
         found, row = read_record(
-            record, piece.block.file, lambda talk: harmless(talk, piece.config), piece.config.user_column
+            record,
+            piece.block.file,
+            lambda conversation: harmless(conversation, piece.config),
+            piece.config.user_column,
         )
         known += found
         if isinstance(row, Quarantined):
             refused.append(redacted(row, piece.config))
         else:
-            talks.append(row)
-    told = with_languages(talks, piece.config)
-    talks = [hide_user(impersonal(talk, piece.config), piece.salt) for talk in told]
-    index = Index.of(talks)
-    records = [to_record(row) | {"batch": piece.digest} for row in talks]
+            conversations.append(row)
+    told = with_languages(conversations, piece.config)
+    conversations = [hide_user(impersonal(conversation, piece.config), piece.salt) for conversation in told]
+    index = Index.of(conversations)
+    records = [to_record(row) | {"batch": piece.digest} for row in conversations]
     bucket_of = (index.users % np.uint64(BUCKETS)).astype(np.int64)
     buckets = {}
     piece.spill.parent.mkdir(parents=True, exist_ok=True)
