@@ -94,7 +94,7 @@ def make_trainer(plan: PolicyPlan, arguments: TrainingArguments) -> tuple[Traine
     warm_up(arguments, len(rows))
     method = plan.method
     method.weigh_sides(arguments, rows)
-    # fp32 master weights: in pure bf16 the steps are rounded away (docs/architecture.md, "Training").
+    # fp32 master weights: in pure bf16 the steps are rounded away (docs/internals.md, "Training").
     model = AutoModelForCausalLM.from_pretrained(str(plan.base), dtype=torch.float32)
     champion = model_hash(model)
     reference: dict[str, object] = {}
