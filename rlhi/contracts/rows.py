@@ -57,10 +57,19 @@ class Turn:
 class Conversation:
     """A logged conversation; the last growth of it that was seen.
 
-    ``user_id_kind`` is ``real`` when the same id means the same person elsewhere; any other conversation has an
-    anonymous user of its own, and no persona. ``batch`` is the hash of the log that brought it. ``changes`` tells what
-    cleaning changed in its text (``email x2``). ``set_aside`` says why nothing is learned from it: ``template``, or
-    ``duplicate of`` a row's name; empty for the others.
+    Attributes:
+        user_id_kind: ``real`` when the same id means the same person elsewhere; any other conversation has an anonymous
+            user of its own, and no persona.
+        language: ISO 639-1, or what the log calls it; None where nobody can tell.
+        source: the platform, or the format of the log.
+        toxic, redacted: the log says so.
+        batch: the hash of the log that brought it.
+        changes: what cleaning changed in its text (``email x2``).
+        set_aside: why nothing is learned from it: ``template``, or ``duplicate of`` a row's name; empty for the others.
+
+    >>> said = (Turn("user", "How do tides work?"), Turn("assistant", "The moon pulls."), Turn("user", "Longer."))
+    >>> Conversation("talk-1", "u1", "real", None, None, "en", said, "wildchat").has_user
+    True
     """
 
     conversation_id: str
@@ -87,9 +96,14 @@ class Conversation:
 class FeedbackTurn:
     """What the follow-up at ``turns[turn_index]`` says of the answer before it.
 
-    Of a re-attempt with feedback, ``instruction`` is what is to be changed, in the user's words where they are told;
-    ``about_refusal``: the complaint is that the assistant would not answer. ``unsafe`` sets jailbreaks and abuse apart.
-    ``weight`` is 1 for what is said outright, less for who builds on the answer, 0 for what says nothing of it.
+    Attributes:
+        instruction: of a re-attempt with feedback, what is to be changed, in the user's words where they are told.
+        about_refusal: the complaint is that the assistant would not answer.
+        unsafe: ``jailbreak`` or ``abuse``; empty for neither.
+        weight: 1 for what is said outright, less for who builds on the answer, 0 for what says nothing of it.
+
+    >>> FeedbackTurn("k", "talk-1", "u1", 2, "reattempt_with_feedback", 0.9, "Longer.").weight
+    1.0
     """
 
     key: str
@@ -207,7 +221,21 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """TRL's conversational row, from the persona's system message on, its provenance, sides that were cut off."""
+    """TRL's conversational row with its provenance.
+
+    Attributes:
+        prompt: from the system message that tells the persona to the request.
+        user_id: whom the chosen answer serves; another user than who asked, where a request's answers serve several.
+        turn_index: the place of the answer that both sides stand for.
+        persona: the text that the prompt tells; ``persona_version`` names it.
+        reward_chosen: in log-odds, as ``reward_rejected``; 0 where no reward model was asked.
+        cut: the sides that had not ended.
+
+    >>> prompt = (Message("system", "You are a helpful assistant."), Message("user", "How do tides work?"))
+    >>> sides = ("- moon\\n- sun", "The moon pulls.")
+    >>> PreferencePair("k", prompt, *sides, "u1", "talk-1", 1, "rewrite", "Use bullet points.", "v1", 0.75, -0.25).margin
+    1.0
+    """
 
     key: str
     prompt: tuple[Message, ...]
@@ -240,7 +268,13 @@ class FreshPair:
 
 @dataclass(frozen=True, slots=True)
 class JudgedAnswer:
-    """One answer that its user found good or not, by itself; ``weight`` is 1 for what was said outright, less else."""
+    """One answer that its user found good or not, by itself.
+
+    Attributes:
+        wanted: whether the user found it good.
+        weight: 1 for what was said outright, less for what is only implied.
+        turn_index: the answer's place.
+    """
 
     key: str
     prompt: tuple[Message, ...]
