@@ -233,7 +233,7 @@ class PreferencePair:
 
     >>> prompt = (Message("system", "You are a helpful assistant."), Message("user", "How do tides work?"))
     >>> sides = ("- moon\\n- sun", "The moon pulls.")
-    >>> PreferencePair("k", prompt, *sides, "u1", "talk-1", 1, "rewrite", "Use bullet points.", "v1", 0.75, -0.25).margin
+    >>> PreferencePair("k", prompt, *sides, "u1", "talk-1", 1, "edited", "Use bullet points.", "v1", 0.75, -0.25).margin
     1.0
     """
 
