@@ -16,7 +16,7 @@ from rlhi.models.base import Policy
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.collect.personas import persona_before
-from rlhi.stages.evaluate.questions import Logged, SampleRequest, answers, asked_of_both, likelihoods, samples_key
+from rlhi.stages.evaluate.questions import Logged, Questions, answers, asked_of_both, likelihoods, samples_key
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.learn.reward_models import scorer
 from rlhi.stages.simulator.truth import truth_of
@@ -84,7 +84,7 @@ def _write_replies(space: Workspace, replies: Replies) -> None:
 
 
 def _ask(
-    space: Workspace, config: EvaluateConfig, seed: int, name: Model, model: Policy, asked: SampleRequest, version: str,
+    space: Workspace, config: EvaluateConfig, seed: int, name: Model, model: Policy, asked: Questions, version: str,
     advance: Callable[[int, str], None],
 ) -> _Answers:  # fmt: skip
     identity = samples_key(space, name, version)
@@ -117,7 +117,7 @@ def _ask(
 
 
 def _said(
-    space: Workspace, config: EvaluateConfig, models: ModelsConfig, seed: int, asked: SampleRequest,
+    space: Workspace, config: EvaluateConfig, models: ModelsConfig, seed: int, asked: Questions,
     found: Mapping[Model, _Answers], truth: Truth | None,
 ) -> Said:  # fmt: skip
     """What both models said side by side, and who reads it."""

@@ -28,7 +28,7 @@ Logged = Sequence[tuple[Choice, tuple[Message, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class SampleRequest:
+class Questions:
     """What both models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
     another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona."""
 
@@ -49,7 +49,7 @@ class SampleRequest:
 def asked_of_both(
     space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore, truth: Truth | None,
     reader: Policy,
-) -> SampleRequest:  # fmt: skip
+) -> Questions:  # fmt: skip
     """All that is asked of both models; ``reader`` tells which logged answers a model reads whole."""
     requests = held_out_requests(space, config, split, seed, known)
     logged = choices(space, config, split, seed, known, reader)
@@ -65,7 +65,7 @@ def asked_of_both(
         if (prompted := one.prompts())
     }
     questions = {name: found for name, one in suites.MEASURES.items() if (found := one.questions())}
-    return SampleRequest(requests, swapped, prompts, logged, logged_swapped, questions)
+    return Questions(requests, swapped, prompts, logged, logged_swapped, questions)
 
 
 def held_out_requests(
