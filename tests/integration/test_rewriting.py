@@ -24,7 +24,7 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
 
 
 def test_an_answer_that_the_rewriter_cannot_read_whole_is_not_rewritten(space: Workspace) -> None:
-    """SampleRequest with the complaint alone, it would write of nothing, and the pair would be learned from."""
+    """Asked with the complaint alone, it would write of nothing, and the pair would be learned from."""
     configure(space, "rewrites", {"sampling": {**SHORT, "context_tokens": 64}})
     left_out = dict(stages.run("rewrites", space.root).counts)["too long for the rewriter with the answer"]
     few = [row for row in read_table(space.path("data/rewrites"), Rewrite) if row.source == "rewrite"]

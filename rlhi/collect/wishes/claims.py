@@ -105,7 +105,7 @@ def wishes_in(text: str) -> tuple[Wish, ...]:
 def read_claim(text: str) -> tuple[tuple[str, ...], str]:
     """What a claim that no rule wrote is about, and its check: of a language model's words, or of a person's.
 
-    SampleRequest once, where the claim is made. A claim of several wishes has no check of its own.
+    Asked once, where the claim is made. A claim of several wishes has no check of its own.
 
     >>> read_claim("Keep answers to at most 40 words."), read_claim("Likes owls.")
     ((('length',), 'at_most_words:40'), ((), ''))
