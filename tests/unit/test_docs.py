@@ -1,6 +1,7 @@
 """The documents agree with the code: commands, links, formats, stages, modules and parameters.
 
-``python -m tests.unit.test_docs`` writes docs/cli.md anew.
+``python -m tests.unit.test_docs`` writes anew what follows from the code: docs/cli.md, the table of stages in
+docs/architecture.md, and dvc.yaml.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from rlhi.collect.formats.known import FORMATS
 from rlhi.config import Params, Section
 from rlhi.config.suites import SUITES
 from rlhi.stages import STAGES
+from rlhi.stages.dvc import dvc_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
 PAGES += sorted((ROOT / "docs").glob("**/*.md"))
 OPERATED = [ROOT / "docs" / name for name in ("operations.md", "serving.md")]
 """What is typed at night: here commands in sentences are checked, too."""
-CLI = ROOT / "docs" / "cli.md"
+CLI, MAP = ROOT / "docs" / "cli.md", ROOT / "docs" / "architecture.md"
 SOURCES = sorted((ROOT / "rlhi").rglob("*.py"))
 
 INTRODUCTION = """# Commands
@@ -222,8 +224,8 @@ def test_every_format_has_its_row(name: str) -> None:
     assert f"\n| `{name}`: {label} |" in (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_stages_is_the_stages() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+def with_stages(text: str) -> str:
+    """The map with the table of stages as they are."""
 
     def cell(names: tuple[str, ...]) -> str:
         return ", ".join(f"`{name}`" for name in names)
@@ -232,11 +234,20 @@ def test_the_table_of_stages_is_the_stages() -> None:
         [f"`{one.name}`", one.flow, *map(cell, (one.params, one.inputs, (*one.outputs, *one.metrics)))]
         for one in STAGES.values()
     ]
-    assert "\n".join(f"| {' | '.join(row)} |" for row in cells) in text
+    head = text[: text.index("| stage | flow |")]
+    rest = text[len(head) :]
+    title = "".join(rest.splitlines(keepends=True)[:2])
+    table = "".join(f"| {' | '.join(row)} |\n" for row in cells)
+    return f"{head}{title}{table}{rest[rest.index(chr(10) * 2) + 1 :]}"
+
+
+def test_the_table_of_stages_is_the_stages() -> None:
+    text = MAP.read_text(encoding="utf-8")
+    assert text == with_stages(text), "run `python -m tests.unit.test_docs`"
 
 
 def test_every_module_is_on_the_map() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    text = MAP.read_text(encoding="utf-8")
     text = text[: text.index("## Layers")]
     modules = [path.name for path in (ROOT / "rlhi").glob("*.py") if path.stem != "__init__"]
     modules += [f"{path.parent.name}/" for path in (ROOT / "rlhi").glob("*/__init__.py")]
@@ -285,3 +296,5 @@ def test_every_parameter_that_is_named_exists(file: Path) -> None:
 
 if __name__ == "__main__":
     CLI.write_text(page(), encoding="utf-8")
+    MAP.write_text(with_stages(MAP.read_text(encoding="utf-8")), encoding="utf-8")
+    (ROOT / "dvc.yaml").write_text(dvc_yaml(), encoding="utf-8")
