@@ -37,7 +37,7 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest
 from tests.support.spaces import land_talk, make_space
-from tests.support.training import made_pairs, quiet, run, zero
+from tests.support.training import made_pairs, quiet, run, run_here, zero
 
 ALL = {"batch": 16, "accumulation": 1, "max_length": 256, "precision": "fp32", "save_steps": 0}
 WAYS = {
@@ -54,7 +54,14 @@ ROUNDS = {
 
 def next_round(base: Path, output: Path, config: DpoConfig, before: Trained) -> Trained:
     """Train from where ``before`` ended, against the champion."""
+    if not config.deepspeed:
+        return run_here(base, output, config, made_pairs(), before.unmerged)
     return train(made_pairs(), base, output, config, zero(config.deepspeed), 0, quiet, start=before.unmerged)
+
+
+def first_round(base: Path, output: Path, config: DpoConfig) -> Trained:
+    """Train from the champion."""
+    return (run if config.deepspeed else run_here)(base, output, config)
 
 
 def chosen_log_probabilities(base: Path, adapter: Path | None, weights: Path) -> float:
@@ -80,12 +87,12 @@ def chosen_log_probabilities(base: Path, adapter: Path | None, weights: Path) ->
     return total / len(made_pairs())
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=[pytest.mark.long] * ("ZeRO" in way)) for way in WAYS])
 def test_a_later_round_starts_from_the_model_just_trained_and_refers_to_the_champion(
     tmp_path: Path, tiny_policy: Path, way: str
 ) -> None:
     config = DpoConfig.model_validate(ALL | {"learning_rate": 5e-3} | WAYS[way])
-    first = run(tiny_policy, tmp_path / "first", config.model_copy(update={"batch": 2}))
+    first = first_round(tiny_policy, tmp_path / "first", config.model_copy(update={"batch": 2}))
     second = next_round(tiny_policy, tmp_path / "second", config, first)
     adapter = first.unmerged if config.lora_rank else None
     start = chosen_log_probabilities(tiny_policy, adapter, tiny_policy if adapter else first.unmerged)
@@ -102,7 +109,7 @@ def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, tiny_policy: Pa
     from safetensors.torch import load_file, save_file
 
     config = DpoConfig.model_validate(ALL | {"epochs": 1, "lora_rank": 4})
-    first = run(tiny_policy, tmp_path / "first", config)
+    first = first_round(tiny_policy, tmp_path / "first", config)
     file = first.unmerged / "adapter_model.safetensors"
     save_file({name.replace("q_proj", "other"): weight for name, weight in load_file(file).items()}, file)
     with pytest.raises(TrainingError, match=r"the adapter in .* does not fit the champion \(.*q_proj"):
@@ -292,6 +299,7 @@ def test_a_round_that_stops_says_which_it_was(ready: Path, tmp_path: Path) -> No
         stages.run("dpo", space.root)
 
 
+@pytest.mark.long
 def test_another_node_takes_part_in_every_round(ready: Path, tmp_path: Path) -> None:
     from tests.integration.test_training import free_port
 

@@ -17,7 +17,7 @@ from rlhi.config import DpoConfig
 from rlhi.learn.training.card import Provenance, model_card
 from rlhi.learn.training.launch import Trained, command
 from tests.support.spaces import make_space
-from tests.support.training import PLAIN, made_pairs, run
+from tests.support.training import PLAIN, made_pairs, run, run_here
 
 FAST: dict[str, Any] = {
     "batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0,
@@ -53,8 +53,14 @@ def assert_whole(done: Trained, base: Path) -> None:
     assert not list(done.model.glob("*.pt")) and not list(done.model.glob("adapter*"))
 
 
-@pytest.mark.parametrize("lora", BASE)
-@pytest.mark.parametrize("stage", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("stage", "lora"),
+    [
+        pytest.param(stage, lora, marks=[pytest.mark.long] * ((stage, lora) != (3, "LoRA")))
+        for stage in (1, 2, 3)
+        for lora in BASE
+    ],
+)
 def test_zero_over_two_processes_learns_in_bf16_and_saves_a_whole_model(
     tmp_path: Path, tiny_policy: Path, stage: Literal[1, 2, 3], lora: str
 ) -> None:
@@ -66,6 +72,7 @@ def test_zero_over_two_processes_learns_in_bf16_and_saves_a_whole_model(
     assert_whole(done, tiny_policy)
 
 
+@pytest.mark.long
 def test_zero_presets_serve_one_process_too_and_agree_with_plain_training(tmp_path: Path, tiny_policy: Path) -> None:
     config = DpoConfig(lora_rank=0, precision="fp32", **FAST)
     plain = run(tiny_policy, tmp_path / "plain", config)
@@ -90,8 +97,8 @@ def test_a_part_of_what_was_learned_is_merged(tmp_path: Path, tiny_policy: Path,
         return dict(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).named_parameters())
 
     config = DpoConfig(lora_rank=BASE[lora], precision="fp32", **FAST)
-    whole = run(tiny_policy, tmp_path / "whole", config)
-    part = run(tiny_policy, tmp_path / "part", config.model_copy(update={"merge": 0.25}))
+    whole = run_here(tiny_policy, tmp_path / "whole", config)
+    part = run_here(tiny_policy, tmp_path / "part", config.model_copy(update={"merge": 0.25}))
     assert losses(part) == pytest.approx(losses(whole), abs=1e-4), "training itself is the same"
     before, after, between = weights(tiny_policy), weights(whole.model), weights(part.model)
     moved = 0
@@ -150,7 +157,7 @@ def test_baselines_learn_from_the_same_rows_and_save_the_same_layout(
     tmp_path: Path, tiny_policy: Path, method: str, trainer: str, rows: tuple[int, ...], first: float
 ) -> None:
     config = DpoConfig.model_validate({**FAST, "method": method, "lora_rank": 4, "learning_rate": 2e-2, "epochs": 2})
-    done = run(tiny_policy, tmp_path, config)
+    done = run_here(tiny_policy, tmp_path, config)
     assert (done.trainer, done.class_weights) == (trainer, (1.0, 1.0))
     assert (done.pairs, done.judged, done.wanted, done.unwanted) == rows
     assert losses(done)[0] == pytest.approx(first, rel=0.05)

@@ -8,9 +8,11 @@ from pathlib import Path
 from rlhi.config import RewardConfig
 from rlhi.contracts import Message
 from rlhi.learn.reward.comparisons import Comparison
-from rlhi.learn.training.launch import Trained, reward_row, train_reward
+from rlhi.learn.training.launch import ROWS, Trained, reward_row, train_reward
+from rlhi.learn.training.reward import _export, make_trainer
+from rlhi.learn.training.run import ResolvedReward
 from rlhi.models.base import Scored
-from tests.support.training import WORDS, quiet, zero
+from tests.support.training import WORDS, quiet, train_here, zero
 
 BULLETS, PROSE = "Use bullet points.", "Write in prose."
 FAST = {"epochs": 6.0, "learning_rate": 1e-2, "batch": 8, "max_length": 256, "precision": "fp32"}
@@ -38,6 +40,12 @@ def config(kind: str = "lora", **tuned: object) -> RewardConfig:
 def trained(base: Path, output: Path, reward: RewardConfig, rows: list[Comparison]) -> Trained:
     """Train here and wait."""
     return train_reward(rows, base, output, reward, zero(reward.tuned.deepspeed), 0, quiet)
+
+
+def trained_here(base: Path, output: Path, reward: RewardConfig, rows: list[Comparison]) -> Trained:
+    """As :func:`trained`, in this process: without DeepSpeed, where it is not the process that is tested."""
+    told = ResolvedReward(base=str(base), pairs=str(output / ROWS), output=str(output), seed=0, reward=reward)
+    return train_here(told, list(map(reward_row, rows)), make_trainer, _export)
 
 
 def main(base: str, output: str, reward: str) -> None:

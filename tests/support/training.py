@@ -8,16 +8,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from pydantic import BaseModel
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, Message, PreferencePair
-from rlhi.learn.pairs.lessons import Row
-from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.pairs.lessons import Row, weight
+from rlhi.learn.training import dpo, process
+from rlhi.learn.training.answering import Yardstick
+from rlhi.learn.training.launch import ROWS, Trained, finished, train
+from rlhi.learn.training.process import AnyRun
+from rlhi.learn.training.rows import trl_row
+from rlhi.learn.training.run import Resolved, weights_hash
+from rlhi.learn.training.trl.weights import WEIGHT
 from rlhi.workspace import ledger
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}
 """DPO's loss alone, as TRL has it: it begins at log 2; and all that was learned is exported."""
@@ -70,6 +81,49 @@ def zero(stage: int) -> dict[str, object] | None:
 def run(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None = None) -> Trained:
     """Train here and wait."""
     return train(rows or made_rows(config), base, output, config, zero(config.deepspeed), 0, quiet)
+
+
+def run_here(
+    base: Path,
+    output: Path,
+    config: DpoConfig,
+    rows: Sequence[Row] | None = None,
+    start: Path | None = None,
+    yardstick: Yardstick | None = None,
+) -> Trained:
+    """As :func:`run`, in this process: a process of its own spends most of its time on imports.
+
+    For one process without DeepSpeed, where it is not the process that is tested.
+    """
+    told = Resolved(
+        base=str(base), pairs=str(output / ROWS), output=str(output), seed=0, dpo=config, reference=weights_hash(base),
+        start=str(start or ""), embedder=str(base) if yardstick else "",
+    )  # fmt: skip
+    made = [trl_row(row) | {"user_id": row.user_id, WEIGHT: weight(row)} for row in rows or made_rows(config)]
+    return train_here(told, made, lambda run: dpo._make(run, yardstick), dpo._export)
+
+
+def train_here(
+    told: AnyRun,
+    rows: Sequence[dict[str, object]],
+    make: Callable[[AnyRun], process.Job],
+    export: Callable[[AnyRun, Path, PreTrainedTokenizerBase, Path], None],
+) -> Trained:
+    """What the process of a training does, here."""
+    import torch
+
+    output = Path(told.output)
+    output.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    Path(told.pairs).write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as environment:
+        # TrainingArguments leave their precision there, for whatever is trained next.
+        environment.setenv("ACCELERATE_MIXED_PRECISION", "no")
+        torch.manual_seed(0)
+        process._train(told, make, export)
+    done = finished(output)
+    assert done is not None
+    return done
 
 
 def run_and_kill(base: Path, output: Path, config: BaseModel, step: int, trains: str = __name__) -> None:
