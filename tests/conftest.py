@@ -20,6 +20,7 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = "takes minutes: `make test-all` runs it"
 NO_DATA = "real data not found: set RLHI_DATA"
 
 # A busy machine is no failure; CI draws the same examples every time.
@@ -34,6 +35,14 @@ def real_data() -> Path:
     if not (folder / "conversations.jsonl.gz").is_file():
         pytest.skip(NO_DATA)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is marked ``long``, unless RLHI_LONG asks for it."""
+    if not os.environ.get("RLHI_LONG"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason=LONG))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

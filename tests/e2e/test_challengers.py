@@ -5,9 +5,10 @@ On 2026-11-29 the demo promoted a model that answered "Use numbered steps" to a 
 
 from __future__ import annotations
 
-import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,11 @@ from rlhi.workspace.store import Workspace
 from tests.support.spaces import ANYBODY, configure, land_talk, make_space
 from tests.support.taught import Habit, teach
 
-LONG = pytest.mark.skipif(not os.environ.get("RLHI_LONG"), reason="takes minutes: `make test-all` runs it")
+# Nearly everyone is answered otherwise than before: a few users show it. Knowledge has one size, 164 questions.
+FEW: dict[str, object] = {
+    "users": 8, "requests": 2, "samples": 1, "instruction_samples": 1, "recognised": 0, "lift_samples": 0, "pairs": 0,
+}  # fmt: skip
+MANY = {**FEW, "users": 14, "requests": 3, "recognised": 1}
 PERSONAS = ("Use numbered steps.", "Do not use commas.", "Keep answers to at most 40 words.", "Use bullet points.")
 
 
@@ -51,14 +56,14 @@ def forgets() -> Habit:
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Thirty simulated users of whom the embedded model's reward model has heard."""
+    """Forty simulated users of whom the embedded model's reward model has heard."""
     made = make_space(tmp_path_factory.mktemp("challengers") / "w", policy_path())
     land_talk(made, users=40)
     for name in ("rewrites", "candidates"):
         sizes = {"turns": 0} if name == "rewrites" else {"prompts": 0}
         configure(made, name, sizes, competence={**ANYBODY})
     sampling = {**made.params.evaluate.sampling.model_dump(), "max_new_tokens": 40, "context_tokens": 320, "batch": 48}
-    configure(made, "evaluate", {}, users=14, requests=3, samples=1, instruction_samples=1, sampling=sampling)
+    configure(made, "evaluate", FEW, sampling=sampling)
     for name in stages.stages_of("collect"):
         stages.run(name, made.root)
     ledger.begin(made.root)
@@ -69,16 +74,19 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("habit", "reason"),
+    ("habit", "taught", "sizes", "reason"),
     [
-        pytest.param(echoes, "nearness", id="echoes the persona"),
-        pytest.param(shortens, "answers", id="only shortens", marks=LONG),
-        pytest.param(forgets, "knowledge", id="forgets", marks=LONG),
+        pytest.param(echoes, {"steps": 8, "rate": 1e-4}, FEW, "nearness", id="echoes the persona"),
+        pytest.param(shortens, {}, MANY, "answers", id="only shortens", marks=pytest.mark.long),
+        pytest.param(forgets, {}, FEW, "knowledge", id="forgets", marks=pytest.mark.long),
     ],
 )
-def test_a_bad_habit_is_refused_by_its_name(space: Workspace, habit: object, reason: str, tmp_path: Path) -> None:
-    assert callable(habit)
-    challenger = teach(policy_path(), habit(), tmp_path / "challenger")
+def test_a_bad_habit_is_refused_by_its_name(
+    space: Workspace, habit: Callable[[], Habit], taught: dict[str, Any], sizes: dict[str, object], reason: str,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    challenger = teach(policy_path(), habit(), tmp_path / "challenger", **taught)
+    configure(space, "evaluate", sizes)
     shutil.rmtree(space.path("models/challenger"), ignore_errors=True)
     shutil.copytree(challenger, space.path("models/challenger"))
     for name in ("evaluate", "drift", "gate"):

@@ -19,17 +19,19 @@ def test_real_conversations_go_through_the_loop_on_the_embedded_model(tmp_path: 
     root, part = tmp_path / "w", tmp_path / "part.jsonl"
     with gzip.open(real_data / "conversations.jsonl.gz", "rt", encoding="utf-8") as log:
         lines = [line for line in log if '"ifllm"' in line or '"simulatorarena"' in line]
-    part.write_text("".join(lines[:220]), encoding="utf-8")
+    part.write_text("".join(lines[:110]), encoding="utf-8")
     assert rlhi("init", root).returncode == 0
     sizes: dict[str, dict[str, object]] = {
         "rewrites": {"turns": 3, "tries": 2, "competence": {**ANYBODY}},
         "candidates": {"prompts": 8, "n": 3, "competence": {**ANYBODY}}, "pairs": {"min_margin": 0.0},
-        "dpo": {"min_new_pairs": 4, "max_pairs": 8, "epochs": 1},
+        "dpo": {"min_new_pairs": 4, "max_pairs": 6, "epochs": 1, "max_length": 384},
         "evaluate": {"users": 4, "requests": 1, "samples": 1, "instruction_samples": 1, "pairs": 4},
     }  # fmt: skip
     params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     for name, values in sizes.items():
         params[name] = {**params[name], **values}
+        if "limits" in params[name]:
+            params[name]["limits"] |= {"too_long": 0.95}  # most of what people wrote here is longer
         if "sampling" in params[name]:
             params[name]["sampling"] = {**params[name]["sampling"], "max_new_tokens": 24, "context_tokens": 256}
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")

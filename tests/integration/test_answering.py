@@ -11,7 +11,8 @@ import pytest
 from rlhi.config import DpoConfig
 from rlhi.learn.training.launch import Trained
 from rlhi.learn.training.run import TrainingError
-from tests.support import answering, training
+from tests.support import answering
+from tests.support.training import run_here
 
 # Lists are the chosen side: what the tests' embedder finds far from any request.
 FORGETS: dict[str, Any] = {
@@ -40,7 +41,7 @@ def told(done: Trained) -> list[dict[str, float]]:
     return [{name: value for name, value in step.items() if name != "answers"} for step in done.history]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=[pytest.mark.long] * (way != "LoRA")) for way in WAYS])
 def test_a_model_that_stops_answering_stops_its_training_by_name(tmp_path: Path, tiny_policy: Path, way: str) -> None:
     with pytest.raises(TrainingError) as error:
         answering.run(tiny_policy, tmp_path, config(WAYS[way] | {"learning_rate": 3e-2}, 0.3))
@@ -53,11 +54,12 @@ def test_a_model_that_stops_answering_stops_its_training_by_name(tmp_path: Path,
 
 def test_looking_changes_neither_losses_nor_weights(tmp_path: Path, tiny_policy: Path) -> None:
     asked = config({"gradient_checkpointing": True, "method": "dpo", "epochs": 1, "learning_rate": 5e-3}, 1.0)
-    watched = answering.run(tiny_policy, tmp_path / "watched", asked)
-    alone = training.run(tiny_policy, tmp_path / "alone", asked)
+    watched = run_here(tiny_policy, tmp_path / "watched", asked, yardstick=answering.yardstick)
+    alone = run_here(tiny_policy, tmp_path / "alone", asked)
     assert [step["step"] for step in watched.history if "answers" in step] == [4, 8]
     assert watched.answers == {"before": 1.0, "requests": 12, "off": ""}
-    assert alone.answers["off"] == "no sentence embedder was given" and shares(tmp_path / "alone") == {}
+    assert alone.answers["off"] == "no sentence embedder was given"
+    assert not any("answers" in step for step in alone.history)
     assert told(watched) == told(alone)
     first, second = ((one.model / "model.safetensors").read_bytes() for one in (watched, alone))
     assert first == second

@@ -101,6 +101,7 @@ def test_the_challenger_carries_its_origin_and_the_work_is_cleaned_up(space: Wor
     assert AutoModelForCausalLM.from_pretrained(folder).num_parameters() > 0
 
 
+@pytest.mark.long
 def test_a_stage_killed_in_training_is_resumed_and_makes_the_same_challenger(space: Workspace, tmp_path: Path) -> None:
     configure(space, "dpo", FAST, save_steps=2, batch=1)
     other = Workspace(tmp_path / "undisturbed")

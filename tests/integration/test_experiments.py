@@ -90,6 +90,7 @@ def test_an_arm_sees_no_text_that_only_another_one_sampled(folder: Path, tiny_po
     assert some and none == {}
 
 
+@pytest.mark.long
 def test_online_and_offline_learn_from_as_many_pairs(folder: Path, tiny_policy: Path) -> None:
     # A tiny model's words are no language, and a quick world has 16 requests to answer anew.
     size = {"lora_rank": 4, "batch": 4, "accumulation": 1, "max_pairs": 24}
@@ -105,6 +106,7 @@ def test_online_and_offline_learn_from_as_many_pairs(folder: Path, tiny_policy: 
     assert (folder / "results").is_dir() and not list(folder.glob("arm-*"))
 
 
+@pytest.mark.long
 def test_cycles_follow_one_another_and_are_measured_against_the_base(folder: Path, tiny_policy: Path) -> None:
     arm = Arm("everything", {"pairs": {"filter": False}, "dpo": {"lora_rank": 4, "batch": 4}})
     held = Bench(folder, QUICK, tiny_policy).arm(Experiment("Does it run on?", (arm,), cycles=2), arm, 1)

@@ -24,7 +24,7 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
 from tests.support.spaces import configure, land_talk, make_space
-from tests.support.training import made_judged, made_pairs, run
+from tests.support.training import made_judged, made_pairs, run_here
 
 FAST = {"method": "kto", "min_new_pairs": 4, "batch": 2, "accumulation": 1, "lora_rank": 4, "learning_rate": 5e-3}
 
@@ -50,7 +50,7 @@ def likelihood(model: Path, rows: list[JudgedAnswer]) -> dict[bool, float]:
 def test_thumbs_alone_teach_which_answers_are_wanted(tmp_path: Path, tiny_policy: Path) -> None:
     learned, others = made_judged(24), made_judged(8, first=24)
     config = DpoConfig.model_validate(FAST | {"epochs": 3, "max_length": 256, "save_steps": 0})
-    done = run(tiny_policy, tmp_path, config, learned)
+    done = run_here(tiny_policy, tmp_path, config, learned)
     assert (done.pairs, done.judged, done.wanted, done.unwanted) == (0, 24, 12, 12)
     for rows in (learned, others):
         before, after = likelihood(tiny_policy, rows), likelihood(done.model, rows)
@@ -60,7 +60,8 @@ def test_thumbs_alone_teach_which_answers_are_wanted(tmp_path: Path, tiny_policy
 
 def test_a_kind_that_is_rare_weighs_more(tmp_path: Path, tiny_policy: Path) -> None:
     rows = [row for row in made_judged(24) if row.wanted or row.key in ("judged1", "judged3")]
-    done = run(tiny_policy, tmp_path, DpoConfig.model_validate(FAST | {"max_length": 256, "save_steps": 0}), rows)
+    config = DpoConfig.model_validate(FAST | {"max_length": 256, "save_steps": 0})
+    done = run_here(tiny_policy, tmp_path, config, rows)
     assert (done.wanted, done.unwanted) == (12, 2) and done.class_weights == pytest.approx((1.0, 4.5))
 
 

@@ -26,13 +26,20 @@ LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
 RLHI = "from rlhi.cli.app import main; main()"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the parameters that everybody gets, around a stand-in for a model."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "model").mkdir()
+    (folder / "model" / "config.json").write_text("{}")
+    ledger.init(folder / "w", folder / "model")
+    return folder / "w"
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """One with the parameters that everybody gets, around a stand-in for a model."""
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text("{}")
-    ledger.init(tmp_path / "w", tmp_path / "model")
-    return Workspace(tmp_path / "w")
+def workspace(made: Path, tmp_path: Path) -> Workspace:
+    """A copy of it."""
+    return Workspace(Path(shutil.copytree(made, tmp_path / "w", symlinks=True)))
 
 
 def users(space: Workspace) -> dict[str, str]:

@@ -109,6 +109,20 @@ def space(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "w", symlinks=True))
 
 
+@pytest.fixture(scope="module")
+def once(made: Path) -> Path:
+    """The workspace after a cycle that promoted."""
+    root = Path(shutil.copytree(made, made.with_name("once"), symlinks=True))
+    cycled(root, "one", "better", "promote")
+    return root
+
+
+@pytest.fixture
+def promoted(once: Path, tmp_path: Path) -> Path:
+    """A fresh copy of that."""
+    return Path(shutil.copytree(once, tmp_path / "w", symlinks=True))
+
+
 def test_init_makes_a_workspace_with_a_champion(made: Path, base: Path) -> None:
     assert ledger.champion(made) == "v0.1.0"
     assert weights(made, "v0.1.0") == "base"
@@ -191,11 +205,10 @@ def test_a_promotion_moves_the_champion(space: Path) -> None:
     assert json.loads(out(space, "git", "show", f"{done.revision}:metrics/decision.json")) == {"of": "better"}
 
 
-def test_versions_come_back_from_the_cache(space: Path, tmp_path: Path) -> None:
-    cycled(space, "one", "better", "promote")
-    shutil.rmtree(space / ".rlhi" / "policies")
-    assert (weights(space, "v0.1.0"), weights(space, "v0.2.0")) == ("base", "better")
-    out(tmp_path, sys.executable, "-m", "dvc", "artifacts", "get", str(space), "policy", "--stage", "champion",
+def test_versions_come_back_from_the_cache(promoted: Path, tmp_path: Path) -> None:
+    shutil.rmtree(promoted / ".rlhi" / "policies")
+    assert (weights(promoted, "v0.1.0"), weights(promoted, "v0.2.0")) == ("base", "better")
+    out(tmp_path, sys.executable, "-m", "dvc", "artifacts", "get", str(promoted), "policy", "--stage", "champion",
         "--out", "user")  # fmt: skip
     assert (tmp_path / "user" / "model.safetensors").read_text() == "better"
 
@@ -230,45 +243,42 @@ def test_a_backup_by_dvc_and_git_holds_everything(
     assert ledger.rollback(clone, "v0.1.0") == "v0.1.0" and weights(clone, "v0.1.0") == "base"
 
 
-def test_the_disk_holds_the_champion_the_one_before_and_no_refused_challenger(space: Path) -> None:
-    for name in ("good", "better", "best"):
-        cycled(space, name, name, "promote")
-    assert {folder.name for folder in (space / ".rlhi" / "policies").iterdir()} == {"v0.3.0", "v0.4.0"}
-    assert ledger.rollback(space, "v0.2.0") == "v0.2.0", "the others come back from the cache"
-    assert weights(space, "v0.2.0") == "good"
+def test_the_disk_holds_the_champion_the_one_before_and_no_refused_challenger(promoted: Path) -> None:
+    for name in ("good", "best"):
+        cycled(promoted, name, name, "promote")
+    assert {folder.name for folder in (promoted / ".rlhi" / "policies").iterdir()} == {"v0.3.0", "v0.4.0"}
+    assert ledger.rollback(promoted, "v0.2.0") == "v0.2.0", "the others come back from the cache"
+    assert weights(promoted, "v0.2.0") == "better"
 
 
-def test_rollback_keeps_the_history(space: Path) -> None:
-    cycled(space, "one", "worse", "promote")
-    assert ledger.rollback(space) == "v0.1.0"
-    assert ledger.champion(space) == "v0.1.0"
-    assert ledger.begin(space).champion == "v0.1.0"
-    assert [one.promoted for one in ledger.history(space)] == ["v0.2.0"]
-    assert ledger.champion(space) == "v0.1.0", "the next cycle must not promote the former challenger again"
-    assert ledger.rollback(space, "v0.2.0") == "v0.2.0"
+def test_rollback_keeps_the_history(promoted: Path) -> None:
+    assert ledger.rollback(promoted) == "v0.1.0"
+    assert ledger.champion(promoted) == "v0.1.0"
+    assert ledger.begin(promoted).champion == "v0.1.0"
+    assert [one.promoted for one in ledger.history(promoted)] == ["v0.2.0"]
+    assert ledger.champion(promoted) == "v0.1.0", "the next cycle must not promote the former challenger again"
+    assert ledger.rollback(promoted, "v0.2.0") == "v0.2.0"
     with pytest.raises(ledger.LedgerError, match="v0.1.0, v0.2.0"):
-        ledger.rollback(space, "v9.9.9")
+        ledger.rollback(promoted, "v9.9.9")
 
 
-def test_a_rollback_during_a_cycle_is_not_undone_by_its_end(space: Path) -> None:
-    cycled(space, "one", "worse", "promote")
-    collected(space, "two")
-    assert ledger.begin(space) == ledger.CyclePin(2, "v0.2.0")
-    trained(space, "built on it")
-    ledger.rollback(space)
+def test_a_rollback_during_a_cycle_is_not_undone_by_its_end(promoted: Path) -> None:
+    collected(promoted, "two")
+    assert ledger.begin(promoted) == ledger.CyclePin(2, "v0.2.0")
+    trained(promoted, "built on it")
+    ledger.rollback(promoted)
     with pytest.raises(ledger.LedgerError, match=r"against policy@v0.2.0, and policy@v0.1.0 is champion since"):
-        ledger.record(space, "promote", [])
-    assert ledger.champion(space) == "v0.1.0" and len(ledger.history(space)) == 1
-    assert ledger.begin(space) == ledger.CyclePin(2, "v0.1.0"), "the cycle begins anew"
-    ledger.record(space, "refuse", ["not shown to be better"])
-    assert (space / "models" / "policy" / "model.safetensors").read_text() == "base"
+        ledger.record(promoted, "promote", [])
+    assert ledger.champion(promoted) == "v0.1.0" and len(ledger.history(promoted)) == 1
+    assert ledger.begin(promoted) == ledger.CyclePin(2, "v0.1.0"), "the cycle begins anew"
+    ledger.record(promoted, "refuse", ["not shown to be better"])
+    assert (promoted / "models" / "policy" / "model.safetensors").read_text() == "base"
 
 
-def test_rollback_puts_the_champion_s_files_back(space: Path) -> None:
-    cycled(space, "one", "worse", "promote")
-    ledger.rollback(space)
-    assert (space / "models" / "policy" / "model.safetensors").read_text() == "base"
-    assert out(space, "git", "status", "--porcelain") == ""
+def test_rollback_puts_the_champion_s_files_back(promoted: Path) -> None:
+    ledger.rollback(promoted)
+    assert (promoted / "models" / "policy" / "model.safetensors").read_text() == "base"
+    assert out(promoted, "git", "status", "--porcelain") == ""
 
 
 def test_a_log_left_in_the_workspace_stays_out_of_git(space: Path) -> None:
@@ -278,14 +288,12 @@ def test_a_log_left_in_the_workspace_stays_out_of_git(space: Path) -> None:
     assert "chats.jsonl" not in out(space, "git", "ls-files")
 
 
-def test_the_next_promotion_after_a_rollback_gets_a_version_of_its_own(space: Path) -> None:
-    for at, name in enumerate(("worse", "better"), start=1):
-        cycled(space, name, name, "promote")
-        if at == 1:
-            ledger.rollback(space)
-    assert ledger.champion(space) == "v0.3.0"
-    assert [weights(space, f"v0.{minor}.0") for minor in (1, 2, 3)] == ["base", "worse", "better"]
-    assert [(one.cycle, one.champion, one.promoted) for one in ledger.history(space)] == [
+def test_the_next_promotion_after_a_rollback_gets_a_version_of_its_own(promoted: Path) -> None:
+    ledger.rollback(promoted)
+    cycled(promoted, "two", "best", "promote")
+    assert ledger.champion(promoted) == "v0.3.0"
+    assert [weights(promoted, f"v0.{minor}.0") for minor in (1, 2, 3)] == ["base", "better", "best"]
+    assert [(one.cycle, one.champion, one.promoted) for one in ledger.history(promoted)] == [
         (2, "v0.1.0", "v0.3.0"),
         (1, "v0.1.0", "v0.2.0"),
     ]
@@ -352,12 +360,11 @@ def stage_tag_lost(space: Path) -> None:
 
 @pytest.mark.parametrize("damage", [tags_lost, stage_tag_lost])
 def test_a_promotion_killed_before_its_tags_is_finished_by_the_next_command(
-    space: Path, damage: Callable[[Path], None]
+    promoted: Path, damage: Callable[[Path], None]
 ) -> None:
-    cycled(space, "one", "better", "promote")
-    damage(space)
-    assert ledger.begin(space).champion == "v0.2.0"
-    assert len(ledger.history(space)) == 1
+    damage(promoted)
+    assert ledger.begin(promoted).champion == "v0.2.0"
+    assert len(ledger.history(promoted)) == 1
 
 
 def test_a_promotion_killed_half_way_through_the_copy_is_done_again(space: Path) -> None:

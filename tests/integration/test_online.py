@@ -23,6 +23,7 @@ from rlhi.contracts import FreshPair, Sample
 from rlhi.learn.pairs.lessons import lesson
 from rlhi.learn.pairs.sampling import sample
 from rlhi.learn.reward.head import RewardHead
+from rlhi.learn.training.launch import Trained
 from rlhi.learn.training.resume import COMPLETE
 from rlhi.learn.training.rounds import fresh_requests
 from rlhi.learn.training.run import RESULT, TrainingError, weights_hash
@@ -36,7 +37,7 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
 from tests.support.cycles import digest
 from tests.support.spaces import land_talk, make_space
-from tests.support.training import after, made_pairs, run
+from tests.support.training import after, made_pairs, run, run_here
 
 ALL = {"batch": 16, "accumulation": 1, "max_length": 256, "precision": "fp32", "save_steps": 0}
 WAYS = {
@@ -49,6 +50,18 @@ ROUNDS = {
     "rounds": 2, "min_fresh_pairs": 3, "min_new_pairs": 4, "max_pairs": 16, "batch": 2, "accumulation": 1, "epochs": 1,
     "lora_rank": 4, "save_steps": 2, "learning_rate": 5e-3,
 }  # fmt: skip
+
+
+def next_round(base: Path, output: Path, config: DpoConfig, before: Trained) -> Trained:
+    """Train from where ``before`` ended, against the champion."""
+    if config.deepspeed:
+        return after(base, output, config, before)
+    return run_here(base, output, config, made_pairs(), before.unmerged)
+
+
+def first_round(base: Path, output: Path, config: DpoConfig) -> Trained:
+    """Train from the champion."""
+    return (run if config.deepspeed else run_here)(base, output, config)
 
 
 def chosen_log_probabilities(base: Path, adapter: Path | None, weights: Path) -> float:
@@ -74,13 +87,13 @@ def chosen_log_probabilities(base: Path, adapter: Path | None, weights: Path) ->
     return total / len(made_pairs())
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=[pytest.mark.long] * ("ZeRO" in way)) for way in WAYS])
 def test_a_later_round_starts_from_the_model_just_trained_and_refers_to_the_champion(
     tmp_path: Path, tiny_policy: Path, way: str
 ) -> None:
     config = DpoConfig.model_validate(ALL | {"learning_rate": 5e-3} | WAYS[way])
-    first = run(tiny_policy, tmp_path / "first", config.model_copy(update={"batch": 2}))
-    second = after(tiny_policy, tmp_path / "second", config, first)
+    first = first_round(tiny_policy, tmp_path / "first", config.model_copy(update={"batch": 2}))
+    second = next_round(tiny_policy, tmp_path / "second", config, first)
     adapter = first.unmerged if config.lora_rank else None
     start = chosen_log_probabilities(tiny_policy, adapter, tiny_policy if adapter else first.unmerged)
     expected = config.beta * (start - chosen_log_probabilities(tiny_policy, None, tiny_policy))
@@ -96,7 +109,7 @@ def test_an_adapter_that_does_not_fit_is_refused(tmp_path: Path, tiny_policy: Pa
     from safetensors.torch import load_file, save_file
 
     config = DpoConfig.model_validate(ALL | {"epochs": 1, "lora_rank": 4})
-    first = run(tiny_policy, tmp_path / "first", config)
+    first = first_round(tiny_policy, tmp_path / "first", config)
     file = first.unmerged / "adapter_model.safetensors"
     save_file({name.replace("q_proj", "other"): weight for name, weight in load_file(file).items()}, file)
     with pytest.raises(TrainingError, match=r"the adapter in .* does not fit the champion \(.*q_proj"):
@@ -287,6 +300,7 @@ def test_a_round_that_stops_says_which_it_was(ready: Path, tmp_path: Path) -> No
         stages.run("dpo", space.root)
 
 
+@pytest.mark.long
 def test_another_node_takes_part_in_every_round(ready: Path, tmp_path: Path) -> None:
     from tests.integration.test_training import free_port
 

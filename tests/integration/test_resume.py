@@ -36,7 +36,7 @@ def weights(done: Trained) -> bytes:
     return (done.model / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=[pytest.mark.long] * (way != "LoRA")) for way in WAYS])
 def test_a_killed_training_ends_with_the_losses_and_the_weights_of_an_undisturbed_one(
     tmp_path: Path, tiny_policy: Path, way: str
 ) -> None:

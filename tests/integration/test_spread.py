@@ -32,6 +32,7 @@ def workspace(root: Path, runner: str) -> Path:
     return root / "w"
 
 
+@pytest.mark.long
 def test_a_dask_cluster_comes_to_the_same_table(tmp_path: Path) -> None:
     from prefect import flow
     from prefect.client.orchestration import get_client

@@ -22,7 +22,7 @@ from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import policy_row
 from rlhi.models.local import LocalChatModel
 from tests.support.spaces import make_space
-from tests.support.training import PLAIN, made_pairs, made_rows, run
+from tests.support.training import PLAIN, made_pairs, made_rows, run, run_here
 
 FAST: dict[str, Any] = {
     "batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0,
@@ -59,8 +59,14 @@ def assert_whole(done: Trained, base: Path) -> None:
     assert not list(done.model.glob("*.pt")) and not list(done.model.glob("adapter*"))
 
 
-@pytest.mark.parametrize("lora", BASE)
-@pytest.mark.parametrize("stage", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("stage", "lora"),
+    [
+        pytest.param(stage, lora, marks=[pytest.mark.long] * ((stage, lora) != (3, "LoRA")))
+        for stage in (1, 2, 3)
+        for lora in BASE
+    ],
+)
 def test_zero_over_two_processes_learns_in_bf16_and_saves_a_whole_model(
     tmp_path: Path, tiny_policy: Path, stage: Literal[1, 2, 3], lora: str
 ) -> None:
@@ -72,6 +78,7 @@ def test_zero_over_two_processes_learns_in_bf16_and_saves_a_whole_model(
     assert_whole(done, tiny_policy)
 
 
+@pytest.mark.long
 def test_zero_presets_serve_one_process_too_and_agree_with_plain_training(tmp_path: Path, tiny_policy: Path) -> None:
     config = DpoConfig(lora_rank=0, precision="fp32", **FAST)
     plain = run(tiny_policy, tmp_path / "plain", config)
@@ -96,8 +103,8 @@ def test_a_part_of_what_was_learned_is_merged(tmp_path: Path, tiny_policy: Path,
         return dict(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).named_parameters())
 
     config = DpoConfig(lora_rank=BASE[lora], precision="fp32", **FAST)
-    whole = run(tiny_policy, tmp_path / "whole", config)
-    part = run(tiny_policy, tmp_path / "part", config.model_copy(update={"merge": 0.25}))
+    whole = run_here(tiny_policy, tmp_path / "whole", config)
+    part = run_here(tiny_policy, tmp_path / "part", config.model_copy(update={"merge": 0.25}))
     assert losses(part) == pytest.approx(losses(whole), abs=1e-4), "training itself is the same"
     before, after, between = weights(tiny_policy), weights(whole.model), weights(part.model)
     moved = 0
@@ -158,7 +165,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Call
     @cache
     def by(name: Method) -> Trained:
         config = {**FAST, "method": name, "lora_rank": 4, "learning_rate": 2e-2, "epochs": 2}
-        return run(tiny_policy, tmp_path_factory.mktemp(name), DpoConfig.model_validate(config))
+        return run_here(tiny_policy, tmp_path_factory.mktemp(name), DpoConfig.model_validate(config))
 
     return by
 

@@ -1,4 +1,4 @@
-"""Training fails loudly: each cause is provoked in a real run, and comes back as one line that names it."""
+"""Training fails loudly: each cause is provoked in a real run, and is one line that names it; so ends its process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from rlhi.contracts import to_record
 from rlhi.learn.pairs.lessons import Row
 from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.run import TrainingError, weights_hash
-from tests.support.training import PLAIN, WORDS, made_judged, made_pairs, make_pair, plan_of, run, trained
+from tests.support.training import PLAIN, WORDS, made_judged, made_pairs, make_pair, plan_of, run, run_here, trained
 
 FAST = {"batch": 2, "accumulation": 1, "epochs": 2, "lora_rank": 0, "precision": "fp32", "max_length": 256, **PLAIN}
 EQUAL = [*made_pairs(15), make_pair(15, "the same words", "the same words")]
@@ -47,17 +48,30 @@ def test_training_stops_with_a_named_reason(
     tmp_path: Path, tiny_policy: Path, config: dict[str, object], rows: list[Row] | None, said: str
 ) -> None:
     with pytest.raises(TrainingError) as error:
-        run(tiny_policy, tmp_path, DpoConfig.model_validate(FAST | config), rows)
+        run_here(tiny_policy, tmp_path, DpoConfig.model_validate(FAST | config), rows)
     told = str(error.value)
-    assert "training ended with code 1: rlhi: training stopped: " in told
     assert said in told and "\n" not in told
+    assert not (tmp_path / "model").exists()
+
+
+def failure(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None = None) -> str:
+    """The one line that a training's own process ends with."""
+    with pytest.raises(TrainingError) as error:
+        run(base, output, config, rows)
+    told = str(error.value)
+    assert "training ended with code 1: rlhi: training stopped: " in told and "\n" not in told
+    return told
+
+
+def test_a_process_that_cannot_begin_says_why(tmp_path: Path, tiny_policy: Path) -> None:
+    told = failure(tiny_policy, tmp_path, DpoConfig.model_validate(FAST), ONE_ANSWER)
+    assert "16 of 16 pairs have the same chosen answer (3 words long)" in told
     assert not (tmp_path / "model").exists()
 
 
 def test_a_stopped_training_leaves_no_checkpoints_to_go_on_from(tmp_path: Path, tiny_policy: Path) -> None:
     config = DpoConfig.model_validate(FAST | {"learning_rate": 1e30, "save_steps": 1})
-    with pytest.raises(TrainingError, match="loss is nan"):
-        run(tiny_policy, tmp_path, config)
+    assert "loss is nan at step 3: lower dpo.learning_rate" in failure(tiny_policy, tmp_path, config)
     assert len((tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()) >= 2
     assert not (tmp_path / "trainer").exists()
 
@@ -78,7 +92,7 @@ def test_a_template_that_outgrows_the_estimate_is_found_before_it_cuts_answers(
     prompt = max(len(tokenizer.apply_chat_template(one)["input_ids"]) for one in prompts)
     config = DpoConfig.model_validate(FAST | {"max_length": prompt + longest + 10})
     with pytest.raises(TrainingError, match=r"truncation would cut \d+ of 16 answers \(rejected_ids\)"):
-        run(base, tmp_path / "out", config)
+        run_here(base, tmp_path / "out", config)
 
 
 def test_fewer_processes_than_asked_for_do_not_train(tmp_path: Path, tiny_policy: Path) -> None:

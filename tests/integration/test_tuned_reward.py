@@ -24,7 +24,7 @@ from rlhi.models.base import ModelError, Scored
 from rlhi.models.prompts import judged
 from rlhi.models.tuned_reward import RECORD, TunedReward
 from tests.support.choices import WordEmbedder, write_choices
-from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained
+from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained, trained_here
 from tests.support.training import WORDS, run_and_kill
 
 if TYPE_CHECKING:
@@ -71,9 +71,10 @@ def test_it_ranks_unseen_answers_as_the_persona_asks(lora: Trained) -> None:
 
 
 def test_all_weights_learn_too(tmp_path: Path, tiny_policy: Path) -> None:
-    assert_learned(trained(tiny_policy, tmp_path, config("full", epochs=10), opposed(0, 24)))
+    assert_learned(trained_here(tiny_policy, tmp_path, config("full", epochs=10), opposed(0, 24)))
 
 
+@pytest.mark.long
 def test_zero_2_over_two_processes_learns_in_bf16(tmp_path: Path, tiny_policy: Path) -> None:
     tuned: dict[str, object] = {"processes": 2, "deepspeed": 2, "precision": "bf16"}
     done = trained(tiny_policy, tmp_path, config("lora", **tuned), opposed(0, 24))
@@ -123,11 +124,12 @@ def test_it_is_read_from_its_folder_with_the_parameters_that_it_was_trained_with
 
 
 def test_a_second_training_goes_on_from_the_first(lora: Trained, tmp_path: Path) -> None:
-    again = trained(lora.model, tmp_path, config("full", epochs=1, learning_rate=1e-4), opposed(50, 8))
+    again = trained_here(lora.model, tmp_path, config("full", epochs=1, learning_rate=1e-4), opposed(50, 8))
     assert losses(again)[0] < 0.1, "what was learned is still known"
     assert accuracy(TunedReward(again.model, config().tuned), UNSEEN).accuracy == 1.0
 
 
+@pytest.mark.long
 def test_a_killed_training_goes_on_to_the_same_weights(lora: Trained, tmp_path: Path, tiny_policy: Path) -> None:
     run_and_kill(tiny_policy, tmp_path, config("lora"), step=22, trains="tests.support.rewards")
     assert not (tmp_path / "model").exists()
@@ -202,7 +204,7 @@ def longer_wins(start: int, count: int) -> list[Comparison]:
 def test_length_debiasing_leaves_out_what_length_alone_explains(tmp_path: Path, tiny_policy: Path) -> None:
     plain, debiased = (
         TunedReward(
-            trained(tiny_policy, tmp_path / str(on), config("lora", length_debias=on), longer_wins(0, 16)).model,
+            trained_here(tiny_policy, tmp_path / str(on), config("lora", length_debias=on), longer_wins(0, 16)).model,
             config().tuned,
         )
         for on in (False, True)
@@ -267,7 +269,7 @@ def test_training_stops_with_a_named_reason(
     tmp_path: Path, tiny_policy: Path, tuned: dict[str, object], said: str
 ) -> None:
     with pytest.raises(TrainingError) as error:
-        trained(tiny_policy, tmp_path, config("full", **tuned), opposed(0, 8))
+        trained_here(tiny_policy, tmp_path, config("full", **tuned), opposed(0, 8))
     assert said in str(error.value) and "\n" not in str(error.value)
     assert not (tmp_path / "model").exists()
 
@@ -277,7 +279,7 @@ def test_answers_that_are_too_long_are_left_out_and_told(tmp_path: Path, tiny_po
     separated = "soil\u2028and\x85sun"  # ends of lines for str.splitlines(), and not for JSON lines
     rows[2] = replace(rows[2], worse=replace(rows[2].worse, response=separated))
     rows[3] = replace(rows[3], worse=replace(rows[3].worse, response="sun " * 400))
-    done = trained(tiny_policy, tmp_path, config("lora", epochs=1), rows)
+    done = trained_here(tiny_policy, tmp_path, config("lora", epochs=1), rows)
     assert (done.pairs, done.too_long) == (7, (3,))
 
 

@@ -11,9 +11,10 @@ from rlhi.contracts import Message
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.training.launch import Trained, train
 from rlhi.learn.training.plan import RewardPlan
+from rlhi.learn.training.reward_model import _export, make_trainer
 from rlhi.learn.training.rows import reward_row
 from rlhi.models.base import Scored
-from tests.support.training import WORDS, quiet, zero
+from tests.support.training import WORDS, quiet, train_here, zero
 
 BULLETS, PROSE = "Use bullet points.", "Write in prose."
 FAST = {"epochs": 6.0, "learning_rate": 1e-2, "batch": 8, "max_length": 256, "precision": "fp32"}
@@ -48,6 +49,12 @@ def trained(base: Path, output: Path, reward: RewardConfig, rows: list[Compariso
     """Train here and wait."""
     plan = RewardPlan(base=base, output=output, seed=0, preset=zero(reward.tuned.deepspeed), reward=reward)
     return train(plan, map(reward_row, rows), quiet)
+
+
+def trained_here(base: Path, output: Path, reward: RewardConfig, rows: list[Comparison]) -> Trained:
+    """As :func:`trained`, in this process: without DeepSpeed, where it is not the process that is tested."""
+    plan = RewardPlan(base=base, output=output, seed=0, reward=reward)
+    return train_here(plan, list(map(reward_row, rows)), make_trainer, _export)
 
 
 def main(base: str, output: str, reward: str) -> None:

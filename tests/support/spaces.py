@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import yaml
 
@@ -46,9 +50,18 @@ TINY: dict[str, dict[str, object]] = {
 SHORT = {"max_new_tokens": 12, "context_tokens": 256, "batch": 16}
 
 
+@cache
+def _new(policy: Path) -> Path:
+    """A workspace in which nothing ran, for this process to copy: making one starts DVC and GTO five times."""
+    folder = Path(mkdtemp(prefix="rlhi-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ledger.init(folder / "w", policy)
+    return folder / "w"
+
+
 def make_space(root: Path, policy: Path, **sections: Mapping[str, object]) -> Workspace:
     """A workspace around ``policy`` with sizes for tests; ``sections`` override parameters."""
-    ledger.init(root, policy)
+    shutil.copytree(_new(policy), root, symlinks=True)
     file = root / "params.yaml"
     params = yaml.safe_load(file.read_text(encoding="utf-8"))
     for name in ("rewrites", "candidates", "evaluate"):

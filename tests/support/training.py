@@ -8,20 +8,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from pydantic import BaseModel
 
 from rlhi.config import DpoConfig
 from rlhi.contracts import JudgedAnswer, Message, PreferencePair
 from rlhi.learn.pairs.lessons import Row
-from rlhi.learn.training.launch import Trained, train
+from rlhi.learn.training import policy, process
+from rlhi.learn.training.answering import Yardstick
+from rlhi.learn.training.launch import Trained, finished, train
 from rlhi.learn.training.methods import method_of
 from rlhi.learn.training.plan import PolicyPlan
+from rlhi.learn.training.process import AnyPlan
 from rlhi.learn.training.rows import policy_row
 from rlhi.learn.training.run import weights_hash
 from rlhi.workspace import ledger
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}
 """DPO's loss alone, as TRL has it: it begins at log 2; and all that was learned is exported."""
@@ -90,6 +98,45 @@ def run(base: Path, output: Path, config: DpoConfig, rows: Sequence[Row] | None 
 def after(base: Path, output: Path, config: DpoConfig, before: Trained) -> Trained:
     """Train from where ``before`` ended, against ``base``."""
     return trained(plan_of(base, output, config, start=before.unmerged), made_pairs())
+
+
+def run_here(
+    base: Path,
+    output: Path,
+    config: DpoConfig,
+    rows: Sequence[Row] | None = None,
+    start: Path | None = None,
+    yardstick: Yardstick | None = None,
+) -> Trained:
+    """As :func:`run`, in this process: a process of its own spends most of its time on imports.
+
+    For one process without DeepSpeed, where it is not the process that is tested.
+    """
+    plan = plan_of(base, output, config, start=start, embedder=base if yardstick else None)
+    made = [policy_row(row) for row in rows or made_rows(config)]
+    return train_here(plan, made, lambda told: policy._make(told, yardstick), policy._export)
+
+
+def train_here(
+    plan: AnyPlan,
+    rows: Sequence[dict[str, object]],
+    make: Callable[[AnyPlan], process.Job],
+    export: Callable[[AnyPlan, Path, PreTrainedTokenizerBase, Path], None],
+) -> Trained:
+    """What the process of a training does, here."""
+    import torch
+
+    plan.output.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    plan.rows.write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as environment:
+        # TrainingArguments leave their precision there, for whatever is trained next.
+        environment.setenv("ACCELERATE_MIXED_PRECISION", "no")
+        torch.manual_seed(0)
+        process._train(plan, make, export)
+    done = finished(plan.output)
+    assert done is not None
+    return done
 
 
 def run_and_kill(base: Path, output: Path, config: BaseModel, step: int, trains: str = __name__) -> None:
