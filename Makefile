@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
 
-# One process a core, a test file each, those that take longest first: see tests/conftest.py.
+# One process a core, a test file each, the folder first whose files take longest; no file takes four minutes.
 AT_A_TIME := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 export DO_NOT_TRACK := 1
@@ -32,7 +32,7 @@ check: $(DEVELOPED) model
 test-fast: lint model ## style, types, layers and unit tests
 	$(BIN)/pytest -q $(AT_A_TIME) tests/unit
 
-test-all: lint ## what CI runs, and what takes long
+test-all: lint ## what CI runs, and the tests that are marked long
 	RLHI_LONG=1 $(MAKE) check
 
 lint: $(DEVELOPED) ## style, types, layers

@@ -213,7 +213,13 @@ def test_versions_come_back_from_the_cache(promoted: Path, tmp_path: Path) -> No
     assert (tmp_path / "user" / "model.safetensors").read_text() == "better"
 
 
-@pytest.mark.parametrize("ignored", ["as init wrote it", "/.rlhi/\n/data/*/\n/models/*/\n/reports/\n/mine/\n"])
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        pytest.param("as init wrote it", marks=pytest.mark.long),
+        "/.rlhi/\n/data/*/\n/models/*/\n/reports/\n/mine/\n",
+    ],
+)
 def test_a_backup_by_dvc_and_git_holds_everything(
     space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignored: str
 ) -> None:
@@ -387,7 +393,9 @@ def writer(space: Path, call: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("seconds", [0.8, 1.5, 3.0])
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(0.8, marks=pytest.mark.long), 1.5, pytest.param(3.0, marks=pytest.mark.long)]
+)
 def test_killed_at_any_time_the_next_record_is_the_same(space: Path, seconds: float) -> None:
     collected(space, "one")
     ledger.begin(space)

@@ -275,7 +275,11 @@ def test_a_run_that_is_killed_at_every_turn_goes_on_in_its_round_and_comes_to_th
     ("neutral", "said"),
     [
         (False, "ended before round 2 of 2: 2 fresh pairs, dpo.min_fresh_pairs is 3"),
-        (True, "ended before round 2 of 2: the reward model was trained on too little to tell answers apart"),
+        pytest.param(
+            True,
+            "ended before round 2 of 2: the reward model was trained on too little to tell answers apart",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["few pairs", "no reward"],
 )

@@ -194,6 +194,7 @@ def test_a_head_may_follow_a_fine_tuned_model_and_the_stage_says_so(space: Works
     assert "kind" not in told(space), "a head's record is what it always was"
 
 
+@pytest.mark.long
 def test_a_fine_tuned_model_may_follow_a_head_unless_that_ranks_better(space: Workspace) -> None:
     former_head(space, 1.0)
     bad = -1.0 if former_accuracy(space) > 0.5 else 1.0
