@@ -101,6 +101,8 @@ def _print(row: Persona, workspace: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from rlhi.collect.persona.build import said_claims
+
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(f"user           {_safe(row.user_id)}")
     console.print(f"version        {row.version}, of {row.conversations} conversations")
@@ -108,9 +110,10 @@ def _print(row: Persona, workspace: Path) -> None:
     console.print(f"text           {_safe(row.text) or '(says nothing)'}")
     if not row.claims:
         return
+    told = said_claims(row)
     table = Table("", "kind", "claim", "confidence", "first seen", "last seen", "evidence")
     for number, claim in enumerate(row.claims, 1):
-        said = "" if claim.text in row.text else " (not in the text)"
+        said = "" if claim in told else " (not in the text)"
         seen = (claim.first_seen or "", claim.last_seen or "")
         table.add_row(
             str(number), claim.kind, _safe(claim.text) + said, f"{claim.confidence:.2f}", *seen, _evidence(claim, row)

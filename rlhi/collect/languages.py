@@ -34,10 +34,11 @@ READ = frozenset({"en"})
 def is_unread(language: str | None) -> bool:
     """Whether a language is known, and no rule reads it.
 
-    >>> is_unread("de"), is_unread("en-us"), is_unread(None)
-    (True, False, False)
+    >>> is_unread("de"), is_unread("de-at"), is_unread("en-us"), is_unread("und"), is_unread(None)
+    (True, True, False, False, False)
     """
-    return language is not None and re.split("[-_]", language)[0] not in READ
+    code = re.split("[-_]", language or "")[0]
+    return code in CODES.values() and code not in READ
 
 
 def language_code(name: str | None) -> str | None:

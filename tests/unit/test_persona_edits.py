@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlhi.collect.persona.build import History, persona, personas
+from rlhi.collect.persona.build import PRIOR_BEGINS, History, persona, personas, said_claims, up_to_date
 from rlhi.collect.persona.edits import MAX_TEXT, EditError, PersonaEdit, add, remove, set_text
 from rlhi.collect.wishes.claims import read_claim
 from rlhi.config import PersonasConfig
@@ -47,15 +49,29 @@ def test_a_text_that_is_set_stands_and_survives_new_conversations() -> None:
 def test_what_a_person_writes_is_read_once_and_told_claim_by_claim() -> None:
     row = made(set_text(FRESH, "Use bullet points. Likes owls."), "no commas")
     assert row.profile == Profile(row.text, (ToldClaim("Use bullet points.", "bullets"), ToldClaim("Likes owls.")))
-    row = made(add(FRESH, "constraint", "At most 20 words, please."), "no commas")
+    row = made(add(FRESH, "constraint", "Keep answers to at most 20 words."), "no commas")
     assert [claim.check for claim in row.told] == ["at_most_words:20", "no_commas"]
     assert [(claim.topics, claim.check) for claim in row.claims] == [
         (("length",), "at_most_words:20"), (("mark:commas",), "no_commas"),
     ]  # fmt: skip
     assert from_record(Persona, to_record(row)) == row
+    several = made(add(FRESH, "format", "Use bullet points. Do not use commas."), "at most 9 words")
+    assert [claim.check for claim in several.told] == ["bullets", "no_commas", "at_most_words:9"]
+    assert len(said_claims(several)) == 2, "two sentences of one claim"
 
 
-def test_a_persona_of_an_earlier_version_is_read_and_tells_no_claims() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["Hates bullet points.", "Complains when answers use bullet points.", "Teaches French.", "Often writes in French.",
+     "Likes numbered steps, not bullets.", "Answer in French or German.", "Wants at most 40 words in titles.",
+     "Do not give examples unless asked.", "Answers should be in lower case, except names."],
+)  # fmt: skip
+def test_what_is_said_of_a_user_is_no_complaint_and_has_no_check(text: str) -> None:
+    assert [claim.check for claim in made(set_text(FRESH, text)).told] == [""]
+    assert made(add(FRESH, "style", text)).claims[0].check == ""
+
+
+def test_a_persona_of_an_earlier_version_is_read_once_more() -> None:
     record = to_record(made(None, "no commas"))
     former = {name: value for name, value in record.items() if name != "told"}
     claims = record["claims"]
@@ -63,6 +79,9 @@ def test_a_persona_of_an_earlier_version_is_read_and_tells_no_claims() -> None:
     former["claims"] = [{key: one[key] for key in one if key not in ("topics", "check")} for one in claims]
     row = from_record(Persona, former)
     assert (row.text, row.told, row.claims[0].check) == ("Do not use commas.", (), "")
+    assert up_to_date(row) == made(None, "no commas") == up_to_date(made(None, "no commas"))
+    alike = replace(row, text=f"{PRIOR_BEGINS}Do not use commas.", origin="prior")
+    assert up_to_date(alike).told == (ToldClaim("Do not use commas.", "no_commas"),)
 
 
 def test_an_added_claim_comes_first_and_is_certain() -> None:
@@ -139,7 +158,7 @@ def test_only_the_edited_user_is_rebuilt() -> None:
 
 def test_topics_of_a_claim() -> None:
     assert read_claim("Keep answers to at most 40 words.") == (("length",), "at_most_words:40")
-    assert read_claim("At most 9 words, please.") == (("length",), "at_most_words:9")
+    assert read_claim("At most 9 words, please.") == (("length",), ""), "a rule writes it otherwise"
     assert read_claim("Use bullet points and at most 9 words.") == (("length", "lists"), "")
     assert read_claim("Likes owls.") == ((), "")
 

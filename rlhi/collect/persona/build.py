@@ -16,7 +16,7 @@ from rlhi.collect.persona import history as past
 from rlhi.collect.persona.builder import Built, LocalBuilder, PersonaBuilder
 from rlhi.collect.persona.edits import PersonaEdit, applied
 from rlhi.collect.persona.history import History, complaints
-from rlhi.collect.wishes.claims import read_profile
+from rlhi.collect.wishes.claims import read_claim, read_profile, told_as
 from rlhi.config import PersonasConfig
 from rlhi.contracts import Claim, Persona, Profile, ToldClaim, content_key
 
@@ -96,8 +96,22 @@ def persona_for(
 
 def said_claims(row: Persona) -> tuple[Claim, ...]:
     """The claims that the persona's text says."""
-    told = {claim.text for claim in row.told}
-    return tuple(claim for claim in row.claims if claim.text in told)
+    told = set(row.told)
+    return tuple(claim for claim in row.claims if told.issuperset(told_as(claim)))
+
+
+def up_to_date(row: Persona) -> Persona:
+    """A persona as it would be made now; one that an earlier version made is read once, sentence by sentence.
+
+    Such a one says something and tells no claim.
+    """
+    if row.told or not row.text:
+        return row
+    claims = []
+    for claim in row.claims:
+        topics, check = read_claim(claim.text)
+        claims.append(replace(claim, topics=topics, check=check))
+    return replace(row, claims=tuple(claims), told=read_profile(row.text.removeprefix(PRIOR_BEGINS)).claims)
 
 
 def prior(rows: Iterable[Persona], config: PersonasConfig) -> tuple[Claim, ...]:
@@ -151,7 +165,7 @@ def _assembled(history: History, built: Built, config: PersonasConfig, edit: Per
 
 
 def _told(claims: Iterable[Claim]) -> tuple[ToldClaim, ...]:
-    return tuple(ToldClaim(claim.text, claim.check) for claim in claims)
+    return tuple(told for claim in claims for told in told_as(claim))
 
 
 def _key(history: History, basis: str, config: PersonasConfig, edit: PersonaEdit | None) -> str:

@@ -16,7 +16,7 @@ from rlhi.checks.demands import canonical
 from rlhi.collect.languages import NAMES
 from rlhi.collect.wishes.rules import CHECKS, RULES, Kind, Rule
 from rlhi.collect.wishes.words import normalise
-from rlhi.contracts import Profile, ToldClaim
+from rlhi.contracts import Claim, Profile, ToldClaim
 
 READING = 2  # raised when the way of reading changes; the rules have a version of their own
 LONG_MESSAGE, MAX_QUOTE = 60, 120  # words, characters
@@ -105,14 +105,15 @@ def wishes_in(text: str) -> tuple[Wish, ...]:
 def read_claim(text: str) -> tuple[tuple[str, ...], str]:
     """What a claim that no rule wrote is about, and its check: of a language model's words, or of a person's.
 
-    Asked once, where the claim is made. A claim of several wishes has no check of its own.
+    Asked once, where the claim is made. Only the words that a rule writes have a check: the rules read complaints, and
+    of a sentence about a user ("Hates bullet points.") they would take the contrary.
 
-    >>> read_claim("Keep answers to at most 40 words."), read_claim("Likes owls.")
-    ((('length',), 'at_most_words:40'), ((), ''))
+    >>> read_claim("Keep answers to at most 40 words."), read_claim("Complains of bullet points.")
+    ((('length',), 'at_most_words:40'), (('lists',), ''))
     """
     written = [(rule, found) for rule in RULES if (found := _template(rule.text).fullmatch(text))]
     read = [wish for wish in wishes_in(text) if not wish.quoted]
-    checks = {_check(rule, found.groups()) for rule, found in written} or {wish.check for wish in read}
+    checks = {_check(rule, found.groups()) for rule, found in written}
     topics = {*(rule.topic for rule, _ in written), *(wish.topic for wish in read)}
     return tuple(sorted(topics)), checks.pop() if len(checks) == 1 else ""
 
@@ -120,11 +121,16 @@ def read_claim(text: str) -> tuple[tuple[str, ...], str]:
 def read_profile(text: str) -> Profile:
     """A persona that somebody wrote, sentence by sentence.
 
-    >>> [claim.check for claim in read_profile("Use bullet points. Avoid commas.").claims]
-    ['bullets', 'no_commas']
+    >>> [claim.check for claim in read_profile("Use bullet points. Be kind. Do not use commas.").claims]
+    ['bullets', '', 'no_commas']
     """
     parts = [part for part in _SENTENCES.split(text.strip()) if part]
     return Profile(text, tuple(ToldClaim(part, read_claim(part)[1]) for part in parts))
+
+
+def told_as(claim: Claim) -> tuple[ToldClaim, ...]:
+    """A claim as a persona's text tells it: whole, or by its sentences where somebody wrote several."""
+    return (ToldClaim(claim.text, claim.check),) if claim.check else read_profile(claim.text).claims
 
 
 @cache

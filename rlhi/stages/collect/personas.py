@@ -60,11 +60,12 @@ def personas(space: Workspace, /, *, personas: PersonasConfig, split: SplitConfi
         "edited": sum(row.origin == "edited" for row in made), "prior": sum(row.origin == "prior" for row in made),
     }  # fmt: skip
     note = f"{new} personas made or changed; {spoken} say something"
+    silent = {row.user_id for row in made if not row.text}
     if isinstance(builder, LlmBuilder):
         counts |= builder.counts
-    elif unread := sum(_unread(history) for history in histories):
+    elif unread := sum(history.user_id in silent and _unread(history) for history in histories):
         counts["complain in a language without rules"] = unread
-        note += f"; {unread} complain in languages that no rule is written for alone, so no wish of theirs is known"
+        note += f"; {unread} complain in languages alone that no rule is written for, and no wish of theirs is known"
     if counts["prior"]:
         note += f", {counts['prior']} of them only what most users are like"
     return Outcome(new, len(made) - new, counts, note)
@@ -214,7 +215,12 @@ def persona_elsewhere(space: Workspace, personas: PersonasConfig, split: SplitCo
 def _table(space: Workspace) -> list[Persona]:
     if not space.path("data/personas").is_dir():
         raise StageError(f"{space.root} has no data/personas yet: run `rlhi run feedback`, then `rlhi run personas`")
-    return read_table(space.path("data/personas"), Persona)
+    return read_personas(space)
+
+
+def read_personas(space: Workspace) -> list[Persona]:
+    """All personas, those that an earlier version made brought up to date; none before any was built."""
+    return list(map(building.up_to_date, read_table(space.path("data/personas"), Persona)))
 
 
 def _histories(space: Workspace) -> list[History]:

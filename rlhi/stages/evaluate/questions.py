@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 
 from rlhi.config import EvaluateConfig, SplitConfig, WhichPersona
-from rlhi.contracts import Conversation, Message, Persona, Profile, Rewrite, Sample, content_key, to_record
+from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate import suites
 from rlhi.evaluate.said import Choice, Model, Question, Reply, Truth
@@ -16,7 +16,7 @@ from rlhi.learn.reward.comparisons import preferred, prompt_before
 from rlhi.models.base import Policy, Sampling
 from rlhi.models.prompts import with_persona
 from rlhi.stages.collect.ingest.stage import conversations
-from rlhi.stages.collect.personas import PersonaBefore, personas_told
+from rlhi.stages.collect.personas import PersonaBefore, personas_told, read_personas
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.simulator.truth import EVALUATION_REQUESTS
@@ -86,7 +86,7 @@ def held_out_requests(
     that are asked afresh come after all that was said, or after a user's first ``evaluate.conversations``.
     """
     which = which or config.persona
-    personas = personas_told(read_table(space.path("data/personas"), Persona), which, split.holds_out)
+    personas = personas_told(read_personas(space), which, split.holds_out)
     prior = next((row.profile for row in personas.values() if row.origin == "prior"), Profile())
     kept = read_json(space.path(EVALUATION_REQUESTS)).get("requests")
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
@@ -205,7 +205,7 @@ def likelihoods(model: Policy, logged: Logged) -> list[tuple[float, float]]:
 
 def other_persona(space: Workspace, split: SplitConfig, logged: Logged) -> Logged:
     """The same choices with another held-out user's persona in the prompt, where there is one that differs."""
-    rows = read_table(space.path("data/personas"), Persona)
+    rows = read_personas(space)
     own = {row.user_id: row.text for row in rows}
     others = personas_told(rows, "shuffled", split.holds_out)
     return [

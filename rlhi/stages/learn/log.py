@@ -14,7 +14,7 @@ from rlhi.learn.pairs.judged import JudgedMaker
 from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.models.base import Embedder, Scorer
 from rlhi.stages.collect.ingest.stage import conversations
-from rlhi.stages.collect.personas import personas_told
+from rlhi.stages.collect.personas import personas_told, read_personas
 from rlhi.workspace.store import Workspace, read_table
 
 
@@ -30,7 +30,7 @@ class Log:
 def read_log(space: Workspace) -> Log:
     """The workspace's conversations that are not set aside, labels and personas."""
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
-    personas = read_table(space.path("data/personas"), Persona)
+    personas = read_personas(space)
     by_id = {row.conversation_id: row for row in conversations(space)}
     return Log(by_id, labels, {row.user_id: row for row in personas})
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rlhi.config import ModelsConfig, PersonasConfig, RewardConfig, SplitConfig
-from rlhi.contracts import Conversation, FeedbackTurn, Persona, Profile, Rewrite, to_record
+from rlhi.contracts import Conversation, FeedbackTurn, Profile, Rewrite, to_record
 from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import COMPARISON_SOURCES, Comparison, ComparisonSource, comparisons
@@ -14,7 +14,7 @@ from rlhi.learn.reward.head import RewardAccuracy
 from rlhi.models.base import RewardModel, Scored
 from rlhi.stages import Outcome
 from rlhi.stages.collect.ingest.stage import conversations
-from rlhi.stages.collect.personas import persona_elsewhere, personas_told
+from rlhi.stages.collect.personas import persona_elsewhere, personas_told, read_personas
 from rlhi.stages.learn.reward_models import FOLDER, RewardModels
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_json
@@ -97,7 +97,7 @@ def _of_others(
     Whole personas on both sides, those of other users as in the control ``shuffled``: a model that likes what everybody
     likes ranks as many right with either.
     """
-    rows = read_table(space.path("data/personas"), Persona)
+    rows = read_personas(space)
     own = {row.user_id: row.profile for row in rows if row.text}
     others = personas_told(rows, "shuffled", split.holds_out)
     known = [one for one in unseen if one.user_id in own and others[one.user_id].text != own[one.user_id].text]
@@ -126,7 +126,7 @@ def _comparisons(
     accepted = conversations(space)
     labels = read_table(space.path("data/feedback"), FeedbackTurn)
     rows = read_table(space.path("data/rewrites"), Rewrite)
-    known = {row.user_id: row.profile for row in read_table(space.path("data/personas"), Persona)}
+    known = {row.user_id: row.profile for row in read_personas(space)}
 
     def side(held_out: bool) -> Sequence[Conversation]:
         return [conversation for conversation in accepted if split.holds_out(conversation.user_id) == held_out]

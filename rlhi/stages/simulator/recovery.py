@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi.contracts import Conversation, FeedbackTurn, Persona
+from rlhi.contracts import Conversation, FeedbackTurn
 from rlhi.simulate import TruthRow
 from rlhi.simulate.reactions import ANSWER
+from rlhi.stages.collect.personas import read_personas
 from rlhi.workspace.store import Workspace, read_table
 
 TRUTH = "data/simulator/truth"
@@ -53,7 +54,7 @@ def readings(workspace: Path) -> tuple[Reading, Reading]:
     feedback = read_table(space.path("data/feedback"), FeedbackTurn)
     labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
     owners = {row.conversation_id: row.user_id for row in read_table(space.path("data/conversations"), Conversation)}
-    personas = {row.user_id: row.text for row in read_table(space.path("data/personas"), Persona)}
+    personas = {row.user_id: row.text for row in read_personas(space)}
     complained: dict[tuple[str, str], bool] = {}
     for row in truth:
         if row.wish not in ("", ANSWER) and not row.contrary and row.conversation_id in owners:
