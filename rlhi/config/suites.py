@@ -110,7 +110,7 @@ def scale_of(name: str) -> int:
 def _known(name: str) -> str:
     """A misspelt guard would guard nothing."""
     if name not in SUITES:
-        raise ValueError(f"no such suite: {', '.join(SUITES)}")
+        raise ValueError(f"no such suite; there are {', '.join(SUITES)}")
     return name
 
 

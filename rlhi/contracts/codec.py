@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -48,7 +49,7 @@ def from_record(kind: type[Row], record: Mapping[str, object]) -> Row:
     try:
         row = msgspec.convert(record, kind)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{kind.__name__}: {error}") from None
+        raise ValueError(f"{kind.__name__}: {error}{_choices(kind, str(error))}") from None
     if unknown := _unknown(kind, record):
         raise ValueError(f"{kind.__name__} has unknown field {unknown!r}")
     return row
@@ -96,10 +97,21 @@ def _unknown(kind: type, record: Mapping[str, object]) -> str:
         return min(odd)
     for name, inner in _inner(kind):
         held = record.get(name)
-        for part in held if isinstance(held, list | tuple) else [held]:
-            if part and (odd_inside := _unknown(inner, cast(Mapping[str, object], part))):
-                return f"{name}.{odd_inside}"
+        parts = list(enumerate(held)) if isinstance(held, list | tuple) else [(-1, held)]
+        for at, part in parts:
+            if isinstance(part, Mapping) and (odd_inside := _unknown(inner, part)):
+                return f"{name}[{at}].{odd_inside}" if at >= 0 else f"{name}.{odd_inside}"
     return ""
+
+
+def _choices(kind: type, error: str) -> str:
+    """What a field may say, where an error names one that says something else (``... at `$.turns[0].role` ``)."""
+    hint: object = kind
+    place = re.search(r"Invalid enum value .* at `\$\.(.+)`$", error)
+    for name in place[1].split(".") if place else ():
+        hint = _optional(get_type_hints(hint)[name.partition("[")[0]])[0]
+        hint = get_args(hint)[0] if get_origin(hint) is tuple else hint
+    return f", not one of {', '.join(map(str, get_args(hint)))}" if place else ""
 
 
 @cache

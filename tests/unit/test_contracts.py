@@ -123,9 +123,9 @@ def test_a_missing_field_is_named() -> None:
 def test_a_wrong_field_within_a_list_is_named_with_its_place() -> None:
     talk = to_record(Conversation("c", "u", "real", None, None, None, (), "log"))
     turns = [{"role": "user", "content": "hello"}, {"role": "boss", "content": "hello"}]
-    with pytest.raises(ValueError, match=r"turns\[1\]\.role"):
+    with pytest.raises(ValueError, match=r"'boss' - at `\$\.turns\[1\]\.role`, not one of system, user, assistant"):
         from_record(Conversation, {**talk, "turns": turns})
-    with pytest.raises(ValueError, match=r"turns\.mood"):
+    with pytest.raises(ValueError, match=r"turns\[0\]\.mood"):
         from_record(Conversation, {**talk, "turns": [{**turns[0], "mood": "glum"}]})
 
 
