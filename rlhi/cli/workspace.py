@@ -22,15 +22,17 @@ def init(
     from rlhi.models.prepare import checked_policy
     from rlhi.workspace import ledger
 
-    champion, talks = checked_policy(policy), []
+    champion, logged = checked_policy(policy), []
     if log:
         from rlhi.stages.sizes import look, size
 
-        talks = look(log)
+        logged = look(log)
     made = ledger.init(directory.resolve(), champion)
     print(f"{directory}: " + ("workspace made, champion policy@v0.1.0" if made else "is a workspace already"))
-    if talks:
-        sized = size(directory.resolve(), champion, talks, hours) if made else "sized already: params.yaml is as it was"
+    if logged:
+        sized = (
+            size(directory.resolve(), champion, logged, hours) if made else "sized already: params.yaml is as it was"
+        )
         print(sized)
     if made:
         print(f"next: rlhi --workspace {directory} ingest {log or 'YOUR_LOG.jsonl'}")

@@ -36,12 +36,40 @@ from rlhi.config.suites import GainConfig, GuardConfig
 from rlhi.contracts.options import Method, RewardKind
 
 __all__ = [
-    "CandidatesConfig", "ClaimGroup", "CompetenceConfig", "ConfigError", "DpoConfig", "DriftConfig", "EvaluateConfig",
-    "FeedbackConfig", "FeedbackLlmConfig", "GainConfig", "GateConfig", "GuardConfig", "IngestConfig", "Method",
-    "ModelsConfig", "PairsConfig", "Params", "PersonaLlmConfig", "PersonasConfig", "PiiKind", "Precision",
-    "RewardConfig", "RewardKind", "RewritesConfig", "SamplingConfig", "Section", "ServedConfig", "SplitConfig",
-    "StepLimits", "WhichPersona", "TrainingLimits", "TunedRewardConfig", "load_params",
-]  # fmt: skip
+    "CandidatesConfig",
+    "ClaimGroup",
+    "CompetenceConfig",
+    "ConfigError",
+    "DpoConfig",
+    "DriftConfig",
+    "EvaluateConfig",
+    "FeedbackConfig",
+    "FeedbackLlmConfig",
+    "GainConfig",
+    "GateConfig",
+    "GuardConfig",
+    "IngestConfig",
+    "Method",
+    "ModelsConfig",
+    "PairsConfig",
+    "Params",
+    "PersonaLlmConfig",
+    "PersonasConfig",
+    "PiiKind",
+    "Precision",
+    "RewardConfig",
+    "RewardKind",
+    "RewritesConfig",
+    "SamplingConfig",
+    "Section",
+    "ServedConfig",
+    "SplitConfig",
+    "StepLimits",
+    "TrainingLimits",
+    "TunedRewardConfig",
+    "WhichPersona",
+    "load_params",
+]
 
 
 GATED = ("gains", "guards")

@@ -5,24 +5,15 @@ from rlhi.contracts.measured import DriftReport, EvalResult, GateDecision, Inter
 from rlhi.contracts.rows import (
     FEEDBACK_LABELS,
     REATTEMPTS,
-    Candidate,
     Claim,
     Conversation,
     FeedbackLabel,
     FeedbackTurn,
-    FreshPair,
-    JudgedAnswer,
-    JudgedSource,
     Message,
-    PairSource,
     Persona,
-    PreferencePair,
     Profile,
     Quarantined,
-    Rewrite,
     Role,
-    Sample,
-    Side,
     Signal,
     SignalKind,
     ToldClaim,
@@ -30,6 +21,17 @@ from rlhi.contracts.rows import (
     Unsafe,
     UserKind,
 )  # fmt: skip
+from rlhi.contracts.taught import (
+    Candidate,
+    FreshPair,
+    JudgedAnswer,
+    JudgedSource,
+    PairSource,
+    PreferencePair,
+    Rewrite,
+    Sample,
+    Side,
+)
 
 __all__ = [
     "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",

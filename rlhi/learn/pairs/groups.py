@@ -24,7 +24,7 @@ UNTOLD = "the user's wishes tell no candidates apart"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Answers to the request before ``talk.turns[at]``; how near each is to it, and whether that is an answer
+    """Answers to the request before ``conversation.turns[at]``; how near each is to it, and whether that is an answer
     (:mod:`rlhi.learn.pairs.substance`)."""
 
     conversation: Conversation

@@ -49,7 +49,7 @@ class JudgedMaker:
     """Makes judged answers and counts what gives none.
 
     Args:
-        talks: conversations by id, of users who may be learned from.
+        conversations: conversations by id, of users who may be learned from.
         personas: by user; the one that the prompt tells, as a pair's does.
         learned: the lessons that the champion has learned.
         seed: draws the users when there may not be all of them.

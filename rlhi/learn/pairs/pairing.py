@@ -25,7 +25,7 @@ class Pairing:
     """What every maker of pairs needs: whose they are, what judges them, and counts of what gave none.
 
     Args:
-        talks: conversations by id.
+        conversations: by id.
         personas: by user; the one that a pair's prompt tells.
         judged_by: by user; the one that the reward model is told (another only as a control).
         learned: the lessons that the champion has learned.

@@ -116,8 +116,8 @@ def _place(one: _Found) -> tuple[int, str]:
     return COMPARISON_SOURCES.index(one.source), content_key(sides)
 
 
-def _marked(by_id: Iterable[Conversation]) -> Iterator[_Found]:
-    for conversation in by_id:
+def _marked(conversations: Iterable[Conversation]) -> Iterator[_Found]:
+    for conversation in conversations:
         rated: list[tuple[float, int]] = []
         for at, turn in enumerate(conversation.turns):
             value = mark(turn)

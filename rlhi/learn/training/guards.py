@@ -135,7 +135,7 @@ class StepGuard:
         if logs["loss"] > limits.loss * self.heaviest:
             raise TrainingStopped(
                 f"the loss is {logs['loss']:.4g} at step {step}, above {section}.limits.loss={limits.loss:g}: "
-                f"it explodes, lower {section}.learning_rate"
+                + (f"it explodes, lower {section}.learning_rate" if step > 1 else "it begins there, raise the limit")
             )
         # Where all is learned the gradient vanishes with the loss.
         still = logs.get("grad_norm", 1.0) == 0 and logs["loss"] > LEARNED

@@ -1,0 +1,5 @@
+"""``python -m rlhi`` is the command `rlhi`."""
+
+from rlhi.cli.app import main
+
+main()
