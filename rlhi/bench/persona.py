@@ -13,7 +13,6 @@ A user is the unit of every interval. A null result is printed as one.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,7 @@ from dataclasses import asdict, dataclass
 from rlhi.bench.feedback_data import data_with, embedder_folder
 from rlhi.bench.persona_data import NEEDED
 from rlhi.bench.persona_real import RealPersonas, real, verdict
-from rlhi.checks.form import LANGUAGES, Check
+from rlhi.checks.form import Check
 from rlhi.collect.persona.build import History, personas, said_claims
 from rlhi.config import FeedbackConfig, PersonasConfig, SplitConfig
 from rlhi.contracts import Claim, Conversation, FeedbackTurn, Interval
@@ -32,7 +31,8 @@ from rlhi.simulate import SimulatorConfig, make_users, simulate
 from rlhi.simulate.dialogue import SimulatedConversation
 from rlhi.simulate.reactions import ANSWER
 from rlhi.simulate.users import SimulatedUser
-from rlhi.stages.simulator.recovery import SPEAKS
+from rlhi.simulate.wishes import WISHES
+from rlhi.stages.simulator.recovery import speaks_of
 
 # Answers that meet some wishes and miss others, as a plain model's do.
 REPLIES = (
@@ -134,9 +134,12 @@ def recovery(
     complained = _complained(simulated)
     precision = _precision(said, wishes)
     recall = _recall(said, wishes, complained)
-    frequent = Counter((claim.kind, claim.text) for claims in said.values() for claim in claims)
+    frequent = Counter((claim.kind, claim.text, claim.check) for claims in said.values() for claim in claims)
     each = max(1, round(sum(map(len, said.values())) / max(1, sum(map(bool, said.values())))))
-    everybody = tuple(Claim(kind, text, 1.0, ()) for (kind, text), _ in sorted(frequent.items(), key=_often)[:each])
+    everybody = tuple(
+        Claim(kind, text, 1.0, (), check=check)
+        for (kind, text, check), _ in sorted(frequent.items(), key=_often)[:each]
+    )
     told = dict.fromkeys(said, everybody)
     only = {wish for wish, held_out in complained.items() if held_out}
     return Recovery(
@@ -163,19 +166,18 @@ def conversations(simulated: Sequence[SimulatedConversation]) -> list[Conversati
     ]  # fmt: skip
 
 
-def speaks_of(check: Check, claim: str) -> tuple[bool, bool]:
-    """Whether a claim speaks of a wish, and whether it has its number or language right.
+MEASURED = ("at_most_words", "at_least_words", "at_most_sentences", "language")
+"""Kinds of wishes of which a claim may have the number or the language wrong."""
 
-    >>> speaks_of(Check("at_most_words", "40"), "Keep answers short.")
-    (True, False)
+
+def heard(wish: Check, check: str) -> tuple[bool, bool]:
+    """Whether a claim with this check speaks of a wish, and whether it has its number or language right.
+
+    >>> heard(Check("at_most_words", "40"), "shorter"), heard(Check("bullets"), "bullets")
+    ((True, False), (True, True))
     """
-    if not re.search(SPEAKS[check.kind], claim):
-        return False, False
-    if check.kind == "language":
-        return True, LANGUAGES[check.argument] in claim
-    if check.kind in ("at_most_words", "at_least_words", "at_most_sentences"):
-        return True, check.argument in re.findall(r"\d+", claim)
-    return True, True
+    spoken = speaks_of(wish.kind, check)
+    return spoken, check == str(wish) if wish.kind in MEASURED else spoken
 
 
 Row = tuple[str, str, bool]
@@ -186,8 +188,8 @@ def _precision(said: Mapping[str, Sequence[Claim]], wishes: Mapping[str, Sequenc
     rows = []
     for user, claims in said.items():
         for claim in claims:
-            right = [wish.kind for wish in wishes[user] if speaks_of(wish, claim.text)[0]]
-            about = right or [kind for kind, pattern in SPEAKS.items() if re.search(pattern, claim.text)]
+            right = [wish.kind for wish in wishes[user] if heard(wish, claim.check)[0]]
+            about = right or [kind for kind in WISHES if speaks_of(kind, claim.check)]
             rows.append((user, about[0] if about else "none of them", bool(right)))
     return rows
 
@@ -199,7 +201,7 @@ def _recall(
     exact: bool = False,
 ) -> list[Row]:
     return [
-        (user, wish.kind, any(speaks_of(wish, claim.text)[exact] for claim in said.get(user, ())))
+        (user, wish.kind, any(all(heard(wish, claim.check)[: 1 + exact]) for claim in said.get(user, ())))
         for user, own in wishes.items()
         for wish in own
         if (user, wish.kind) in complained
@@ -256,8 +258,8 @@ def _interval(rows: Sequence[Row]) -> Interval:
     return clustered([float(right) for _, _, right in rows], [user for user, _, _ in rows], bounds=VALUES)
 
 
-def _often(entry: tuple[tuple[str, str], int]) -> tuple[int, str]:
-    (_, text), count = entry
+def _often(entry: tuple[tuple[str, str, str], int]) -> tuple[int, str]:
+    (_, text, _), count = entry
     return -count, text
 
 

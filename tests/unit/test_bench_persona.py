@@ -8,13 +8,14 @@ import pytest
 from typer.testing import CliRunner
 
 from rlhi.bench.feedback import NEEDED as FEEDBACK
-from rlhi.bench.persona import _true_labels, _world, recovery, speaks_of
+from rlhi.bench.persona import _true_labels, _world, heard, recovery
 from rlhi.bench.persona_data import NEEDED as PERSONA
 from rlhi.bench.persona_data import choices, histories_of, people, ratings, read_labels
 from rlhi.bench.persona_real import Holding, Prediction, RealPersonas, verdict
 from rlhi.checks.form import Check
 from rlhi.cli.app import app
 from rlhi.contracts import FeedbackTurn, Interval
+from tests.support.personas import told
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ from rlhi.contracts import FeedbackTurn, Interval
     ],
 )
 def test_a_claim_speaks_of_a_wish(check: str, claim: str, spoken: bool, exact: bool) -> None:
-    assert speaks_of(Check.parse(check), claim) == (spoken, exact)
+    assert heard(Check.parse(check), told(claim).check) == (spoken, exact)
 
 
 def test_wishes_are_recovered_from_true_labels_and_none_without() -> None:

@@ -5,8 +5,7 @@ Nothing of the loop reads this; it is told beside the verdict, apart for phrasin
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +17,20 @@ from rlhi.workspace.store import Workspace, read_table
 
 TRUTH = "data/simulator/truth"
 
-# What a persona says when it speaks of a wish of this kind.
-SPEAKS = {
-    "at_most_words": r"at most \d+ words|answers short", "at_least_words": r"at least \d+ words|more detail|longer",
-    "at_most_sentences": r"at most \d+ sentence|answers short", "bullets": r"[Uu]se .*bullet",
-    "numbered": r"numbered steps", "no_lists": r"without lists|prose", "no_commas": r"not use commas",
-    "commas": r"[Uu]se commas", "lower_case": r"lower case", "capitals": r"capital letters where",
-    "no_digits": r"numbers out", "digits": r"as digits", "one_paragraph": r"single paragraph",
-    "paragraphs": r"short paragraphs", "summary_first": r"[Bb]egin with a one-sentence summary",
-    "no_summary": r"not begin with a summary", "has_example": r"[Ii]nclude an example",
-    "no_example": r"not give examples", "ends_with_question": r"(?<!not )\b[Ee]nd with a question",
-    "no_question": r"not end with a question", "plain_words": r"plain|simple", "long_words": r"technical",
-    "language": r"Answer in ", "bold_keywords": r"points in bold", "no_bold": r"not use bold",
+LOOSELY: Mapping[str, str] = {
+    "at_most_words": "shorter", "at_most_sentences": "shorter", "at_least_words": "longer", "plain_words": "plainer",
+    "long_words": "more_technical",
 }  # fmt: skip
+"""By the kind of a wish, what a vague claim that speaks of it asks for."""
+
+
+def speaks_of(kind: str, check: str) -> bool:
+    """Whether a claim with this check speaks of a wish of this kind.
+
+    >>> speaks_of("at_most_words", "shorter"), speaks_of("at_most_words", "at_most_words:40")
+    (True, True)
+    """
+    return bool(check) and check.partition(":")[0] in (kind, LOOSELY.get(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def readings(workspace: Path) -> tuple[Reading, Reading]:
     feedback = read_table(space.path("data/feedback"), FeedbackTurn)
     labels = {(row.conversation_id, row.turn_index): row.label for row in feedback}
     owners = {row.conversation_id: row.user_id for row in read_table(space.path("data/conversations"), Conversation)}
-    personas = {row.user_id: row.text for row in read_personas(space)}
+    checks = {row.user_id: [claim.check for claim in row.told] for row in read_personas(space)}
     complained: dict[tuple[str, str], bool] = {}
     for row in truth:
         if row.wish not in ("", ANSWER) and not row.contrary and row.conversation_id in owners:
@@ -68,7 +68,7 @@ def readings(workspace: Path) -> tuple[Reading, Reading]:
             if row.held_out_phrasing == held_out and (row.conversation_id, row.turn_index) in labels
         ]
         wishes = [wish for wish, only in complained.items() if only == held_out]
-        spoken = sum(bool(re.search(SPEAKS[kind], personas.get(user, ""))) for user, kind in wishes)
+        spoken = sum(any(speaks_of(kind, check) for check in checks.get(user, ())) for user, kind in wishes)
         return Reading(name, len(said), _f1(said), len(wishes), spoken / max(1, len(wishes)))
 
     return reading("said by everybody", False), reading("said by held-out users only", True)
