@@ -96,7 +96,7 @@ def test_what_is_saved_scores_the_same_alone_in_a_batch_and_in_the_trainer_s_own
     assert [first.score([one])[0] for one in asked] == pytest.approx(scores, abs=1e-4)
     whole = AutoModelForSequenceClassification.from_pretrained(lora.model, dtype=torch.float32)
     for one, score in zip(asked, scores, strict=True):
-        ids = torch.tensor([judged(one.persona, one.prompt, one.response, tuned.max_length, first.tokenizer)])
+        ids = torch.tensor([judged(one.persona.text, one.prompt, one.response, tuned.max_length, first.tokenizer)])
         assert whole(ids).logits.item() == pytest.approx(score, abs=1e-4)
     names = {file.name for file in lora.model.iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= names
