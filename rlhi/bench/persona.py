@@ -24,7 +24,8 @@ from rlhi.checks.form import Check
 from rlhi.collect.persona.build import History, personas, said_claims
 from rlhi.config import FeedbackConfig, PersonasConfig, SplitConfig
 from rlhi.contracts import Claim, Conversation, FeedbackTurn, Interval
-from rlhi.evaluate.statistics import VALUES, clustered
+from rlhi.evaluate.bounds import VALUES
+from rlhi.evaluate.statistics import clustered
 from rlhi.models.base import Embedder, Sampling
 from rlhi.models.scripted import ScriptedChatModel
 from rlhi.simulate import SimulatorConfig, make_users, simulate

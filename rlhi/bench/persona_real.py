@@ -32,7 +32,8 @@ from rlhi.collect.persona.observed import STYLES, language_of_message
 from rlhi.collect.persona.topics import terms
 from rlhi.config import PersonasConfig, RewardConfig
 from rlhi.contracts import Claim, Interval, Profile, content_key
-from rlhi.evaluate.statistics import GAINS, VALUES, clustered
+from rlhi.evaluate.bounds import GAINS, VALUES
+from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import RewardHead, train
 from rlhi.models.base import Embedder

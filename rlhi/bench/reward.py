@@ -24,7 +24,8 @@ from rlhi.bench.persona_data import NEEDED
 from rlhi.bench.reward_data import Judged, drawn, judged
 from rlhi.config import RewardConfig, RewardKind, StepLimits, TunedRewardConfig
 from rlhi.contracts import Interval, Profile, content_key
-from rlhi.evaluate.statistics import GAINS, VALUES, clustered
+from rlhi.evaluate.bounds import GAINS, VALUES
+from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import train
 from rlhi.learn.training import launch

@@ -99,7 +99,7 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
         pairs=int(str(training.get("new_pairs", 0))) + int(str(training.get("replayed_pairs", 0))),
         reward_accuracy=float(str(reward.get("accuracy", "nan"))),
         longer_wins=float(str(reward.get("longer_wins", "nan"))),
-        measured=decision.measurements,
+        measured=decision.overall,
         drift=decision.drift.status,
         verdict=decision.verdict,
         champion=report.version,

@@ -20,7 +20,14 @@ from rlhi.config.collect import (
     PersonasConfig,
     PiiKind,
 )
-from rlhi.config.evaluate import DriftConfig, EvaluateConfig, GateConfig
+from rlhi.config.evaluate import (
+    BudgetConfig,
+    ConfirmConfig,
+    DriftConfig,
+    EvaluateConfig,
+    GateConfig,
+    PanelConfig,
+)
 from rlhi.config.learn import (
     CandidatesConfig,
     CompetenceConfig,
@@ -36,10 +43,12 @@ from rlhi.config.suites import GainConfig, GuardConfig
 from rlhi.contracts.options import Method, RewardKind
 
 __all__ = [
+    "BudgetConfig",
     "CandidatesConfig",
     "ClaimGroup",
     "CompetenceConfig",
     "ConfigError",
+    "ConfirmConfig",
     "DpoConfig",
     "DriftConfig",
     "EvaluateConfig",
@@ -52,6 +61,7 @@ __all__ = [
     "Method",
     "ModelsConfig",
     "PairsConfig",
+    "PanelConfig",
     "Params",
     "PersonaLlmConfig",
     "PersonasConfig",
@@ -95,6 +105,7 @@ class Params(Section):
     pairs: PairsConfig = PairsConfig()
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    confirm: ConfirmConfig = ConfirmConfig()
     drift: DriftConfig = DriftConfig()
     gate: GateConfig = GateConfig()
 

@@ -1,4 +1,4 @@
-"""Sections of the evaluate flow: evaluate, drift, gate."""
+"""Sections of the evaluate flow: evaluate, confirm, drift, gate."""
 
 from __future__ import annotations
 
@@ -10,27 +10,45 @@ from rlhi.config.base import Section, ServedConfig, WhichPersona
 from rlhi.config.suites import GainConfig, GuardConfig, SuiteName, gains, guards
 
 
-class EvaluateConfig(Section):
-    """What held-out users see: ``requests`` each, ``samples`` replies each, by champion and challenger.
+class PanelConfig(Section):
+    """Held-out users who are asked: ``requests`` each, ``samples`` replies each, by every model."""
 
-    The built-in instructions get ``instruction_samples`` replies each.
+    users: int | None = Field(default=None, ge=0, description="at most; None: all")
+    requests: int = Field(default=2, ge=1)
+    samples: int = Field(default=2, ge=1)
+    recognised: int = Field(default=1, ge=0, description="replies to each request that the yardstick reads")
+    lift_samples: int = Field(default=1, ge=0, description="replies to each request with another user's persona")
+
+
+class EvaluateConfig(PanelConfig):
+    """The screen: the same users and requests every night, and what is asked without users.
+
+    The built-in instructions get ``instruction_samples`` replies each. With no ``users`` nobody is screened.
     """
 
     persona: WhichPersona = "own"
     conversations: int | None = Field(
         default=None, ge=0, description="a simulated user's first, that the persona knows"
     )
-    users: int = Field(default=48, ge=1)
-    requests: int = Field(default=2, ge=1)
-    samples: int = Field(default=2, ge=1)
+    users: int | None = Field(default=48, ge=0)
     instruction_samples: int = Field(default=8, ge=1)
-    recognised: int = Field(default=1, ge=0, description="replies to each request that the yardstick reads")
+    lost: float = Field(default=0.25, gt=0, le=1, description="a user whose own satisfaction falls so far lost much")
     others: int = Field(default=19, ge=1, description="requests that the yardstick tells the true one from")
-    lift_samples: int = Field(default=1, ge=0, description="replies to each request with another user's persona")
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
     resamples: int = Field(default=2000, ge=100)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     sampling: ServedConfig = ServedConfig()
+
+
+class ConfirmConfig(PanelConfig):
+    """Who is asked for a decision: by default all held-out users, of what was drawn for it alone.
+
+    With no ``users`` the screen's replies decide: the same users and requests every time, as an experiment wants it.
+    """
+
+    requests: int = Field(default=4, ge=1)
+    samples: int = Field(default=4, ge=1)
+    lift_samples: int = Field(default=0, ge=0)
 
 
 class DriftConfig(Section):
@@ -40,16 +58,30 @@ class DriftConfig(Section):
     min_rows: int = Field(default=30, ge=2)
 
 
+class BudgetConfig(Section):
+    """A year of nights without a better challenger holds a promotion with the chance ``error`` at most.
+
+    It is shared by ``decisions`` a year, which are ``days`` apart at least (:mod:`rlhi.evaluate.budget`).
+    """
+
+    error: float = Field(default=0.05, gt=0, lt=1)
+    decisions: int = Field(default=52, ge=1)
+    days: int = Field(default=7, ge=0)
+
+
 class GateConfig(Section):
     """What a promotion needs, by suite; by default what each suite says of itself (:mod:`rlhi.config.suites`).
 
+    ``min_users``: a gain that was measured on fewer held-out users promotes nothing.
     ``drift: refuse`` lets drift alone refuse, ``report`` only records it.
     ``few_users``: a guard that is not required and was measured on fewer users than these is held to its mean, for its
-    interval is wider than any drop that it may allow; a fall that is shown refuses all the same.
+    bound is lower than any drop that it may allow; a fall that is shown refuses all the same.
     ``judge``: preference counts where the reward model that tells it is shown to rank more than this share of held-out
     users' comparisons right; 0 takes its word.
     """
 
+    budget: BudgetConfig = BudgetConfig()
+    min_users: int = Field(default=192, ge=2)
     gains: dict[SuiteName, GainConfig] = Field(default_factory=gains)
     guards: dict[SuiteName, GuardConfig] = Field(default_factory=guards)
     drift: Literal["refuse", "report"] = "refuse"

@@ -17,14 +17,14 @@ from rlhi.config.base import Section
 
 
 class GainConfig(Section):
-    """A gain that must be shown: the interval's lower bound above ``margin``."""
+    """A gain that must be shown: its lower bound, at the level of one decision, above ``margin``."""
 
-    margin: float = 0.0
+    margin: float = 0.01
     required: bool = False
 
 
 class GuardConfig(Section):
-    """A loss that must not happen: the interval's lower bound is above minus ``max_drop`` (non-inferiority)."""
+    """A loss that must not happen: its one-sided 95% lower bound is above minus ``max_drop`` (non-inferiority)."""
 
     max_drop: float = Field(default=0.05, ge=0)
     required: bool = False
@@ -32,7 +32,7 @@ class GuardConfig(Section):
 
 Role = Literal["gain", "guard", "recorded"]
 Shown = Literal["levels", "change", "gain", "lost"]
-"""In the demo's table: both levels and the gain with their intervals; both levels; the gain; who lost half."""
+"""In the demo's table: both levels and the gain with their intervals; both levels; the gain; who lost much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ _ROWS = (
     Suite("knowledge", 7, GuardConfig(max_drop=0.12, required=True), title="facts known"),
     Suite("fluency", 7, GuardConfig(max_drop=0.05, required=True)),
     Suite("choices", 7, GuardConfig(max_drop=0.2)),
-    Suite("kept", 7, GuardConfig(max_drop=0.2), title="users who lost half", shown="lost"),
+    Suite("kept", 8, GuardConfig(max_drop=0.15), title="users who lost much", shown="lost"),
 )  # fmt: skip
 
 SUITES: Mapping[str, Suite] = MappingProxyType({suite.name: suite for suite in _ROWS})

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["promote", "refuse"]
+Verdict = Literal["promote", "refuse", "hold", "invalid"]
+"""Better; shown worse, or a guard shown broken; not enough evidence; a measurement is missing or odd."""
+PAST: Mapping[str, str] = {"promote": "promoted", "refuse": "refused", "hold": "held", "invalid": "invalid"}
+"""What a verdict made of a challenger, in a word."""
+Against = Literal["champion", "first"]
+"""The model in production, or the workspace's first one."""
+Panel = Literal["screen", "decision"]
+"""Who was asked: the same users and requests every night, or all held-out users, what was drawn for this decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +23,7 @@ class EvalResult:
     suite: str
     item: str
     user_id: str
-    model: Literal["champion", "challenger"]
+    model: Literal["champion", "challenger", "first"]
     value: float
 
 
@@ -32,12 +40,73 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One suite's figures in one evaluation: both models, and the gain, clustered by user."""
+    """One suite's figures in one evaluation: both models, and the gain, clustered by user.
+
+    Attributes:
+        champion, challenger, gain: two-sided intervals, for people. ``champion`` is that of the model ``against``.
+        group: the kind of users, by what their personas say; empty for all.
+        level: the gain lies above ``above``, and below ``below``, but for this chance each; None in older records,
+            whose gates read the interval's ends.
+        least: the smallest true gain that so many users, with their spread, show four times in five.
+    """
 
     suite: str
     champion: Interval
     challenger: Interval
     gain: Interval
+    against: Against = "champion"
+    group: str = ""
+    level: float | None = None
+    above: float | None = None
+    below: float | None = None
+    least: float | None = None
+
+    @property
+    def lower(self) -> float:
+        """What the gain is shown to be above."""
+        return self.gain.low if self.above is None else self.above
+
+    @property
+    def upper(self) -> float:
+        """What the gain is shown to be below."""
+        return self.gain.high if self.below is None else self.below
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """A decision that was taken: the day (ISO), and its chance to promote what is no better."""
+
+    day: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent on decisions on one day.
+
+    Attributes:
+        level: one decision's chance to promote what is no better.
+        taken: decisions in the year that ends this day, and ``spent``, their levels' sum.
+        left: what is left of the year's error.
+        risk: the chance, at most, that any promotion since the first decision was false: all levels' sum.
+        since: the day of the first decision of all; empty before it.
+        wait: why none may be taken this day; empty where one may.
+    """
+
+    level: float
+    taken: int
+    spent: float
+    left: float
+    risk: float
+    since: str
+    wait: str
+
+    def as_text(self) -> str:
+        """The ledger in one line."""
+        decisions = f"{self.taken} decision{'' if self.taken == 1 else 's'} in the past year"
+        told = f"{decisions}, {self.spent:.2%} of error spent, {self.left:.2%} left"
+        since = f"; chance that any promotion since {self.since} was false: {min(self.risk, 1):.2%} at most"
+        return told + (since if self.since else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +123,26 @@ class DriftReport:
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """The gate's verdict with every reason, and what it could not measure."""
+    """The gate's verdict with every reason, and what it could not measure.
+
+    Attributes:
+        panel: who was asked; a screen promotes nothing.
+        budget: what may be spent, before this decision; None in older records.
+        by_chance: how sure the same users made it that the champion is better than itself, one half of its replies
+            against the other: the one-sided p-value, which an honest gate finds below 5% in one decision of twenty;
+            None where it could not be computed.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
     not_measured: tuple[str, ...]
     measurements: tuple[Measurement, ...]
     drift: DriftReport
+    panel: Panel = "decision"
+    budget: Budget | None = None
+    by_chance: float | None = None
+
+    @property
+    def overall(self) -> tuple[Measurement, ...]:
+        """A measurement a suite: of all users, against the champion."""
+        return tuple(one for one in self.measurements if one.against == "champion" and not one.group)

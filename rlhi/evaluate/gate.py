@@ -1,84 +1,145 @@
-"""The gate: from measurements and drift to a verdict with its reasons. A pure function.
+"""The gate: from measurements, drift and a budget to a verdict with its reasons. A pure function.
 
-A challenger is promoted only when at least one gain is shown, no measured gain fails, every measured guard is shown not
-to fall by more than it may (one that is not required and has too few users to show anything: does not fall so far in
-the mean), nothing required is missing, drift does not refuse, and every figure is a number. A refusal is a valid
-ending: its reasons say what evidence was lacking.
+* INVALID: a figure is no number, stands twice, or is required and missing.
+* REFUSE: the challenger is shown worse, a guard is shown broken, or drift refuses.
+* HOLD: there is not enough evidence: the budget allows no decision today, too few users, a gain or a guard not shown.
+* PROMOTE: a decision's panel shows every measured gain above its margin, at the level that the budget leaves for one
+  decision, and every guard not to fall by more than it may, against the present champion and the first.
+
+The first of these that holds is the verdict. Every rule that was applied gives a reason, passed or not: what was seen,
+what was asked, and what would have decided.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
 from rlhi.config.suites import SUITES
-from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
+from rlhi.contracts import Budget, DriftReport, GateDecision, Interval, Measurement, Panel, Verdict
+
+GUARD_LEVEL = 0.05
+"""A guard's one-sided level: non-inferiority, as it is usual."""
+_ORDER: tuple[Verdict, ...] = ("promote", "hold", "refuse", "invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The reward model that tells ``preference``.
+
+    Attributes:
+        accuracy: the share of held-out users' comparisons that it ranks right.
+        independent: it learned from users whose comparisons ranked no candidates and chose no pairs. One that chose
+            the pairs nominates a challenger and never promotes it: the challenger was trained to please it.
+    """
+
+    accuracy: Interval
+    independent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verdict rests on.
+
+    Attributes:
+        measurements: each suite once for each model that it is measured ``against`` and each group of users.
+        drift: of the conversations that the challenger learned from.
+        panel: who was asked.
+        why_screened: why this night takes no decision; for a screen.
+        judge: None where nobody asks how good it is.
+        budget: before this decision.
+        by_chance: the champion against itself (:class:`GateDecision`).
+        skipped: why there is no challenger; empty where there is one.
+    """
+
+    measurements: Sequence[Measurement]
+    drift: DriftReport
+    panel: Panel = "decision"
+    why_screened: str = ""
+    judge: Judge | None = None
+    budget: Budget | None = None
+    by_chance: float | None = None
+    skipped: str = ""
 
 
 @dataclass(slots=True)
 class _Findings:
-    """What was found so far: every reason in order, and whether one of them refuses."""
+    """What was found so far: every reason in order, and the worst that one of them comes to."""
 
     reasons: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
-    refused: bool = False
+    verdict: Verdict = "promote"
 
-    def add(self, passed: bool, reason: str) -> None:
+    def add(self, comes_to: Verdict, reason: str) -> None:
         self.reasons.append(reason)
-        self.refused = self.refused or not passed
+        self.verdict = max(self.verdict, comes_to, key=_ORDER.index)
 
     def not_measured(self, name: str, required: bool) -> None:
         self.missing.append(name)
         if required:
-            self.add(False, f"{name} is required and was not measured.")
+            self.add("invalid", f"{name} is required and was not measured.")
 
 
-def decide(
-    measurements: Sequence[Measurement], drift: DriftReport, config: GateConfig, judge: Interval | None = None
-) -> GateDecision:
-    """Promote or refuse, with a reason for every rule that was applied, passed or not.
+def decide(evidence: Evidence, config: GateConfig) -> GateDecision:
+    """A verdict, with a reason for every rule that was applied, passed or not.
 
-    ``judge`` is the share of held-out users' comparisons that the reward model ranks right, None where it is not to be
-    asked for: one that is not shown to be above ``config.judge`` has measured nothing of what it judges.
     ``not_measured`` names what the configuration lists and nobody measured, and ``drift: no_reference`` when there
     was nothing to compare with, which alone never refuses. Suites that the configuration does not list decide
-    nothing but must be numbers. The order of ``measurements`` does not matter.
+    nothing but must be numbers. The order of the measurements does not matter.
     """
-    ordered = tuple(sorted(measurements, key=lambda measured: (measured.suite, repr(measured))))
-    by_suite = {measured.suite: measured for measured in ordered}
+    ordered = tuple(sorted(evidence.measurements, key=lambda one: (one.suite, one.against, one.group, repr(one))))
     found = _Findings()
-    _sanity(ordered, drift, found)
-    judged = [name for name in by_suite if name in SUITES and SUITES[name].judged]
-    if judge is not None and config.judge and judged and not _proven(judge, config, judged, found):
-        by_suite = {name: measured for name, measured in by_suite.items() if name not in judged}
-    for name, gain in sorted(config.gains.items()):
-        _gain(name, gain, by_suite.get(name), found)
-    if not any(name in by_suite for name in config.gains):
-        found.add(False, "No gain was measured, so nothing shows that the challenger is better.")
-    for name, guard in sorted(config.guards.items()):
-        _guard(name, guard, config.few_users, by_suite.get(name), found)
-    _drift(drift, config, found)
+    if evidence.skipped:
+        found.add("hold", evidence.skipped)
+        found.missing += sorted({*config.gains, *config.guards} - {one.suite for one in ordered})
+    else:
+        _sanity(ordered, evidence.drift, found)
+        _gains(ordered, evidence, config, found)
+        _guards(ordered, config, found)
+        if evidence.panel == "screen":
+            found.add("hold", f"Screened only, and not decided: {evidence.why_screened}.")
+    _drift(evidence.drift, config, found)
     return GateDecision(
-        verdict="refuse" if found.refused else "promote",
+        verdict=found.verdict,
         reasons=tuple(found.reasons),
         not_measured=tuple(found.missing),
         measurements=ordered,
-        drift=drift,
+        drift=evidence.drift,
+        panel=evidence.panel,
+        budget=evidence.budget,
+        by_chance=evidence.by_chance,
     )
 
 
+def unpromising(measurements: Sequence[Measurement], config: GateConfig) -> str:
+    """Why a screen is no reason to spend a decision; empty where it is one.
+
+    Whatever rises in the mean nominates, the word of the reward model that chose the pairs too; nothing may be shown
+    worse, and no guard shown broken. Nothing measured speaks against nobody.
+    """
+    gains = [one for one in measurements if one.suite in config.gains and not one.group]
+    falling = sorted(one.suite for one in gains if not one.gain.mean > config.gains[one.suite].margin)
+    broken = sorted(
+        {one.suite for one in measurements if one.suite in config.guards and _broken(one, config.guards[one.suite])}
+    )
+    if broken:
+        return f"the screen shows {' and '.join(broken)} broken"
+    return f"the screen has no gain in {' and '.join(falling)}" if falling and len(falling) == len(gains) else ""
+
+
 def _sanity(measurements: Sequence[Measurement], drift: DriftReport, found: _Findings) -> None:
-    for suite, times in sorted(Counter(measured.suite for measured in measurements).items()):
+    named = Counter((_name(one), one.suite) for one in measurements)
+    for (name, _), times in sorted(named.items()):
         if times > 1:
-            found.add(False, f"{suite} was measured {times} times, so it is unclear which figures hold.")
-    for measured in measurements:
-        if not all(map(_is_number, (measured.champion, measured.challenger, measured.gain))):
-            found.add(False, f"{measured.suite} has a figure that is not a number.")
+            found.add("invalid", f"{name} was measured {times} times, so it is unclear which figures hold.")
+    for one in measurements:
+        if not all(map(_is_number, (one.champion, one.challenger, one.gain))):
+            found.add("invalid", f"{_name(one)} has a figure that is not a number.")
     if math.isnan(drift.share):
-        found.add(False, "The share of drifted columns is not a number.")
+        found.add("invalid", "The share of drifted columns is not a number.")
 
 
 def _is_number(interval: Interval) -> bool:
@@ -86,46 +147,107 @@ def _is_number(interval: Interval) -> bool:
     return math.isfinite(interval.mean) and interval.low <= interval.mean <= interval.high
 
 
-def _proven(judge: Interval, config: GateConfig, judged: Sequence[str], found: _Findings) -> bool:
-    said = f"The reward model ranks {_figures(judge, '%', '')} of held-out users' comparisons right"
-    if not judge.clusters:
+def _gains(
+    measurements: Sequence[Measurement], evidence: Evidence, config: GateConfig, found: _Findings
+) -> None:  # fmt: skip
+    by_suite = {one.suite: one for one in measurements if one.against == "champion" and not one.group}
+    judged = [name for name in by_suite if name in SUITES and SUITES[name].judged]
+    if judged and evidence.judge is not None and not _counts(evidence.judge, config, judged, found):
+        by_suite = {name: one for name, one in by_suite.items() if name not in judged}
+    for name, gain in sorted(config.gains.items()):
+        _gain(name, gain, by_suite.get(name), config.min_users, found)
+    shown = [name for name in config.gains if name in by_suite]
+    if not shown:
+        found.add("hold", "No gain that counts was measured, so nothing shows that the challenger is better.")
+    elif len(shown) > 1:
+        found.reasons.append(f"All of {len(shown)} gains have to be shown, so none is a lucky one of several.")
+
+
+def _counts(judge: Judge, config: GateConfig, judged: Sequence[str], found: _Findings) -> bool:
+    """Whether what the reward model says is evidence."""
+    names, verb = " and ".join(judged), "do" if len(judged) > 1 else "does"
+    said = f"The reward model ranks {_figures(judge.accuracy, '%', '')} of held-out users' comparisons right"
+    if not judge.accuracy.clusters:
         said = "No comparison of a held-out user tells how well the reward model ranks"
-    if judge.low > config.judge:
-        found.reasons.append(f"{said}, above {config.judge:.0%}.")
-        return True
-    told = f"{' and '.join(judged)} {'do' if len(judged) > 1 else 'does'} not count"
-    found.reasons.append(f"{said}: not shown to be above {config.judge:.0%}, so {told}.")
-    return False
+    if config.judge and not judge.accuracy.low > config.judge:
+        found.reasons.append(f"{said}: not shown to be above {config.judge:.0%}, so {names} {verb} not count.")
+        return False
+    if config.judge and not judge.independent:
+        found.reasons.append(f"{said}, and it chose the pairs: {names} nominates and {verb} not decide.")
+        return False
+    found.reasons.append(f"{said}, above {config.judge:.0%}." if config.judge else f"{said}; its word is taken.")
+    return True
 
 
-def _gain(name: str, config: GainConfig, measured: Measurement | None, found: _Findings) -> None:
-    if measured is None:
+def _gain(name: str, config: GainConfig, one: Measurement | None, least_users: int, found: _Findings) -> None:
+    if one is None:
         found.not_measured(name, config.required)
         return
-    gain = measured.gain
-    if gain.low > config.margin:
-        found.add(True, f"{name} gains {_figures(gain)}, above the margin of {_points(config.margin)}.")
-        return
-    reason = f"{name} gains {_figures(gain)}: not shown to be above the margin of {_points(config.margin)}"
-    needed = config.margin + gain.mean - gain.low
-    lacking = f"; with this spread more than {_points(needed)} was needed" if gain.low > -math.inf else ""
-    found.add(False, f"{reason}{lacking}.")
+    told = f"{name} gains {_figures(one.gain)}"
+    asked = f"the margin of {_points(config.margin)}{_at(one)}"
+    if one.gain.clusters < least_users:
+        found.add("hold", f"{name} was measured on {one.gain.clusters} users, and {least_users} are asked for.")
+    if one.lower > config.margin:
+        found.add("promote", f"{told}, above {asked}.")
+    elif one.gain.high < 0:
+        found.add("refuse", f"{told}: shown worse.")
+    else:
+        found.add("hold", f"{told}: not shown to be above {asked}; {_would_decide(one, config.margin)}.")
 
 
-def _guard(name: str, config: GuardConfig, few: int, measured: Measurement | None, found: _Findings) -> None:
-    if measured is None:
-        found.not_measured(name, config.required)
-        return
-    gain = measured.gain
-    if gain.low <= -config.max_drop < gain.mean and gain.clusters < few and not config.required:
-        told = f"within the allowed drop of {_points(config.max_drop)} in the mean; fewer than {few} users show no more"
-        found.add(gain.high >= 0, f"{name} changes by {_figures(gain)}, {told}.")
-        return
-    if gain.low > -config.max_drop:
-        found.add(True, f"{name} changes by {_figures(gain)}, within the allowed drop of {_points(config.max_drop)}.")
-        return
-    shown = "beyond" if gain.mean < -config.max_drop else "not shown to be within"
-    found.add(False, f"{name} changes by {_figures(gain)}, {shown} the allowed drop of {_points(config.max_drop)}.")
+def _would_decide(one: Measurement, margin: float) -> str:
+    """What was lacking: what could have been seen, and how many users would show what was."""
+    over, width = one.gain.mean - margin, one.gain.mean - one.lower
+    seen = f"with this spread a true gain of {_points(one.least)} would have been seen" if one.least else ""
+    if not over > 0 or not math.isfinite(width):
+        return seen or "nothing in it points to one"
+    users = math.ceil(one.gain.clusters * (width / over) ** 2) + 1
+    lacking = f"{users:,} users would show this one"
+    return f"{seen}, and {lacking}" if seen else lacking
+
+
+def _guards(measurements: Sequence[Measurement], config: GateConfig, found: _Findings) -> None:
+    for name, guard in sorted(config.guards.items()):
+        own = [one for one in measurements if one.suite == name]
+        if not any(one.against == "champion" and not one.group for one in own):
+            found.not_measured(name, guard.required)
+        for one in own:
+            if one.group:
+                _group(one, guard, found)
+            else:
+                _guard(one, guard, config.few_users, found)
+
+
+def _guard(one: Measurement, config: GuardConfig, few: int, found: _Findings) -> None:
+    gain, told = one.gain, f"{_name(one)} changes by {_figures(one.gain)}"
+    allowed = f"the allowed drop of {_points(config.max_drop)}"
+    if _broken(one, config):
+        found.add("refuse", f"{told}, beyond {allowed}.")
+    elif one.lower > -config.max_drop:
+        found.add("promote", f"{told}, within {allowed}.")
+    elif gain.clusters < few and not config.required and gain.mean > -config.max_drop:
+        within = f"within {allowed} in the mean; fewer than {few} users show no more"
+        found.add("promote" if gain.high >= 0 else "hold", f"{told}, {within}.")
+    else:
+        found.add("hold", f"{told}, not shown to be within {allowed}; {_would_decide(one, -config.max_drop)}.")
+
+
+def _group(one: Measurement, config: GuardConfig, found: _Findings) -> None:
+    """A kind of users is too small to show that nothing happened to it: what is shown to have happened refuses."""
+    if _broken(one, config):
+        told = f"{_name(one)} changes by {_figures(one.gain)}"
+        found.add("refuse", f"{told}, beyond the allowed drop of {_points(config.max_drop)}.")
+
+
+def _broken(one: Measurement, config: GuardConfig) -> bool:
+    """The drop is shown to be larger than it may be."""
+    return one.upper < -config.max_drop
+
+
+def _name(one: Measurement) -> str:
+    """The suite, and what it was measured against and of whom, where that is not the champion and everybody."""
+    group = f" of users who ask for {one.group}" if one.group else ""
+    return one.suite + group + (" against the first champion" if one.against == "first" else "")
 
 
 def _drift(drift: DriftReport, config: GateConfig, found: _Findings) -> None:
@@ -134,11 +256,16 @@ def _drift(drift: DriftReport, config: GateConfig, found: _Findings) -> None:
         return
     columns = f"{len(drift.failed)} of {len(drift.columns)} columns"
     if drift.status == "stable":
-        found.add(True, f"Conversations are stable: {columns} drifted.")
+        found.add("promote", f"Conversations are stable: {columns} drifted.")
         return
     refuses = config.drift == "refuse"
     suffix = "" if refuses else "; recorded only"
-    found.add(not refuses, f"Conversations drifted in {columns} ({', '.join(drift.failed)}){suffix}.")
+    told = f"Conversations drifted in {columns} ({', '.join(drift.failed)}){suffix}."
+    found.add("refuse" if refuses else "promote", told)
+
+
+def _at(one: Measurement) -> str:
+    return f" with an error of {one.level:.2%}" if one.level else ""
 
 
 def _figures(interval: Interval, unit: str = " points", sign: str = "+") -> str:
@@ -148,3 +275,12 @@ def _figures(interval: Interval, unit: str = " points", sign: str = "+") -> str:
 
 def _points(value: float, sign: str = "") -> str:
     return f"{100 * value:{sign}.1f} points"
+
+
+def kinds_of(users: Mapping[str, Collection[str]], at_least: int) -> dict[str, frozenset[str]]:
+    """Groups of users by what their personas say, where so many say it: for guards by kind of persona."""
+    groups: dict[str, set[str]] = {}
+    for user, kinds in users.items():
+        for kind in kinds:
+            groups.setdefault(kind, set()).add(user)
+    return {kind: frozenset(found) for kind, found in sorted(groups.items()) if len(found) >= at_least}

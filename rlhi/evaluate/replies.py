@@ -96,7 +96,8 @@ def side_by_side(replies: Iterable[EvaluatedReply], results: Iterable[EvalResult
         said.setdefault((reply.user_id, reply.item), {})[reply.model] = reply
     values: dict[tuple[str, str], dict[str, dict[Model, float]]] = {}
     for row in results:
-        values.setdefault((row.user_id, row.item), {}).setdefault(row.suite, {})[row.model] = row.value
+        if row.model != "first":
+            values.setdefault((row.user_id, row.item), {}).setdefault(row.suite, {})[row.model] = row.value
     told = WISHES if any(WISHES in suites for suites in values.values()) else FORMER_WISHES
     both = sorted(key for key, pair in said.items() if len(pair) == 2)
     return [_joined(said[key], values.get(key, {}), told) for key in both]

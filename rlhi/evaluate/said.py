@@ -102,6 +102,7 @@ class Said:
         reading: a model that never trains, and what it is to read.
         prompted: by suite, replies to its ``prompts``.
         likely: by suite, what both models find of its ``questions``.
+        lost: a user whose own satisfaction falls so far has lost much.
     """
 
     replies: Replies
@@ -115,3 +116,4 @@ class Said:
     reading: Reading | None = None
     prompted: Mapping[str, Replies] = field(default_factory=dict)
     likely: Mapping[str, Likelihoods] = field(default_factory=dict)
+    lost: float = 0.5

@@ -1,4 +1,4 @@
-"""Intervals clustered by user, paired gains, and the power of the gate that reads them.
+"""Intervals clustered by user, and paired gains with the bounds that the gate reads.
 
 A user's replies resemble one another, so the user is the unit: values are averaged per user first, then over
 users, and users are what is resampled (Miller 2024, "Adding Error Bars to Evals", arXiv 2411.00640).
@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rlhi.contracts import EvalResult, Interval, Measurement, content_key
+from rlhi.contracts import Against, EvalResult, Interval, Measurement, content_key
+from rlhi.evaluate.bounds import GAINS, VALUES, Bounds, lower_bound, upper_bound
+from rlhi.evaluate.power import least_seen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,11 +24,6 @@ if TYPE_CHECKING:
 
 FEW_USERS = 8
 """Below this many users a bootstrap has too few distinct resamples: Student's t is used in its place."""
-
-Bounds = tuple[float, float]
-VALUES: Bounds = (0.0, 1.0)
-"""The range of every suite's values; gains then lie in -1 to 1."""
-GAINS: Bounds = (-1.0, 1.0)
 
 
 def clustered(
@@ -80,10 +78,13 @@ def paired_gain(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    level: float = 0.05,
+    margin: float = 0.0,
 ) -> Measurement:
     """Both models' figures on one suite, and the challenger's gain, paired by (item, user).
 
-    Several samples of one item are averaged first; then differences are averaged per user and clustered by user.
+    Several samples of one item are averaged first; then differences are averaged per user and clustered by user. The
+    gain's one-sided bounds are at ``level``; the least gain that could have been seen is one above ``margin``.
 
     Raises:
         ValueError: nothing was measured, more than one suite was given, a value lies outside 0 to 1, or the
@@ -103,64 +104,81 @@ def paired_gain(
     def interval(values: list[float], bounds: Bounds) -> Interval:
         return clustered(values, users, confidence=confidence, resamples=resamples, seed=seed, bounds=bounds)
 
+    gains = [after[pair] - before[pair] for pair in pairs]
+    own = _by_user(gains, users)
     return Measurement(
         suite=suite,
         champion=interval([before[pair] for pair in pairs], VALUES),
         challenger=interval([after[pair] for pair in pairs], VALUES),
-        gain=interval([after[pair] - before[pair] for pair in pairs], GAINS),
+        gain=interval(gains, GAINS),
+        level=level,
+        above=float(lower_bound(own, level)),
+        below=float(upper_bound(own, level)),
+        least=least_seen(float(own.std(ddof=1)), len(own), level, margin=margin) if len(own) > 1 else None,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the gate asks of a gain: to be shown above ``margin`` at ``level``."""
+
+    level: float = 0.05
+    margin: float = 0.0
+
+
 def measure(
-    results: Sequence[EvalResult], *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+    results: Sequence[EvalResult],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+    asked: Mapping[str, Asked] | None = None,
+    against: Against = "champion",
 ) -> tuple[Measurement, ...]:
-    """One :func:`paired_gain` for each suite in ``results``, by suite name. Raises what it raises."""
+    """One :func:`paired_gain` for each suite in ``results``, by suite name, with what is ``asked`` of it.
+
+    Suites that the model ``against`` was not measured on are left out where that is not the champion. Raises what
+    :func:`paired_gain` raises.
+    """
     measured = []
-    for suite in sorted({row.suite for row in results}):
-        champion = [row for row in results if row.suite == suite and row.model == "champion"]
-        challenger = [row for row in results if row.suite == suite and row.model == "challenger"]
-        measured.append(paired_gain(champion, challenger, confidence=confidence, resamples=resamples, seed=seed))
+    suites = {row.suite for row in results if against == "champion" or row.model == against}
+    for suite in sorted(suites):
+        before = [row for row in results if row.suite == suite and row.model == against]
+        after = [row for row in results if row.suite == suite and row.model == "challenger"]
+        told = (asked or {}).get(suite, Asked())
+        one = paired_gain(
+            before, after, confidence=confidence, resamples=resamples, seed=seed, level=told.level, margin=told.margin
+        )
+        measured.append(replace(one, against=against))
     return tuple(measured)
 
 
-def power(gain: float, sd: float, users: int, *, margin: float = 0.0, confidence: float = 0.95) -> float:
-    """The probability that a true ``gain`` passes the gate: that its interval's lower bound is above ``margin``.
+def by_chance(rows: Sequence[EvalResult]) -> float | None:
+    """How sure one half of a model's replies makes it that the model is better than itself: a one-sided p-value.
 
-    ``sd`` is the standard deviation of users' own gains (users differ, and each is measured on few items; take it
-    from a pilot). Normal approximation of the mean, with Student's critical value as in :func:`clustered`.
-
-    >>> round(power(gain=0.15, sd=0.30, users=40), 2)
-    0.87
+    The halves are every other sample of each item (``ITEM/0``, ``ITEM/2`` ... against ``ITEM/1`` ...). None where fewer
+    than two users have both, or all agree.
     """
-    from scipy.stats import norm, t
+    from scipy.stats import ttest_1samp
 
-    if users < 2:
-        return 0.0
-    if sd <= 0:
-        return float(gain > margin)
-    critical = t.ppf((1 + confidence) / 2, users - 1)
-    return float(norm.cdf((gain - margin) * math.sqrt(users) / sd - critical))
+    halves: tuple[dict[tuple[str, str], list[float]], ...] = ({}, {})
+    for row in rows:
+        item, _, at = row.item.rpartition("/")
+        if at.isdigit():
+            halves[int(at) % 2].setdefault((item, row.user_id), []).append(row.value)
+    both = sorted(halves[0].keys() & halves[1].keys())
+    own = _by_user([_mean(halves[0][pair]) - _mean(halves[1][pair]) for pair in both], [user for _, user in both])
+    if len(own) < 2 or not float(own.std()) > 0:
+        return None
+    return float(ttest_1samp(own, 0.0, alternative="greater").pvalue)
 
 
-def users_for(
-    gain: float, sd: float, *, probability: float = 0.8, margin: float = 0.0, confidence: float = 0.95
-) -> int:
-    """The fewest users with which a true ``gain`` passes with at least this ``probability``.
+def _by_user(values: Sequence[float], users: Sequence[str]) -> Floats:
+    """Users' means, in an order that has nothing to do with them: a bound by betting reads them one by one."""
+    import numpy as np
 
-    Raises:
-        ValueError: the gain is not above the margin, so that no number of users is enough.
-    """
-    if gain <= margin:
-        raise ValueError(f"a gain of {gain} never shows above a margin of {margin}")
-    high = 2
-    while power(gain, sd, high, margin=margin, confidence=confidence) < probability:
-        high *= 2
-    low = max(2, high // 2)
-    while low < high:
-        middle = (low + high) // 2
-        enough = power(gain, sd, middle, margin=margin, confidence=confidence) >= probability
-        low, high = (low, middle) if enough else (middle + 1, high)
-    return low
+    means = _user_means(values, users)
+    return np.array([means[user] for user in sorted(means, key=lambda user: content_key("order", user))], np.float64)
 
 
 def _user_means(values: Sequence[float], clusters: Sequence[str]) -> Mapping[str, float]:

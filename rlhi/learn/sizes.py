@@ -97,7 +97,10 @@ def lengths(log: LogSizes, bounds: Bounds, params: Params) -> Proposal:
 
 
 def night(log: LogSizes, speed: Speed, hours: float, params: Params, instructions: int) -> Proposal:
-    """How much a night of so many hours holds, at the lengths in ``params``; ``instructions`` are evaluated, too."""
+    """How much a night of so many hours holds, at the lengths in ``params``; ``instructions`` are evaluated, too.
+
+    It is a night with a decision, of as many held-out users as one asks for at least.
+    """
     sampling = params.candidates.sampling
     reply = _mean(log.answers, sampling.max_new_tokens)
     prompt = _mean(log.prompts, sampling.context_tokens)
@@ -105,8 +108,12 @@ def night(log: LogSizes, speed: Speed, hours: float, params: Params, instruction
     def sampled(n: int) -> float:
         return prompt / speed.reads + n * reply / speed.writes
 
-    one = params.evaluate
-    judged = 2 * (one.users * one.requests * sampled(one.samples) + instructions * sampled(one.instruction_samples))
+    least_users = params.gate.min_users
+    panels = sum(
+        (least_users if one.users is None else one.users) * one.requests * sampled(one.samples)
+        for one in (params.evaluate, params.confirm)
+    )
+    judged = 2 * (panels + instructions * sampled(params.evaluate.instruction_samples))
     third = (USED * hours * 3600 - judged) / 3
     costs = {
         "rewrites.turns": sampled(params.rewrites.tries), "candidates.prompts": sampled(params.candidates.n),
@@ -121,7 +128,8 @@ def night(log: LogSizes, speed: Speed, hours: float, params: Params, instruction
         return Proposal({}, (), (
             f"this machine cannot do it in a night of {hours:g} h: {rate}, so that evaluation takes {_long(judged)} "
             f"and the least that trains another {_long(needed)}. Use a GPU or a smaller policy, give more --hours, or "
-            "lower max_new_tokens and evaluate.users in params.yaml; turns, prompts and pairs are left as they were"
+            "lower max_new_tokens, evaluate.users and confirm.samples in params.yaml; turns, prompts and pairs are left as "
+            "they were"
         ))  # fmt: skip
     most = {
         "rewrites.turns": max(log.follow_ups, params.rewrites.turns),

@@ -90,8 +90,8 @@ class CycleEvidence:
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
-        """The gate's measurements, none without a decision."""
-        return self.decision.measurements if self.decision else ()
+        """The gate's measurements of all users against the champion, none without a decision."""
+        return self.decision.overall if self.decision else ()
 
     def measured(self, suite: str) -> Measurement | None:
         """The measurement of one suite, if it was made."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from markupsafe import Markup, escape
 
-from rlhi.contracts import Interval
+from rlhi.contracts import PAST, Interval
 from rlhi.report.evidence import Counts, CycleEvidence, LossPoint
 from rlhi.report.words import SuiteRow, name_of, points
 
@@ -56,9 +56,7 @@ def satisfaction_by_cycle(cycles: Sequence[CycleEvidence]) -> Markup:
         parts.append(_whisker(x + half, measured.challenger, y_of, "challenger"))
         verdict = cycle.decision.verdict if cycle.decision else ""
         parts.append(_text(x, height - 20, f"cycle {cycle.number}", "label", "middle"))
-        parts.append(
-            _text(x, height - 5, "promoted" if verdict == "promote" else "refused", f"axis {verdict}", "middle")
-        )
+        parts.append(_text(x, height - 5, PAST.get(verdict, ""), f"axis {verdict}", "middle"))
     return _svg(height, "Satisfaction of held-out users by cycle, champion and challenger", parts)
 
 

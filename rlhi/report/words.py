@@ -10,7 +10,7 @@ from typing import Literal
 
 from rlhi.config import GainConfig, GuardConfig
 from rlhi.config.suites import SUITES, Role, Suite
-from rlhi.contracts import Interval, Measurement
+from rlhi.contracts import PAST, Interval, Measurement
 from rlhi.report.evidence import CycleEvidence, Figure
 
 
@@ -71,8 +71,7 @@ def summary(cycle: CycleEvidence, confidence: float) -> str:
     if cycle.decision is None:
         why = f": {cycle.note}" if cycle.note else ""
         return f"Cycle {cycle.number} judged no challenger{why}. {cycle.champion} stays."
-    promoted = cycle.decision.verdict == "promote"
-    verdict = f"{'Promoted' if promoted else 'Refused'} {cycle.challenger or 'the challenger'}"
+    verdict = f"{PAST[cycle.decision.verdict].capitalize()} {cycle.challenger or 'the challenger'}"
     stopped = f" Stopped by: {', '.join(_causes(cycle))}." if _causes(cycle) else ""
     told = next(((suite, found) for suite in SUITES.values() if (found := _headline(suite, cycle))), None)
     if told is None:
@@ -150,10 +149,10 @@ def _suite_row(measured: Measurement, cycle: CycleEvidence) -> SuiteRow:
     rule, limit, state = "recorded only", None, State.INFO
     if guard is not None:
         role, rule, limit = "guard", f"guard: falls at most {points(guard.max_drop).removeprefix('+')}", -guard.max_drop
-        state = State.of(gain.low > -guard.max_drop)
+        state = State.of(measured.lower > -guard.max_drop)
     if margin is not None:
         role, rule, limit = "gain", f"gain above {points(margin.margin).removeprefix('+')}", margin.margin
-        state = State.of(gain.low > margin.margin)
+        state = State.of(measured.lower > margin.margin)
     return SuiteRow(
         name=name_of(measured.suite),
         role=role,

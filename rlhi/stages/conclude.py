@@ -53,7 +53,8 @@ def conclude(workspace: Path) -> CycleReport:
     # Before the commit: killed after it, the next cycle would find this one's stages new.
     write_json(space.path(RECORDED), {"stages": state(space)})
     with alone(space):  # no log lands in a table that is being committed
-        done = ledger.record(space.root, decision.verdict, decision.reasons, _card(space, decision))
+        spent = decision.budget.level if decision.budget and decision.panel == "decision" else None
+        done = ledger.record(space.root, decision.verdict, decision.reasons, _card(space, decision), spent)
     return CycleReport(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
 
 

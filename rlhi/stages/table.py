@@ -114,12 +114,18 @@ STAGES: dict[str, Stage] = {
             version=max(suite.since for suite in SUITES.values()),
         ),
         Stage(
+            "confirm", "evaluate", ("confirm", "evaluate", "gate", "personas", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/simulator", "models/reward", "models/challenger", "data/evaluation"),
+            ("data/confirmation", "data/confirmed_replies"), pool="gpu",
+            version=max(suite.since for suite in SUITES.values()),
+        ),
+        Stage(
             "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=4,
         ),
         Stage(
-            "gate", "evaluate", ("evaluate", "gate", "seed"),
-            ("cycle.json", "data/evaluation", "data/drift", "models/reward"), (),
-            metrics=("metrics/decision.json", "metrics/metrics.json"), version=3,
+            "gate", "evaluate", ("confirm", "evaluate", "gate", "seed"),
+            ("cycle.json", "data/personas", "data/evaluation", "data/confirmation", "data/drift", "models/reward"), (),
+            metrics=("metrics/decision.json", "metrics/metrics.json"), version=4,
         ),
     )
 }  # fmt: skip

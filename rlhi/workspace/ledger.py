@@ -11,10 +11,12 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 from rlhi.config import load_params
+from rlhi.contracts import Spending, from_record, to_record
 from rlhi.workspace.repository import LedgerError, alone, commits, dvc, git, gto, number, prepare, tags
 from rlhi.workspace.store import read_json, write_json
 
@@ -41,15 +43,20 @@ _CARRIED = {
 
 @dataclass(frozen=True, slots=True)
 class CyclePin:
-    """What a cycle holds fast from its beginning: its number and the champion it starts from."""
+    """What a cycle holds fast from its beginning: its number and the champion it starts from.
+
+    ``day`` (ISO, UTC) is when it began, ``decisions`` those of all cycles before it: what the gate may spend follows.
+    """
 
     cycle: int
     champion: str
+    day: str
+    decisions: tuple[Spending, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CycleRecord:
-    """A finished cycle as the git log tells it, newest first in :func:`history`."""
+    """A finished cycle as the git log tells it, newest first in :func:`history`; ``decided`` where it spent budget."""
 
     cycle: int
     revision: str
@@ -57,6 +64,7 @@ class CycleRecord:
     verdict: str
     champion: str
     promoted: str
+    decided: Spending | None
 
 
 def template(name: str) -> str:
@@ -142,7 +150,10 @@ def pinned(root: Path) -> CyclePin:
     held = read_json(root / "cycle.json")
     if not held:
         raise LedgerError(f"no cycle has begun in {root}: run `rlhi cycle`")
-    return CyclePin(int(str(held["cycle"])), str(held["champion"]))
+    day = str(held.get("day", "")) or _today()
+    decisions = held.get("decisions")
+    before = [from_record(Spending, one) for one in decisions] if isinstance(decisions, list) else []
+    return CyclePin(int(str(held["cycle"])), str(held["champion"]), day, tuple(before))
 
 
 def upcoming(root: Path) -> int:
@@ -161,12 +172,18 @@ def begin(root: Path) -> CyclePin:
     A cycle whose champion was rolled back meanwhile begins anew, from the present one.
     """
     _repair(root)
-    pin = CyclePin(upcoming(root), champion(root))
-    if under_way(root) and pinned(root) == pin:
-        return pin
+    cycle, now = upcoming(root), champion(root)
+    if under_way(root) and (held := pinned(root)).cycle == cycle and held.champion == now:
+        return held
     split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split_by
-    write_json(root / "cycle.json", {"cycle": pin.cycle, "champion": pin.champion, "split": split})
-    return pin
+    decisions = [to_record(one.decided) for one in reversed(history(root)) if one.decided]
+    pin = {"cycle": cycle, "champion": now, "split": split, "day": _today(), "decisions": decisions}
+    write_json(root / "cycle.json", pin)
+    return pinned(root)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def record_collect(root: Path, stages: Sequence[str]) -> str | None:
@@ -176,10 +193,13 @@ def record_collect(root: Path, stages: Sequence[str]) -> str | None:
         return _commit(root, "Collect", {"RLHI-Collect": "yes"})
 
 
-def record(root: Path, verdict: str, reasons: Sequence[str], card: str = "") -> CycleRecord:
+def record(
+    root: Path, verdict: str, reasons: Sequence[str], card: str = "", spent: float | None = None
+) -> CycleRecord:  # fmt: skip
     """Finish the cycle under way: one commit of its data, metrics and verdict; a promotion also moves the champion.
 
-    ``card`` is the model card of the version that a promotion makes, in place of the challenger's.
+    ``card`` is the model card of the version that a promotion makes, in place of the challenger's. ``spent`` is the
+    level of the decision that was taken, None where none was.
 
     Raises:
         LedgerError: another version became champion since the challenger was measured.
@@ -204,7 +224,8 @@ def record(root: Path, verdict: str, reasons: Sequence[str], card: str = "") -> 
             dvc(root, "commit", "--force")
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
             trailers |= {"RLHI-Champion": version} if verdict == "promote" else {}
-            title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else "refuse")
+            trailers |= {} if spent is None else {"RLHI-Decided": f"{pin.day} {spent!r}"}
+            title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else verdict)
             _commit(root, title, trailers, "\n".join(f"- {reason}" for reason in reasons))
             promoting.unlink(missing_ok=True)
     _repair(root)
@@ -239,8 +260,10 @@ def history(root: Path) -> list[CycleRecord]:
     found = []
     for revision, date, trailers in commits(root):
         if "RLHI-Cycle" in trailers:
-            told = [trailers.get(f"RLHI-{name}", "") for name in ("Verdict", "From", "Champion")]
-            found.append(CycleRecord(int(trailers["RLHI-Cycle"]), revision, date, *told))
+            verdict, before, promoted = (trailers.get(f"RLHI-{name}", "") for name in ("Verdict", "From", "Champion"))
+            day, _, level = trailers.get("RLHI-Decided", "").partition(" ")
+            spent = Spending(day, float(level)) if day else None
+            found.append(CycleRecord(int(trailers["RLHI-Cycle"]), revision, date, verdict, before, promoted, spent))
     return found
 
 

@@ -24,7 +24,8 @@ from rlhi.bench.experiments.tables import ArmResult, ExperimentTable, kept_besid
 from rlhi.bench.machine import machine
 from rlhi.config import Params
 from rlhi.contracts import Interval, content_key
-from rlhi.evaluate.statistics import GAINS, VALUES, clustered
+from rlhi.evaluate.bounds import GAINS, VALUES
+from rlhi.evaluate.statistics import clustered
 from rlhi.learn.training.run import TrainingError, weights_hash
 from rlhi.models.local import quiet
 from rlhi.models.prepare import checked_policy

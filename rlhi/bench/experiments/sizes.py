@@ -1,6 +1,8 @@
 """How much the demo and the experiments do: sections of params.yaml, and who talks.
 
-The gate, its margins and its suites are the defaults: a demo with a gate of its own would prove nothing.
+The gate's margins and suites are the defaults: a demo with a gate of its own would prove nothing. What differs is what
+some 45 held-out users can show: they are fewer than a decision asks for by default, so two decisions share the year's
+error, one after the other, and with 6 replies each some lose 25 points by chance.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from rlhi.simulate.wishes import only
 USERS = 100
 HELD_OUT = 0.45
 """Users' gains in wish and answer together had a standard deviation of 0.27 in trials of 4 replies each: 45 users show
-a true gain of 12 points 8 times in 10 (rlhi.evaluate.statistics.users_for). What is smaller may not be shown."""
+a true gain of 13 points 8 times in 10 (rlhi.evaluate.power.users_for). What is smaller may not be shown."""
 REWRITES: Mapping[str, object] = {"turns": 24, "tries": 4}
 CANDIDATES: Mapping[str, object] = {"prompts": 56, "n": 4, "persona_only": True}
 LENGTH: Mapping[str, object] = {"max_length": 256}
@@ -29,7 +31,9 @@ DEMO: Mapping[str, Mapping[str, object]] = {
     "rewrites": REWRITES,
     "candidates": CANDIDATES,
     "dpo": LENGTH,
-    "evaluate": {"users": 56, "requests": REQUESTS, "samples": SAMPLES, "instruction_samples": 4},
+    "evaluate": {"users": 0, "instruction_samples": 4, "lost": 0.5},
+    "confirm": {"users": 56, "requests": REQUESTS, "samples": SAMPLES, "lift_samples": 1},
+    "gate": {"min_users": 30, "budget": {"decisions": 2, "days": 0}, "guards": {"kept": {"max_drop": 0.2}}},
 }
 ANY_TEACHER: Mapping[str, float] = {"answers": 0.0, "ended": 0.0, "language": 0.0}
 """Arms are compared by what they learned, whoever taught: a weak policy is part of the question."""
@@ -75,6 +79,8 @@ class Size:
                 "recognised": 0,
                 "lift_samples": 0,
             },
+            "confirm": {"users": 0},
+            "gate": {"min_users": 2, "budget": {"decisions": 2, "days": 0}},
         }
 
 

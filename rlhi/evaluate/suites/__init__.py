@@ -7,7 +7,7 @@ cluster (:mod:`rlhi.evaluate.statistics`). Pure functions over what was said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -35,6 +35,6 @@ def _measures() -> dict[str, Measure]:
 MEASURES: Mapping[str, Measure] = _measures()
 
 
-def results(said: Said) -> list[EvalResult]:
-    """The rows of every suite whose needs are there."""
-    return [row for measure in MEASURES.values() for row in measure.of(said)]
+def results(said: Said, only: Collection[str] | None = None) -> list[EvalResult]:
+    """The rows of every suite whose needs are there; of some suites alone, where they are named."""
+    return [row for name, measure in MEASURES.items() if only is None or name in only for row in measure.of(said)]

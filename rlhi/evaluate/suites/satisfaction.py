@@ -35,19 +35,15 @@ def satisfaction(*, replies: Replies, truth: Truth) -> list[EvalResult]:
     ]
 
 
-def kept(*, replies: Replies, truth: Truth) -> list[EvalResult]:
-    """By user: 0 for a challenger under which the user lost half of what can be had, else 1.
+def kept(*, replies: Replies, truth: Truth, lost: float) -> list[EvalResult]:
+    """By user: 0 for a challenger under which the user's own satisfaction fell by ``lost``, else 1.
 
-    A mean that rises does not tell of those who lose. With few replies a user, some lose half by chance alone.
+    A mean that rises does not tell of those who lose. With few replies a user, some lose much by chance alone.
     """
-    return kept_by_user(satisfaction(replies=replies, truth=truth))
+    return kept_by_user(satisfaction(replies=replies, truth=truth), lost)
 
 
-LOST = 0.5
-"""A user whose own satisfaction falls by so much has lost half of what can be had."""
-
-
-def kept_by_user(satisfied: Sequence[EvalResult]) -> list[EvalResult]:
+def kept_by_user(satisfied: Sequence[EvalResult], lost: float) -> list[EvalResult]:
     """The suite ``kept`` from rows of ``satisfaction``."""
     means: dict[str, dict[str, list[float]]] = {}
     for row in satisfied:
@@ -56,7 +52,7 @@ def kept_by_user(satisfied: Sequence[EvalResult]) -> list[EvalResult]:
     for user, sides in sorted(means.items()):
         before, after = (math.fsum(sides[model]) / len(sides[model]) for model in MODELS)
         # A NaN is told on and refused by the gate.
-        value = math.nan if math.isnan(before - after) else float(round(before - after, 9) < LOST)
+        value = math.nan if math.isnan(before - after) else float(round(before - after, 9) < lost)
         rows += [EvalResult("kept", user, user, "champion", 1.0), EvalResult("kept", user, user, "challenger", value)]
     return rows
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
 
-from rlhi.config import EvaluateConfig, SplitConfig, WhichPersona
+from rlhi.config import EvaluateConfig, PanelConfig, SplitConfig, WhichPersona
 from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate import suites
-from rlhi.evaluate.said import Choice, Model, Question, Reply, Truth
+from rlhi.evaluate.said import Choice, Question, Reply, Truth
 from rlhi.learn.reward.comparisons import preferred, prompt_before
 from rlhi.models.base import Policy, Sampling
 from rlhi.models.prompts import with_persona
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import PersonaBefore, personas_told, read_personas
-from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.simulator.truth import EVALUATION_REQUESTS
 from rlhi.workspace import ledger
@@ -28,16 +27,38 @@ Logged = Sequence[tuple[Choice, tuple[Message, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """Which requests and which seeds are drawn: the same every night, or of a ``cycle`` its own."""
+
+    seed: int
+    cycle: int | None = None
+
+    def key(self, *parts: str) -> str:
+        """What to draw by."""
+        return content_key(self.seed, *parts, *(() if self.cycle is None else (self.cycle,)))
+
+    @property
+    def first(self) -> int:
+        """The first block's seed for sampling; the others count on from it."""
+        return self.seed * 1000 if self.cycle is None else int(self.key("samples")[:8], 16)
+
+    @property
+    def own(self) -> dict[str, int]:
+        """What tells its kept replies from those of others."""
+        return {} if self.cycle is None else {"cycle": self.cycle}
+
+
+@dataclass(frozen=True, slots=True)
 class Questions:
-    """What both models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
+    """What the models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
     another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona."""
 
-    requests: Sequence[Reply]
-    swapped: Sequence[Reply]
-    prompts: Mapping[str, Sequence[Reply]]
-    logged: Logged
-    logged_swapped: Logged
-    questions: Mapping[str, Sequence[Question]]
+    requests: Sequence[Reply] = ()
+    swapped: Sequence[Reply] = ()
+    prompts: Mapping[str, Sequence[Reply]] = field(default_factory=dict)
+    logged: Logged = ()
+    logged_swapped: Logged = ()
+    questions: Mapping[str, Sequence[Question]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -46,33 +67,50 @@ class Questions:
         return sum(map(len, (self.requests, self.swapped, self.logged, self.logged_swapped, *by_suite)))
 
 
-def asked_of_both(
+def of_users(
+    space: Workspace, config: EvaluateConfig, panel: PanelConfig, split: SplitConfig, draw: Draw, known: PersonaBefore,
+    truth: Truth | None,
+) -> Questions:  # fmt: skip
+    """A panel's requests; with another user's persona too, where wishes are known and ``panel`` wants it."""
+    requests = held_out_requests(space, config, panel, split, draw, known)
+    if config.persona != "own" or not panel.lift_samples or not (truth and truth.wishes):
+        return Questions(requests)
+    told = {one.item: one.persona.text for one in requests}
+    swapped = held_out_requests(space, config, panel, split, draw, known, "shuffled")
+    differing = [one for one in swapped if told.get(one.item) and one.persona.text not in ("", told[one.item])]
+    return Questions(requests, differing)
+
+
+def of_suites(only: Sequence[str] | None = None) -> Questions:
+    """What suites ask without users; of all suites, or of some."""
+    measures = {name: one for name, one in suites.MEASURES.items() if only is None or name in only}
+    prompts = {
+        name: [Reply(item, item, Profile(), prompt, "") for item, prompt in prompted]
+        for name, one in measures.items()
+        if (prompted := one.prompts())
+    }
+    return Questions(
+        prompts=prompts, questions={name: found for name, one in measures.items() if (found := one.questions())}
+    )
+
+
+def of_log(
     space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore, truth: Truth | None,
     reader: Policy,
 ) -> Questions:  # fmt: skip
-    """All that is asked of both models; ``reader`` tells which logged answers a model reads whole."""
-    requests = held_out_requests(space, config, split, seed, known)
+    """What held-out users chose; ``reader`` tells which answers a model reads whole. With another user's persona where
+    no wishes tell what a persona is worth."""
     logged = choices(space, config, split, seed, known, reader)
     own, wishes = config.persona == "own" and config.lift_samples > 0, bool(truth and truth.wishes)
-    # By wishes where they are known, else by what users chose in the log.
-    swapped = held_out_requests(space, config, split, seed, known, "shuffled") if own and wishes else []
-    told = {one.item: one.persona.text for one in requests}
-    swapped = [one for one in swapped if one.persona.text not in ("", told.get(one.item, "")) and told.get(one.item)]
-    logged_swapped = other_persona(space, split, logged) if own and not wishes else []
-    prompts = {
-        name: [Reply(item, item, Profile(), prompt, "") for item, prompt in prompted]
-        for name, one in suites.MEASURES.items()
-        if (prompted := one.prompts())
-    }
-    questions = {name: found for name, one in suites.MEASURES.items() if (found := one.questions())}
-    return Questions(requests, swapped, prompts, logged, logged_swapped, questions)
+    return Questions(logged=logged, logged_swapped=other_persona(space, split, logged) if own and not wishes else ())
 
 
 def held_out_requests(
     space: Workspace,
     config: EvaluateConfig,
+    panel: PanelConfig,
     split: SplitConfig,
-    seed: int,
+    draw: Draw,
     known: PersonaBefore,
     which: WhichPersona | None = None,
 ) -> list[Reply]:
@@ -92,19 +130,18 @@ def held_out_requests(
     fixed = [str(text) for text in kept] if isinstance(kept, list) else []
     by_user: dict[str, dict[str, Conversation]] = {}
     every: dict[str, list[Conversation]] = {}
-    for conversation in conversations(space):
-        if split.holds_out(conversation.user_id) and (first := opening(conversation.turns)).strip():
-            by_user.setdefault(conversation.user_id, {}).setdefault(first, conversation)
-            every.setdefault(conversation.user_id, []).append(conversation)
-    chosen = sorted(by_user, key=lambda user: content_key(seed, "evaluate", user))[: config.users]
+    for conversation in held_out_conversations(space, split):
+        by_user.setdefault(conversation.user_id, {}).setdefault(opening(conversation.turns), conversation)
+        every.setdefault(conversation.user_id, []).append(conversation)
+    chosen = sorted(by_user, key=lambda user: content_key(draw.seed, "evaluate", user))[: panel.users]
     asked = []
     for user in sorted(chosen):
-        random = Random(content_key(seed, "requests", user))
+        random = Random(draw.key("requests", user))
         pool = sorted(set(fixed) or by_user[user])
         row = personas.get(user)
         inferred = row is not None and row.user_id == user and row.origin == "inferred"
         next_one = _behind_the_first(every[user], config.conversations) if fixed else None
-        for text in random.sample(pool, min(config.requests, len(pool))):
+        for text in random.sample(pool, min(panel.requests, len(pool))):
             before = next_one if fixed else by_user[user][text]
             persona = row.profile if row else Profile()
             if inferred and before:
@@ -114,6 +151,13 @@ def held_out_requests(
     return asked
 
 
+def held_out_conversations(space: Workspace, split: SplitConfig) -> Iterator[Conversation]:
+    """Those of held-out users that begin with a request."""
+    for conversation in conversations(space):
+        if split.holds_out(conversation.user_id) and opening(conversation.turns).strip():
+            yield conversation
+
+
 def _behind_the_first(held_out: Sequence[Conversation], heard: int | None) -> Conversation | None:
     """The conversation that came after so many, by time; None where there is none, or all were heard."""
     ordered = sorted(held_out, key=lambda conversation: (conversation.created_at or "", conversation.conversation_id))
@@ -121,14 +165,14 @@ def _behind_the_first(held_out: Sequence[Conversation], heard: int | None) -> Co
 
 
 def answers(
-    space: Workspace, config: EvaluateConfig, seed: int, model: Policy, asked: Sequence[Reply], n: int,
+    space: Workspace, config: EvaluateConfig, draw: Draw, model: Policy, asked: Sequence[Reply], n: int,
     identity: str,
 ) -> list[Reply]:  # fmt: skip
     """``n`` replies for each item, from the store of samples where this very model was asked before."""
     if not asked:
         return []  # what is not measured wants no replies: ``n`` is 0 then
     store = SampleStore(space, "evaluate")
-    settings = config.sampling.model_dump() | {"n": n}
+    settings = config.sampling.model_dump() | {"n": n} | draw.own
     keys = [content_key(identity, [to_record(said) for said in one.prompt], settings, one.item) for one in asked]
     size = max(1, config.sampling.batch // n)
     cycle = ledger.pinned(space.root).cycle
@@ -139,7 +183,7 @@ def answers(
         fresh = {key for key, _ in block if key not in store.samples}
         if not fresh:
             continue
-        drawn = seed * 1000 + start
+        drawn = draw.first + start
         sampling = Sampling(
             n, config.sampling.temperature, config.sampling.top_k, config.sampling.max_new_tokens, drawn
         )
@@ -154,12 +198,6 @@ def answers(
         for key, one in zip(keys, asked, strict=True)
         for at, text in enumerate(store.samples[key].texts)
     ]
-
-
-def samples_key(space: Workspace, model: Model, version: str) -> str:
-    if model == "champion":
-        return version
-    return content_key(read_json(space.path("models/challenger") / TRAINING))
 
 
 def choices(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from rlhi.contracts import EvalResult
+from rlhi.contracts import PAST, EvalResult
 from rlhi.evaluate.replies import EvaluatedReply, SideBySide, side_by_side
 from rlhi.stages import StageError
 from rlhi.stages.collect.salt import known_as
-from rlhi.stages.evaluate.evaluate import REPLIES
+from rlhi.stages.evaluate.confirm import CONFIRMED, CONFIRMED_REPLIES
+from rlhi.stages.evaluate.evaluate import REPLIES, RESULTS
 from rlhi.workspace.store import Workspace, read_json, read_manifest, read_note, read_table
-
-RESULTS = "data/evaluation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +24,12 @@ class Replies:
 
 
 def read_replies(space: Workspace) -> list[SideBySide]:
-    """The last evaluation's replies side by side; none where nothing was evaluated, or by a version that kept none."""
-    replies = read_table(space.path(REPLIES), EvaluatedReply)
-    return side_by_side(replies, read_table(space.path(RESULTS), EvalResult)) if replies else []
+    """The last decision's replies side by side, then the screen's; none where nobody was asked, or none were kept."""
+    found = []
+    for replies, results in ((CONFIRMED_REPLIES, CONFIRMED), (REPLIES, RESULTS)):
+        if said := read_table(space.path(replies), EvaluatedReply):
+            found += side_by_side(said, read_table(space.path(results), EvalResult))
+    return found
 
 
 def last_replies(space: Workspace, user: str | None = None) -> Replies:
@@ -63,5 +65,5 @@ def _cycle(space: Workspace) -> str:
     decision = read_json(space.path("metrics/decision.json"))
     if "cycle" not in decision:
         return ""
-    done = "promoted" if decision.get("verdict") == "promote" else "refused"
-    return f"cycle {decision['cycle']}: champion policy@{decision.get('champion')}, challenger {done}"
+    told = PAST[str(decision.get("verdict"))]
+    return f"cycle {decision['cycle']}: champion policy@{decision.get('champion')}, challenger {told}"
