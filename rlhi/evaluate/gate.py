@@ -23,6 +23,8 @@ from rlhi.contracts import Budget, DriftReport, GateDecision, Interval, Measurem
 
 GUARD_LEVEL = 0.05
 """A guard's one-sided level: non-inferiority, as it is usual."""
+_FAR = 100
+"""A bound so many times as wide as what it bounds: no number of users that anybody has would show that."""
 _ORDER: tuple[Verdict, ...] = ("promote", "hold", "refuse", "invalid")
 
 
@@ -199,9 +201,9 @@ def _would_decide(one: Measurement, margin: float) -> str:
     """What was lacking: what could have been seen, and how many users would show what was."""
     over, width = one.gain.mean - margin, one.gain.mean - one.lower
     seen = f"with this spread a true gain of {_points(one.least)} would have been seen" if one.least else ""
-    if not over > 0 or not math.isfinite(width):
+    if not over > width / _FAR or not math.isfinite(width):
         return seen or "nothing in it points to one"
-    users = math.ceil(one.gain.clusters * (width / over) ** 2) + 1
+    users = math.ceil(one.gain.clusters * (width / over) ** 2)
     lacking = f"{users:,} users would show this one"
     return f"{seen}, and {lacking}" if seen else lacking
 

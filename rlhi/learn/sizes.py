@@ -128,8 +128,8 @@ def night(log: LogSizes, speed: Speed, hours: float, params: Params, instruction
         return Proposal({}, (), (
             f"this machine cannot do it in a night of {hours:g} h: {rate}, so that evaluation takes {_long(judged)} "
             f"and the least that trains another {_long(needed)}. Use a GPU or a smaller policy, give more --hours, or "
-            "lower max_new_tokens, evaluate.users and confirm.samples in params.yaml; turns, prompts and pairs are left as "
-            "they were"
+            "lower max_new_tokens, evaluate.users and confirm.samples in params.yaml; turns, prompts and pairs are "
+            "left as they were"
         ))  # fmt: skip
     most = {
         "rewrites.turns": max(log.follow_ups, params.rewrites.turns),

@@ -89,7 +89,7 @@ def test_a_bad_habit_is_refused_by_its_name(
     configure(space, "evaluate", sizes)
     shutil.rmtree(space.path("models/challenger"), ignore_errors=True)
     shutil.copytree(challenger, space.path("models/challenger"))
-    for name in ("evaluate", "drift", "gate"):
+    for name in stages.stages_of("evaluate"):
         stages.run(name, space.root)
     decision = read_decision(space)
     assert decision.verdict == "refuse"

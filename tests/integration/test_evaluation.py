@@ -17,7 +17,7 @@ from rlhi.models.local import LocalChatModel
 from rlhi.stages import backends
 from rlhi.stages.collect.personas import persona_before, personas_told
 from rlhi.stages.evaluate.drift import drift
-from rlhi.stages.evaluate.questions import choices, held_out_requests
+from rlhi.stages.evaluate.questions import Draw, choices, held_out_requests
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_json, write_table
 from tests.support.personas import persona
@@ -32,13 +32,8 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
 
 def requests_of(space: Workspace) -> list[Reply]:
     params = space.params
-    return held_out_requests(
-        space,
-        params.evaluate,
-        params.split,
-        params.seed,
-        persona_before(space, space.params.personas, space.params.split),
-    )
+    known = persona_before(space, params.personas, params.split)
+    return held_out_requests(space, params.evaluate, params.evaluate, params.split, Draw(params.seed), known)
 
 
 def test_controls_tell_another_persona_of_each_user() -> None:
@@ -81,7 +76,7 @@ def test_a_request_behind_a_system_turn_is_asked_and_users_without_one_take_no_p
     params = space.params
     held_out = [row.user_id for row in talks[:60] if params.split.holds_out(row.user_id)]
     asked = requests_of(space)
-    assert len(asked) == params.evaluate.users <= len(held_out) and {one.user_id for one in asked} <= {*held_out}
+    assert len(asked) == (params.evaluate.users or 0) <= len(held_out) and {one.user_id for one in asked} <= {*held_out}
     assert {one.prompt[-1].content for one in asked} == {ask.content}
 
 

@@ -11,7 +11,7 @@ from rlhi.contracts import Message, Profile
 from rlhi.evaluate.said import Reply
 from rlhi.models.base import Sampled, Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.stages.evaluate.questions import answers
+from rlhi.stages.evaluate.questions import Draw, answers
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
 from tests.support.spaces import make_space
@@ -33,7 +33,7 @@ def texts(space: Workspace, model: LocalChatModel, identity: str) -> list[str]:
     asked = [
         Reply(f"q{at}", f"u{at}", Profile(), (Message("user", f"Tell me of plant {at}."),), "") for at in range(40)
     ]
-    return [reply.text for reply in answers(space, space.params.evaluate, 0, model, asked, 1, identity)]
+    return [reply.text for reply in answers(space, space.params.evaluate, Draw(0), model, asked, 1, identity)]
 
 
 def test_a_killed_evaluation_ends_with_the_replies_of_an_undisturbed_one(tmp_path: Path, tiny_policy: Path) -> None:

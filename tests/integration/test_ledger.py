@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from rlhi import stages
+from rlhi.contracts import Spending
 from rlhi.stages import stages_of
 from rlhi.workspace import ledger
 from rlhi.workspace.repository import IGNORED
+from rlhi.workspace.store import read_json, write_json
 
 PIPELINE = """\
 artifacts:
@@ -268,15 +271,37 @@ def test_rollback_keeps_the_history(promoted: Path) -> None:
         ledger.rollback(promoted, "v9.9.9")
 
 
+def pin(root: Path) -> tuple[int, str]:
+    begun = ledger.begin(root)
+    return begun.cycle, begun.champion
+
+
+def test_what_decisions_spent_is_pinned_by_the_next_cycle(space: Path) -> None:
+    """A cycle that goes on the day after it began decides as it would have."""
+    collected(space, "one")
+    begun = ledger.begin(space)
+    assert begun.decisions == () and begun.day == datetime.now(UTC).date().isoformat()
+    trained(space, "one")
+    done = ledger.record(space, "hold", ["not shown"], spent=0.05 / 52)
+    assert done.verdict == "hold" and done.decided == Spending(begun.day, 0.05 / 52)
+    assert "Cycle 1: hold" in out(space, "git", "log", "--format=%s")
+    collected(space, "two")
+    held = read_json(space / "cycle.json")
+    write_json(space / "cycle.json", {name: held[name] for name in ("cycle", "champion", "split")})
+    assert ledger.begin(space).decisions == (Spending(begun.day, 0.05 / 52),)
+    trained(space, "two")
+    assert ledger.record(space, "refuse", ["worse"]).decided is None, "a screened night spends nothing"
+
+
 def test_a_rollback_during_a_cycle_is_not_undone_by_its_end(promoted: Path) -> None:
     collected(promoted, "two")
-    assert ledger.begin(promoted) == ledger.CyclePin(2, "v0.2.0")
+    assert pin(promoted) == (2, "v0.2.0")
     trained(promoted, "built on it")
     ledger.rollback(promoted)
     with pytest.raises(ledger.LedgerError, match=r"against policy@v0.2.0, and policy@v0.1.0 is champion since"):
         ledger.record(promoted, "promote", [])
     assert ledger.champion(promoted) == "v0.1.0" and len(ledger.history(promoted)) == 1
-    assert ledger.begin(promoted) == ledger.CyclePin(2, "v0.1.0"), "the cycle begins anew"
+    assert pin(promoted) == (2, "v0.1.0"), "the cycle begins anew"
     ledger.record(promoted, "refuse", ["not shown to be better"])
     assert (promoted / "models" / "policy" / "model.safetensors").read_text() == "base"
 

@@ -6,14 +6,15 @@ import dataclasses
 import json
 import math
 import random
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
-from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement, from_record, to_record
-from rlhi.evaluate.gate import decide
+from rlhi.contracts import Budget, DriftReport, GateDecision, Interval, Measurement, Verdict, from_record, to_record
+from rlhi.evaluate.gate import Evidence, Judge, decide, kinds_of, unpromising
 
 GAINS = ("satisfaction", "preference")
 GUARDS = tuple(GateConfig().guards)
@@ -42,41 +43,55 @@ def measurements(draw: st.DrawFn, names: tuple[str, ...] = (*GAINS, *GUARDS, "ex
 def configs(draw: st.DrawFn) -> GateConfig:
     gains = {name: GainConfig(margin=draw(st.floats(-0.1, 0.3)), required=draw(st.booleans())) for name in GAINS}
     guards = {name: GuardConfig(max_drop=draw(st.floats(0, 0.3)), required=draw(st.booleans())) for name in GUARDS}
-    return GateConfig(gains=gains, guards=guards, drift=draw(st.sampled_from(("refuse", "report"))))
+    drift: Literal["refuse", "report"] = draw(st.sampled_from(("refuse", "report")))
+    return GateConfig(gains=gains, guards=guards, drift=drift, min_users=draw(st.sampled_from((2, 40, 41))))
+
+
+DEFAULT = GateConfig(min_users=40)
+"""The default gate for so many users as are made up here."""
+
+
+def verdict_of(
+    measured: list[Measurement], report: DriftReport, config: GateConfig, judge: Judge | None = None
+) -> GateDecision:
+    return decide(Evidence(measured, report, judge=judge), config)
 
 
 drifts = st.sampled_from([drift("stable"), drift("drifted", 5), drift("no_reference")])
 
 
-def allowed(measured: list[Measurement], report: DriftReport, config: GateConfig) -> bool:
-    """The rules once more, written as one condition."""
+def expected(measured: list[Measurement], report: DriftReport, config: GateConfig) -> Verdict:
+    """The rules once more, written as conditions on the whole."""
     by_suite = {each.suite: each.gain for each in measured}
-    gains = [by_suite[name].low > config.gains[name].margin for name in GAINS if name in by_suite]
-    guards = []
-    for name in GUARDS:
-        if name in by_suite:
-            guard, gain = config.guards[name], by_suite[name]
-            by_mean = gain.clusters < config.few_users and not guard.required and gain.high >= 0
-            guards.append((gain.mean if by_mean else gain.low) > -guard.max_drop)
+    gains = {name: by_suite[name] for name in GAINS if name in by_suite}
+    guards = {name: by_suite[name] for name in GUARDS if name in by_suite}
     required = [name for name in GAINS if config.gains[name].required]
     required += [name for name in GUARDS if config.guards[name].required]
-    complete = all(name in by_suite for name in required)
-    return (
-        bool(gains)
-        and all(gains)
-        and all(guards)
-        and complete
-        and not (report.status == "drifted" and config.drift == "refuse")
+    if not all(name in by_suite for name in required):
+        return "invalid"
+    worse = any(gain.high < 0 and not gain.low > config.gains[name].margin for name, gain in gains.items())
+    broken = any(gain.high < -config.guards[name].max_drop for name, gain in guards.items())
+    if worse or broken or (report.status == "drifted" and config.drift == "refuse"):
+        return "refuse"
+    shown = bool(gains) and all(
+        gain.low > config.gains[name].margin and gain.clusters >= config.min_users for name, gain in gains.items()
     )
+    return "promote" if shown and all(_kept(config, name, gain) for name, gain in guards.items()) else "hold"
+
+
+def _kept(config: GateConfig, name: str, gain: Interval) -> bool:
+    guard = config.guards[name]
+    by_mean = gain.clusters < config.few_users and not guard.required and gain.high >= 0
+    return (gain.mean if by_mean else gain.low) > -guard.max_drop
 
 
 @settings(deadline=None)
 @given(measurements(), drifts, configs())
-def test_promotes_exactly_when_every_rule_holds(
+def test_the_verdict_is_what_the_rules_come_to(
     measured: list[Measurement], report: DriftReport, config: GateConfig
 ) -> None:
-    decision = decide(measured, report, config)
-    assert (decision.verdict == "promote") == allowed(measured, report, config)
+    decision = verdict_of(measured, report, config)
+    assert decision.verdict == expected(measured, report, config)
     listed = {*config.gains, *config.guards} - {each.suite for each in measured}
     assert listed == set(decision.not_measured) - {"drift: no_reference"}
     assert decision.reasons or decision.not_measured
@@ -87,14 +102,14 @@ def test_promotes_exactly_when_every_rule_holds(
 def test_order_does_not_matter(
     measured: list[Measurement], report: DriftReport, config: GateConfig, rng: random.Random
 ) -> None:
-    decision = decide(measured, report, config)
+    decision = verdict_of(measured, report, config)
     rng.shuffle(measured)
-    assert decide(measured, report, config) == decision
+    assert verdict_of(measured, report, config) == decision
 
 
 @settings(deadline=None)
 @given(measurements(), drifts, configs(), st.sampled_from(("mean", "low", "high")), st.data())
-def test_a_figure_that_is_no_number_always_refuses(
+def test_a_figure_that_is_no_number_is_always_invalid(
     measured: list[Measurement], report: DriftReport, config: GateConfig, figure: str, data: st.DataObject
 ) -> None:
     measured = measured or [measurement("extra", 0, 0, 0)]
@@ -102,7 +117,18 @@ def test_a_figure_that_is_no_number_always_refuses(
     side = data.draw(st.sampled_from(("champion", "challenger", "gain")))
     broken = dataclasses.replace(getattr(measured[at], side), **{figure: math.nan})
     measured[at] = dataclasses.replace(measured[at], **{side: broken})
-    assert decide(measured, report, config).verdict == "refuse"
+    assert verdict_of(measured, report, config).verdict == "invalid"
+
+
+@settings(deadline=None)
+@given(measurements(), drifts, configs())
+def test_a_screen_never_promotes_and_is_else_as_strict(
+    measured: list[Measurement], report: DriftReport, config: GateConfig
+) -> None:
+    decided = verdict_of(measured, report, config)
+    screened = decide(Evidence(measured, report, "screen", "the last decision was on 2026-11-29"), config)
+    assert screened.verdict == ("hold" if decided.verdict == "promote" else decided.verdict)
+    assert any("not decided: the last decision was on 2026-11-29." in reason for reason in screened.reasons)
 
 
 def good() -> list[Measurement]:
@@ -110,76 +136,142 @@ def good() -> list[Measurement]:
     return [*shown, *(measurement(name, -0.01, -0.04, 0.02) for name in GUARDS)]
 
 
+def without(*suites: str) -> list[Measurement]:
+    return [each for each in good() if each.suite not in suites]
+
+
 def test_the_default_gate_promotes_good_evidence_without_a_drift_reference() -> None:
-    decision = decide(good(), drift("no_reference"), GateConfig())
+    decision = verdict_of(good(), drift("no_reference"), DEFAULT)
     assert (decision.verdict, decision.not_measured) == ("promote", ("drift: no_reference",))
-    assert "satisfaction gains +15.0 points (interval 8.0 to 22.0, n = 40), above the margin of 0.0 points." in (
+    assert "satisfaction gains +15.0 points (interval 8.0 to 22.0, n = 40), above the margin of 1.0 points." in (
         decision.reasons
     )
 
 
+def test_a_gain_is_read_at_the_level_of_one_decision_and_says_what_would_have_shown_it() -> None:
+    """Its interval is for people: at one in a thousand a bound lies lower."""
+    one = measurement("satisfaction", 0.06, 0.02, 0.1, users=200)
+    at_level = dataclasses.replace(one, level=0.05 / 52, above=-0.005, below=0.125, least=0.09)
+    decision = verdict_of([*without("satisfaction"), at_level], drift(), GateConfig(min_users=40))
+    assert decision.verdict == "hold"
+    assert (
+        "satisfaction gains +6.0 points (interval 2.0 to 10.0, n = 200): not shown to be above the margin of 1.0 "
+        "points with an error of 0.10%; with this spread a true gain of 9.0 points would have been seen, and 339 users "
+        "would show this one." in decision.reasons
+    )
+    shown = dataclasses.replace(at_level, above=0.011)
+    assert verdict_of([*without("satisfaction"), shown], drift(), GateConfig(min_users=40)).verdict == "promote"
+
+
+def test_few_users_hold_whatever_they_show() -> None:
+    decision = verdict_of(good(), drift(), GateConfig())
+    assert decision.verdict == "hold"
+    assert "satisfaction was measured on 40 users, and 192 are asked for." in decision.reasons
+
+
 def test_unlisted_and_optional_suites_do_not_refuse() -> None:
-    without = [each for each in good() if each.suite not in ("satisfaction", "choices")]
-    decision = decide([*without, measurement("extra", -0.9, -1, -0.8)], drift(), GateConfig())
+    evidence = [*without("satisfaction", "choices"), measurement("extra", -0.9, -1, -0.8)]
+    decision = verdict_of(evidence, drift(), DEFAULT)
     assert decision.verdict == "promote"
     assert set(decision.not_measured) == {"satisfaction", "choices"}
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "verdict", "reason"),
     [
-        (measurement("satisfaction", 0.04, 0.0, 0.08), "not shown to be above the margin of 0.0 points"),
-        (measurement("nearness", -0.36, -0.44, -0.3), "beyond the allowed drop of 10.0 points"),
-        (measurement("fluency", -0.08, -0.1, -0.06), "beyond the allowed drop of 5.0 points"),
+        (measurement("satisfaction", 0.05, 0.01, 0.09), "hold", "not shown to be above the margin of 1.0 points"),
+        (measurement("satisfaction", -0.05, -0.09, -0.01), "refuse", "shown worse"),
+        (measurement("nearness", -0.36, -0.44, -0.3), "refuse", "beyond the allowed drop of 10.0 points"),
+        (measurement("nearness", -0.06, -0.14, 0.02), "hold", "not shown to be within the allowed drop of 10.0"),
+        (measurement("fluency", -0.08, -0.1, -0.06), "refuse", "beyond the allowed drop of 5.0 points"),
     ],
 )
-def test_a_bound_at_the_margin_or_a_fallen_guard_refuses_with_figures(change: Measurement, reason: str) -> None:
-    evidence = [each for each in good() if each.suite != change.suite] + [change]
-    decision = decide(evidence, drift(), GateConfig())
-    assert decision.verdict == "refuse"
+def test_what_is_not_shown_holds_and_what_is_shown_refuses_with_figures(
+    change: Measurement, verdict: str, reason: str
+) -> None:
+    decision = verdict_of([*without(change.suite), change], drift(), DEFAULT)
+    assert decision.verdict == verdict
     assert any(change.suite in text and reason in text for text in decision.reasons)
 
 
-@pytest.mark.parametrize("missing", ["instructions", "knowledge", "fluency", "nearness"])
-def test_a_required_measurement_that_is_missing_refuses(missing: str) -> None:
-    decision = decide([each for each in good() if each.suite != missing], drift(), GateConfig())
+def test_what_is_lost_against_the_first_champion_counts_too() -> None:
+    """Four drops of four points pass one after the other, and sixteen are lost."""
+    lost = dataclasses.replace(measurement("answers", -0.2, -0.24, -0.16), against="first")
+    decision = verdict_of([*good(), lost], drift(), DEFAULT)
     assert decision.verdict == "refuse"
+    assert any(one.startswith("answers against the first champion changes by -20.0") for one in decision.reasons)
+    assert {one.against for one in decision.measurements} == {"champion", "first"}
+    assert all(one.against == "champion" for one in decision.overall)
+
+
+def test_a_kind_of_users_that_is_shown_to_lose_refuses_and_one_that_may_have_does_not() -> None:
+    one = dataclasses.replace(measurement("kept", -0.4, -0.6, -0.2, users=14), group="no lists")
+    decision = verdict_of([*good(), one], drift(), DEFAULT)
+    assert decision.verdict == "refuse"
+    assert any("kept of users who ask for no lists changes by -40.0" in reason for reason in decision.reasons)
+    unsure = dataclasses.replace(one, gain=Interval(-0.2, -0.5, 0.0, 14, 14))
+    assert verdict_of([*good(), unsure], drift(), DEFAULT).verdict == "promote"
+
+
+def test_kinds_are_what_enough_users_say() -> None:
+    says = {"u1": ["brief", "plain"], "u2": ["brief"], "u3": ["long"]}
+    assert kinds_of(says, 2) == {"brief": frozenset({"u1", "u2"})}
+
+
+@pytest.mark.parametrize("missing", ["instructions", "knowledge", "fluency", "nearness"])
+def test_a_required_measurement_that_is_missing_is_invalid(missing: str) -> None:
+    decision = verdict_of(without(missing), drift(), DEFAULT)
+    assert decision.verdict == "invalid"
     assert f"{missing} is required and was not measured." in decision.reasons
 
 
-def test_no_gain_at_all_refuses() -> None:
-    guards = [each for each in good() if each.suite in GUARDS]
-    optional = GateConfig(gains={name: GainConfig() for name in GAINS})
-    assert decide(guards, drift(), optional).verdict == "refuse"
-    assert decide(good(), drift(), GateConfig(gains={})).verdict == "refuse"
+def test_no_gain_at_all_holds() -> None:
+    assert verdict_of(without(*GAINS), drift(), DEFAULT).verdict == "hold"
+    assert verdict_of(good(), drift(), GateConfig(gains={})).verdict == "hold"
+
+
+def test_without_a_challenger_there_is_nothing_to_measure() -> None:
+    decision = decide(Evidence((), drift("no_reference"), skipped="no new pairs"), GateConfig())
+    assert (decision.verdict, decision.reasons) == ("hold", ("no new pairs",))
+    assert {*GAINS, *GUARDS} < set(decision.not_measured)
 
 
 def test_drift_refuses_or_is_only_recorded() -> None:
-    assert decide(good(), drift("drifted", 4), GateConfig()).verdict == "refuse"
-    recorded = decide(good(), drift("drifted", 4), GateConfig(drift="report"))
+    assert verdict_of(good(), drift("drifted", 4), DEFAULT).verdict == "refuse"
+    recorded = verdict_of(good(), drift("drifted", 4), GateConfig(drift="report", min_users=40))
     assert recorded.verdict == "promote"
     assert any("4 of 6 columns" in reason and "column0" in reason for reason in recorded.reasons)
     unknown = dataclasses.replace(drift(), share=math.nan)
-    assert decide(good(), unknown, GateConfig()).verdict == "refuse"
+    assert verdict_of(good(), unknown, DEFAULT).verdict == "invalid"
 
 
-def test_a_suite_measured_twice_refuses() -> None:
-    assert decide([*good(), measurement("fluency", 0.1, 0, 0.2)], drift(), GateConfig()).verdict == "refuse"
+def test_a_suite_measured_twice_is_invalid() -> None:
+    assert verdict_of([*good(), measurement("fluency", 0.1, 0, 0.2)], drift(), DEFAULT).verdict == "invalid"
 
 
-def test_a_decision_survives_json() -> None:
-    decision = decide(good(), drift("no_reference"), GateConfig())
-    assert from_record(GateDecision, json.loads(json.dumps(to_record(decision)))) == decision
+def test_a_decision_survives_json_and_one_of_before_is_read() -> None:
+    budget = Budget(0.001, 3, 0.003, 0.047, 0.003, "2026-11-01", "")
+    decision = decide(Evidence(good(), drift("no_reference"), budget=budget, by_chance=0.4), DEFAULT)
+    record = json.loads(json.dumps(to_record(decision)))
+    assert from_record(GateDecision, record) == decision
+    for name in ("panel", "budget", "by_chance"):
+        record.pop(name)
+    for one in record["measurements"]:
+        for name in ("against", "group", "level", "above", "below", "least"):
+            one.pop(name)
+    former = from_record(GateDecision, record)
+    assert former.panel == "decision" and former.budget is None
+    assert [one.lower for one in former.measurements] == [one.gain.low for one in former.measurements]
 
 
-@pytest.mark.parametrize(("low", "verdict"), [(math.nextafter(-0.25, 1), "promote"), (-0.25, "refuse")])
+@pytest.mark.parametrize(("low", "verdict"), [(math.nextafter(-0.25, 1), "promote"), (-0.25, "hold")])
 def test_a_guard_is_shown_not_to_fall_to_its_limit(low: float, verdict: str) -> None:
-    """By its interval: a mean above the line may hide a fall below it."""
-    config = GateConfig(guards={"fluency": GuardConfig(max_drop=0.25)})
+    """By its bound: a mean above the line may hide a fall below it."""
+    config = GateConfig(guards={"fluency": GuardConfig(max_drop=0.25)}, min_users=40)
     evidence = [*(each for each in good() if each.suite in GAINS), measurement("fluency", -0.01, low, 0.1)]
-    decision = decide(evidence, drift(), config)
+    decision = verdict_of(evidence, drift(), config)
     assert decision.verdict == verdict
-    assert any("not shown to be within" in reason for reason in decision.reasons) == (verdict == "refuse")
+    assert any("not shown to be within" in reason for reason in decision.reasons) == (verdict == "hold")
 
 
 def test_a_guard_of_few_users_is_held_to_its_mean_unless_it_is_required() -> None:
@@ -187,49 +279,59 @@ def test_a_guard_of_few_users_is_held_to_its_mean_unless_it_is_required() -> Non
     gains = [each for each in good() if each.suite in GAINS]
 
     def verdict(few: Measurement, required: bool = False) -> GateDecision:
-        config = GateConfig(guards={"choices": GuardConfig(max_drop=0.2, required=required)})
-        return decide([*gains, few], drift(), config)
+        guards = {"choices": GuardConfig(max_drop=0.2, required=required)}
+        return verdict_of([*gains, few], drift(), GateConfig(guards=guards, min_users=40))
 
     wide = measurement("choices", 0.0, -0.247, 0.247, users=13)
     assert verdict(wide).verdict == "promote" and any("fewer than 30 users" in one for one in verdict(wide).reasons)
-    assert verdict(wide, required=True).verdict == "refuse"
-    assert verdict(measurement("choices", 0.0, -0.247, 0.247, users=30)).verdict == "refuse"
-    assert verdict(measurement("choices", -0.21, -0.4, 0.1, users=13)).verdict == "refuse", (
-        "it falls too far in the mean"
-    )
-    assert verdict(measurement("choices", -0.1, -0.3, -0.01, users=13)).verdict == "refuse", "a fall is shown"
+    assert verdict(wide, required=True).verdict == "hold"
+    assert verdict(measurement("choices", 0.0, -0.247, 0.247, users=30)).verdict == "hold"
+    assert verdict(measurement("choices", -0.21, -0.4, 0.1, users=13)).verdict == "hold", "it falls too far in the mean"
+    assert verdict(measurement("choices", -0.1, -0.3, -0.01, users=13)).verdict == "hold", "a fall is shown"
 
 
-@given(measurements(), configs(), st.floats(0, 1), st.floats(0, 1), st.integers(0, 40))
-def test_preference_counts_where_its_judge_is_proven_and_no_verdict_gets_milder_by_asking(
-    measured: list[Measurement], config: GateConfig, one: float, other: float, users: int
+@given(measurements(), configs(), st.floats(0, 1), st.floats(0, 1), st.integers(0, 40), st.booleans())
+def test_preference_counts_where_its_judge_is_proven_and_chose_no_pairs(
+    measured: list[Measurement], config: GateConfig, one: float, other: float, users: int, independent: bool
 ) -> None:
-    judge = Interval((one + other) / 2, min(one, other), max(one, other), users, users)
-    told, free = decide(measured, drift(), config, judge), decide(measured, drift(), config)
+    accuracy = Interval((one + other) / 2, min(one, other), max(one, other), users, users)
+    told = verdict_of(measured, drift(), config, Judge(accuracy, independent))
+    free = verdict_of(measured, drift(), config)
     judged = any(each.suite == "preference" for each in measured)
-    if judged and judge.low <= config.judge:
-        assert "preference" in told.not_measured and any("does not count" in reason for reason in told.reasons)
-        assert told.verdict == "refuse" or not config.gains["preference"].required
+    if judged and not (independent and accuracy.low > config.judge):
+        assert "preference" in told.not_measured
+        assert any("does not count" in reason or "does not decide" in reason for reason in told.reasons)
     else:
         assert (told.verdict, told.not_measured) == (free.verdict, free.not_measured)
     assert told.measurements == free.measurements, "the figures are told either way"
 
 
-def test_a_judge_that_is_not_shown_to_be_right_promotes_nothing() -> None:
+def test_the_word_of_a_judge_that_is_not_proven_or_chose_the_pairs_promotes_nothing() -> None:
     """A real log has no other gain; where users' wishes are known, these decide."""
 
-    def judged(judge: Interval, config: GateConfig | None = None) -> GateDecision:
-        real = [each for each in good() if each.suite != "satisfaction"]
-        return decide(real, drift(), config or GateConfig(), judge)
+    def judged(accuracy: Interval, independent: bool = True, config: GateConfig = DEFAULT) -> GateDecision:
+        return verdict_of(without("satisfaction"), drift(), config, Judge(accuracy, independent))
 
-    assert decide(good(), drift(), GateConfig(), Interval(0.57, 0.48, 0.66, 20, 61)).verdict == "promote"
-    unsure = judged(Interval(0.57, 0.48, 0.66, 20, 61))
-    assert unsure.verdict == "refuse"
-    assert unsure.reasons[0] == (
+    unsure, proven = Interval(0.57, 0.48, 0.66, 20, 61), Interval(0.7, 0.6, 0.8, 20, 61)
+    assert verdict_of(good(), drift(), DEFAULT, Judge(unsure, True)).verdict == "promote"
+    assert judged(unsure).verdict == "hold"
+    assert judged(unsure).reasons[0] == (
         "The reward model ranks 57.0% (interval 48.0 to 66.0, n = 20) of held-out users' comparisons right: not shown "
         "to be above 50%, so preference does not count."
     )
-    unknown = judged(Interval(0.5, 0.0, 1.0, 0, 0))
-    assert unknown.verdict == "refuse" and unknown.reasons[0].startswith("No comparison of a held-out user tells")
-    assert judged(Interval(0.7, 0.6, 0.8, 20, 61)).verdict == "promote"
-    assert judged(Interval(0.5, 0.0, 1.0, 0, 0), GateConfig(judge=0)).verdict == "promote"
+    unknown = Interval(0.5, 0.0, 1.0, 0, 0)
+    assert judged(unknown).verdict == "hold" and judged(unknown).reasons[0].startswith("No comparison of a held-out")
+    assert judged(proven).verdict == "promote"
+    chose = judged(proven, independent=False)
+    assert chose.verdict == "hold" and "preference nominates and does not decide" in chose.reasons[0]
+    assert judged(unknown, False, GateConfig(judge=0, min_users=40)).verdict == "promote"
+
+
+def test_a_screen_is_promising_where_something_rises_and_nothing_is_broken() -> None:
+    assert unpromising((), GateConfig()) == "", "nobody was screened: nothing speaks against a decision"
+    assert unpromising(good(), GateConfig()) == ""
+    flat = [measurement(name, 0.005, -0.1, 0.1) for name in GAINS]
+    assert unpromising(flat, GateConfig()) == "the screen has no gain in preference and satisfaction"
+    assert unpromising([flat[0], *without("satisfaction")], GateConfig()) == "", "one of two rises"
+    fallen = [*without("answers"), measurement("answers", -0.4, -0.5, -0.3)]
+    assert unpromising(fallen, GateConfig()) == "the screen shows answers broken"

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhi.contracts import EvalResult, Interval
-from rlhi.evaluate.statistics import GAINS, VALUES, clustered, measure, paired_gain, power, users_for
+from rlhi.evaluate.bounds import GAINS, VALUES, lower_bound
+from rlhi.evaluate.power import least_seen, power, users_for
+from rlhi.evaluate.statistics import Asked, by_chance, clustered, measure, paired_gain
 
 rows = st.lists(st.tuples(st.floats(0, 1), st.sampled_from("abcdefghijklm")), min_size=1, max_size=60)
 
@@ -154,27 +156,66 @@ def test_measure_splits_by_suite_and_model() -> None:
     assert [(found.suite, found.gain.mean) for found in measure(results[::-1])] == [("a", 0.0), ("b", 0.5)]
 
 
+def test_what_the_gate_asks_of_a_suite_is_asked_and_of_the_first_champion_only_what_it_was_asked() -> None:
+    spread = {"a": 0.2, "b": 0.3, "c": 0.25, "d": 0.3}
+    results = [
+        result(value + gain, user, model=model, suite=suite)
+        for suite in ("told", "other")
+        for user, gain in spread.items()
+        for model, value in (("champion", 0.0), ("challenger", gain), ("first", 0.1))
+        if suite == "told" or model != "first"
+    ]
+    other, told = measure(results, asked={"told": Asked(0.001, 0.01)})
+    assert (told.level, other.level) == (0.001, 0.05)
+    assert told.above is not None and other.above is not None and told.above < other.above < told.gain.mean
+    assert told.least is not None and other.least is not None and told.least > other.least
+    (first,) = measure(results, against="first")
+    assert (first.suite, first.against) == ("told", "first")
+    assert first.gain.mean == pytest.approx(told.gain.mean - 0.1)
+
+
+def test_a_model_is_told_from_itself_by_chance_alone() -> None:
+    """A p-value is below one in ten in one of ten cases, whatever the spread of users."""
+    rng = np.random.default_rng(3)
+
+    def itself(lift: float = 0.0) -> float:
+        rows = []
+        for user, level in enumerate(rng.uniform(0.2, 0.6, 40)):
+            for at in range(4):
+                value = float(rng.random() < level + lift * (at % 2 == 0))
+                rows.append(result(value, str(user), f"request/{at}"))
+        found = by_chance(rows)
+        assert found is not None
+        return found
+
+    found = [itself() for _ in range(300)]
+    assert np.mean([one < 0.1 for one in found]) == pytest.approx(0.1, abs=0.05)
+    assert np.median([itself(0.4) for _ in range(20)]) < 0.01, "halves that differ are told apart"
+    assert by_chance([result(1, "a", "i/0")]) is None
+
+
+LEVEL = 0.025
+
+
 @settings(deadline=None)
 @given(st.floats(0.02, 0.4), st.floats(0.05, 0.5), st.integers(3, 100))
 def test_power_grows_with_gain_and_users(gain: float, sd: float, users: int) -> None:
-    here = power(gain, sd, users)
-    assert 0 <= here <= power(gain + 0.05, sd, users)
-    assert here <= power(gain, sd, users + 10)
-    assert power(gain, sd, users, margin=0.05) <= here
+    here = power(gain, sd, users, LEVEL)
+    assert 0 <= here <= power(gain + 0.05, sd, users, LEVEL)
+    assert here <= power(gain, sd, users + 10, LEVEL)
+    assert power(gain, sd, users, LEVEL, margin=0.05) <= here
+    assert power(gain, sd, users, LEVEL / 10) <= here
 
 
-@pytest.mark.parametrize(("gain", "users"), [(0.05, 30), (0.15, 20), (0.15, 40), (0.0, 30)])
-def test_power_agrees_with_simulated_gates(gain: float, users: int) -> None:
-    rng = np.random.default_rng(7)
-    passed = [
-        interval([(float(value), str(at)) for at, value in enumerate(rng.normal(gain, 0.3, users))], seed=seed).low > 0
-        for seed in range(400)
-    ]
-    assert np.mean(passed) == pytest.approx(power(gain, 0.3, users), abs=0.08)
+@pytest.mark.parametrize(("gain", "users", "level"), [(0.05, 30, 0.025), (0.15, 20, 0.025), (0.1, 192, 0.001)])
+def test_power_agrees_with_simulated_gates(gain: float, users: int, level: float) -> None:
+    found = np.random.default_rng(7).normal(gain, 0.3, (400, users)).clip(-1, 1)
+    assert np.mean(lower_bound(found, level) > 0) == pytest.approx(power(gain, 0.3, users, level), abs=0.08)
 
 
 def test_users_for_is_the_least_number() -> None:
-    enough = users_for(0.15, 0.3, probability=0.8)
-    assert power(0.15, 0.3, enough) >= 0.8 > power(0.15, 0.3, enough - 1)
+    enough = users_for(0.15, 0.3, LEVEL)
+    assert power(0.15, 0.3, enough, LEVEL) >= 0.8 > power(0.15, 0.3, enough - 1, LEVEL)
+    assert least_seen(0.3, enough, LEVEL) <= 0.15 < least_seen(0.3, enough - 2, LEVEL)
     with pytest.raises(ValueError, match="never"):
-        users_for(0.0, 0.3)
+        users_for(0.0, 0.3, LEVEL)

@@ -96,14 +96,16 @@ def test_who_lost_half_is_told_by_user() -> None:
 
     rows = [*satisfied("loses", "champion", 1, 1), *satisfied("loses", "challenger", 0, 1)]
     rows += [*satisfied("keeps", "champion", 1, 0.9), *satisfied("keeps", "challenger", 0.5, 0.5)]
-    found_by = {(row.user_id, row.model): row.value for row in kept_by_user(rows)}
+    found_by = {(row.user_id, row.model): row.value for row in kept_by_user(rows, 0.5)}
     assert found_by == {(user, model): 1.0 for user in ("loses", "keeps") for model in MODELS} | {
         ("loses", "challenger"): 0.0
     }
-    (found,) = measure(kept_by_user(rows))
+    (found,) = measure(kept_by_user(rows, 0.5))
     assert found.gain.mean == -0.5
     assert math.isnan(
-        kept_by_user([*rows, *satisfied("odd", "champion", math.nan), *satisfied("odd", "challenger", 1)])[-1].value
+        kept_by_user([*rows, *satisfied("odd", "champion", math.nan), *satisfied("odd", "challenger", 1)], 0.5)[
+            -1
+        ].value
     )
 
 

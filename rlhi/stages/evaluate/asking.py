@@ -24,7 +24,7 @@ Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedModel:
     """A model that is asked; ``identity`` tells its replies in the store of samples from those of others."""
 
     policy: Policy
@@ -54,27 +54,25 @@ class Asking:
     draw: Draw
     truth: Truth | None
 
-    def challenger(self) -> Asked:
+    def challenger(self) -> AskedModel:
         """The model that was just trained."""
         folder = self.space.path("models/challenger")
         policy = backends.local_model(folder, "challenger", self.config.sampling, self.models)
-        return Asked(policy, content_key(read_json(folder / TRAINING)))
+        return AskedModel(policy, content_key(read_json(folder / TRAINING)))
 
-    def version(self, version: str) -> Asked:
+    def version(self, version: str) -> AskedModel:
         """A version of the policy."""
-        folder = ledger.policy_path(self.space.root, version)
-        return Asked(
-            backends.local_model(folder, f"policy@{version}", self.config.sampling, self.models), version
-        )  # fmt: skip
+        folder, name = ledger.policy_path(self.space.root, version), f"policy@{version}"
+        return AskedModel(backends.local_model(folder, name, self.config.sampling, self.models), version)
 
-    def both(self, before: Asked, after: Asked, asked: Questions) -> Said:
+    def both(self, before: AskedModel, after: AskedModel, asked: Questions) -> Said:
         """What a model of before and the challenger say, side by side, and who reads it."""
-        both: dict[Model, Asked] = {"champion": before, "challenger": after}
+        both: dict[Model, AskedModel] = {"champion": before, "challenger": after}
         with progress("asking both models", 2 * asked.count) as advance:
             found = {name: self._ask(name, model, asked, advance) for name, model in both.items()}
         return self._said(asked, found)
 
-    def _ask(self, name: Model, model: Asked, asked: Questions, advance: Callable[[int, str], None]) -> _Answers:
+    def _ask(self, name: Model, model: AskedModel, asked: Questions, advance: Callable[[int, str], None]) -> _Answers:
         def reply(items: Sequence[Reply], n: int) -> list[Reply]:
             found = answers(self.space, self.config, self.draw, model.policy, items, n, model.identity)
             advance(len(items), name)
