@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rlhi.checks.form import fluency, sentences
+from rlhi.lexicons import lexicon
 
 GAP = 3  # other words that may stand between two stems of one term
 FLUENT = 0.35  # below it a text repeats itself or is hardly made of letters
@@ -45,8 +46,9 @@ _FORM = re.compile(
     r"|(?:i['’]?ll|i will|let me) (?:keep|make|write) (?:it|this|my answer))\b",
     re.IGNORECASE,
 )
+_COMMON = lexicon("en").common
 _QUOTED = re.compile(r"[\"“”]([^\"“”\n]{3,60})[\"“”]|\*\*([^*\n]{3,60})\*\*")
-_TITLE = re.compile(r"[A-Z][\w'’]+(?:[ -](?:(?:of|the|and|by|for|in|on|at|to|&|a|de|la) ){0,2}[A-Z][\w'’]+){0,6}")
+_TITLE = re.compile(rf"[A-Z][\w'’]+(?:[ -](?:(?:{_COMMON.in_titles}) ){{0,2}}[A-Z][\w'’]+){{0,6}}")
 _ENDING_TITLE = re.compile(rf"(?:^|(?:is|be|as|name|called|named|:|about)\W+)(?:(?:the|a) )?({_TITLE.pattern})$")
 _CAPITAL = re.compile(r"\b[A-Z]")
 
@@ -202,8 +204,7 @@ def _made_up(text: str, asked: Sequence[str]) -> bool:
 
 def _own(name: str, asked: Sequence[str]) -> bool:
     """Whether a name says more than the request did, and more than that it is a name."""
-    empty = {"a", "an", "the", "name", "of", "for", "by", "and", "in", "on", "sure", "yes", "no", "here", "it"}
-    return any(word not in empty and word not in asked for word in _tokens(name))
+    return any(word not in _COMMON.naming and word not in asked for word in _tokens(name))
 
 
 def _terms(text: str) -> tuple[str, ...]:

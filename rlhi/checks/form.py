@@ -16,27 +16,29 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
-LANGUAGES = {"en": "English", "fr": "French", "es": "Spanish", "de": "German", "it": "Italian", "pt": "Portuguese"}
+from rlhi.lexicons import cues, lexicon
+from rlhi.lexicons.languages import CODES
 
+LANGUAGES = {CODES[name]: name for name in ("English", "French", "Spanish", "German", "Italian", "Portuguese")}
+
+_ENGLISH = lexicon("en")
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 _BULLET = re.compile(r"^[ \t]*[-*•][ \t]+\S", re.MULTILINE)
 _NUMBER = re.compile(r"^[ \t]*\(?\d{1,3}[.)][ \t]+\S", re.MULTILINE)
 _MARKER = re.compile(r"^[ \t]*(?:[-*•#]+|\(?\d{1,3}[.)])[ \t]+", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]*]*\s+|\n+")
 # A title's dot ends no sentence; that of the others does before a capital letter.
-_ABBREVIATION = re.compile(r"\b((?i:mr|mrs|dr)\.|(?i:e\.g|i\.e|etc|vs|approx)\.(?=\s+[^\sA-Z]))")
+_ABBREVIATION = re.compile(
+    rf"\b((?i:{_ENGLISH.sentences.titles})\.|(?i:{_ENGLISH.sentences.abbreviations})\.(?=\s+[^\sA-Z]))"
+)
 _BOLD = re.compile(r"\*\*[^\s*](?:[^*\n]*[^\s*])?\*\*")
 _VALUE = re.compile(r"(?<![\w.,])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 _COMMA = re.compile("[,،，、]")
 _EXAMPLE = re.compile(
-    r"\b(?:for example|for instance|such as|an example|par exemple|por ejemplo|zum beispiel)\b|\be\.g\.|\bz\. ?B\.",
+    rf"\b(?:{cues('en', 'fr', 'es', 'de').examples})\b|\be\.g\.|\bz\. ?B\.",
     re.IGNORECASE,
 )
-_SUMMARY = re.compile(
-    r"\W*(?:in (?:short|brief|summary|a nutshell|one sentence)|summary|tl;?dr|overall|briefly|to sum up|bottom line"
-    r"|(?:the )?short answer)\b",
-    re.IGNORECASE,
-)
+_SUMMARY = re.compile(rf"\W*(?:{_ENGLISH.answers.summary})\b", re.IGNORECASE)
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
@@ -264,18 +266,14 @@ def fluency(text: str) -> float:
 
 _REFUSAL = re.compile(
     r"\bi (?:(?:can['’]?t|cannot|can not|won['’]?t|will not|am not able to|am unable to|"
-    r"am not allowed to) (?:\w+ly )?(?:help|"
-    r"assist|provide|fulfill?|create|write|generate|answer|comply|do|support|discuss|share|browse|open|access|engage|"
-    r"give|"
-    r"tell|offer|predict|perform|process|view|check|continue|produce|complete|make|send|translate|directly)\b|(?:must|"
-    r"have to)"
+    rf"am not allowed to) (?:\w+ly )?(?:{_ENGLISH.answers.refused})\b|(?:must|have to)"
     r" (?:decline|refuse)\b|decline\b|(?:do not|don['’]t) have (?:the )?(?:ability|access|capability)\b)"
     r"|\bi['’]m (?:unable|not able|not allowed) to\b|\bit (?:is|would be) (?:not appropriate|inappropriate|unethical)"
     r" (?:for me )?to\b",
     re.IGNORECASE,
 )
 _TURN_TO_ANSWER = re.compile(
-    r"\b(?:however|but|that said|nevertheless|instead)\b|\bhere (?:is|are)\b|```|\n[ \t]*(?:[-*•]|\d+[.)])\s",
+    rf"\b(?:{_ENGLISH.answers.turns})\b|\bhere (?:is|are)\b|```|\n[ \t]*(?:[-*•]|\d+[.)])\s",
     re.IGNORECASE,
 )
 

@@ -7,8 +7,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rlhi.collect.languages import CODES
 from rlhi.contracts import Turn
+from rlhi.lexicons.languages import CODES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ AT_ONCE = 2000  # texts: some tens of megabytes
 
 
 def identify(conversations: Sequence[Sequence[Turn]]) -> list[str | None]:
-    """The ISO 639-1 codes of users' texts, of :data:`rlhi.collect.languages.CODES`; None where it cannot be told.
+    """The ISO 639-1 codes of users' texts, of :data:`rlhi.lexicons.languages.CODES`; None where it cannot be told.
 
     The assistant is not asked: it answers in whatever language the user asked for. Many conversations at once take a
     tenth of the time for each: the model's automaton goes through all of them in step.

@@ -10,6 +10,7 @@ from typing import Literal
 
 from rlhi.checks.form import is_refusal
 from rlhi.contracts import REATTEMPTS, FeedbackLabel, content_key
+from rlhi.lexicons import lexicon
 
 Context = tuple[str, str, str]  # request, answer, follow-up
 Unsafe = Literal["", "jailbreak", "abuse"]
@@ -17,20 +18,14 @@ Unsafe = Literal["", "jailbreak", "abuse"]
 LONGEST = 200  # characters of an instruction's text
 READ = 4000  # characters of a follow-up that are searched
 
-_CHANGE = (
-    r"add|include|insert|mention|put|append|change|modify|adjust|edit|update|remove|delete|omit|drop|cut|trim|shorten|"
-    r"lengthen|expand|condense|simplify|rewrite|rephrase|reword|redo|revise|replace|swap|fix|correct|rename|reformat|"
-    r"format|translate|convert|turn|make|use|keep|avoid|limit|reduce|increase|move|split|merge|explain|answer|give|"
-    r"show|"
-    r"write|say|start|end|begin|finish|stop|skip|leave|take out|get rid of|work in|sort|order|number|cite|stick|call"
-)
+_WORDS = lexicon("en").follow_ups
 _ASK = (
     r"(?:(?:can|could|would|will) (?:you|we|u|i) (?:please |also |maybe |just )*|let's (?:also )?|"
     r"(?:i|we)(?:'d| would) (?:also )?like (?:you )?to |(?:i|we) (?:also )?(?:want|need) (?:you )?to )"
 )
 _CUES: tuple[tuple[int, str], ...] = (
-    (3, rf"^(?:please |also |now |just |then |and )*{_ASK}?(?:please )?(?:{_CHANGE})\b"),
-    (3, rf"\b{_ASK}(?:{_CHANGE})\b"),
+    (3, rf"^(?:please |also |now |just |then |and )*{_ASK}?(?:please )?(?:{_WORDS.instructs})\b"),
+    (3, rf"\b{_ASK}(?:{_WORDS.instructs})\b"),
     (2, r"\b(?:way |far |a bit |a little |much )?too \w+|\bnot (?:\w+ )?enough\b"),
     (
         2,
@@ -44,39 +39,25 @@ _CUES: tuple[tuple[int, str], ...] = (
         r"\bi (?:said|asked|told|meant|mean|wanted|prefer|need|want)\b|\b(?:i|we)(?:'d| would) (?:rather|prefer|"
         r"like)\b",
     ),
-    (2, r"^in [a-z]+(?: please)?$|\bin (?:english|french|spanish|german|italian|portuguese|dutch|japanese|chinese)\b"),
-    (2, r"\b(?:wrong|incorrect|mistakes?|error|missing|forgot|left out|ignored|incomplete|inaccurate|false)\b"),
+    (2, rf"^in [a-z]+(?: please)?$|\bin (?:{_WORDS.languages})\b"),
+    (2, rf"\b(?:{_WORDS.faults})\b"),
     (
         2,
         r"\b(?:doesn't|does not|didn't|did not|don't|isn't|won't) (?:work|run|compile|help|match|rhyme|exist|change)\b",
     ),
-    (1, r"\b(?:more|less|fewer|shorter|longer|simpler|clearer|easier|better|warmer|friendlier)\b"),
+    (1, rf"\b(?:{_WORDS.degrees})\b"),
 )
 _SENTENCE = re.compile(r"[^\n;.!?]+(?:[.!?](?!\s|$)[^\n;.!?]*)*[.!?]*")
 _CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _ERROR_LINE = re.compile(r"^.*\b\w*(?:Error|Exception|error)\b:.*$", re.MULTILINE)
-_OPENING = re.compile(
-    r"^(?:(?:thanks|thank you|ok(?:ay)?|great|good|nice|perfect|almost|better|hmm+|sorry|no|well|hi|hello|please|pls|"
-    r"yes|"
-    r"but|and|so|also|now|then|just|could you|can you|would you|will you|can we|could we|let's|i(?:'d|"
-    r" would) like you to|"
-    r"i (?:want|need) you to)\b(?: start| one)?[,.! ]+)+",
-    re.IGNORECASE,
-)
-_CLOSING = re.compile(r"[\s,.!?]*(?:\b(?:please|pls|thanks|thank you|thx)\b[\s.!?]*)*$", re.IGNORECASE)
+_OPENING = re.compile(rf"^(?:(?:{_WORDS.opens})\b(?: start| one)?[,.! ]+)+", re.IGNORECASE)
+_CLOSING = re.compile(rf"[\s,.!?]*(?:\b(?:{_WORDS.closes})\b[\s.!?]*)*$", re.IGNORECASE)
 _TOO = re.compile(
     r"^(?:(?:it|this|that)(?:'s| is| was)? |they are )?(?:still |way |far |a bit |a little |much )*too (\w+)$", re.I
 )
 _ENOUGH = re.compile(r"^(?:(?:it|this|that)(?:'s| is| was)? )?not (\w+) enough$", re.I)
 _BARE_COMPARATIVE = re.compile(r"^(?:(?:much |a bit |a little )?(?:more|less|\w+er)(?: \w+)?)$", re.I)
-_BARE = re.compile(
-    r"^\W*(?:(?:please|just|can|could|you|let's|thanks?|thank|so|much|very|a lot|ok|great|try|do|say|it|this|that|one|"
-    r"more|time|"
-    r"again|once|another|redo|retry|regenerate|no|nope|wrong|sure|are|really|is|right|check|perfect|good|nice|for|the|"
-    r"your|"
-    r"help|answer)\b\W*)+$",
-    re.IGNORECASE,
-)
+_BARE = re.compile(rf"^\W*(?:(?:{_WORDS.bare})\b\W*)+$", re.IGNORECASE)
 _REFUSAL_TALK = re.compile(
     r"\brefus(?:e|ed|al|ing)\b|\byou can (?:answer|do|say|write|help)\b|\bwhy (?:can't|won't|can not|cannot) you\b|"
     r"\bas an ai\b|\blanguage model\b|\bdisclaimers?\b|\bnot allowed\b|\btry (?:it )?anyway\b|"
@@ -101,36 +82,19 @@ _JAILBREAK = re.compile(
     re.IGNORECASE,
 )
 _PERSONA_PLAY = re.compile(
-    r"\b(?:pretend|act as|you are now|you're now|from now on|imagine|role ?play|answer as|respond as|mode)\b|"
-    r"\b(?:rules|"
-    r"instructions|guidelines|prompts?|polic|restrictions|filters)\b",
-    re.IGNORECASE,
+    rf"\b(?:{_WORDS.roles})\b|\b(?:rules|instructions|guidelines|prompts?|polic|restrictions|filters)\b", re.IGNORECASE
 )
 _ABUSE = re.compile(
     r"\b(?:f+u+c*k+ (?:you|u|off)|screw you|go to hell|kill yourself|shut (?:the \w+ )?up|drop dead)\b|\b(?:you(?:'re|"
     r" are)?|u|"
     r"you (?:are )?such an?) (?:a |an |so |such |really |just |complete |total |absolute |fucking |"
-    r"damn )*(?:stupid|"
-    r"idiot(?:ic)?|moron|dumb(?:ass)?|retard(?:ed)?|trash|garbage|pathetic|asshole|bastard|bitch|piece of (?:shit|crap|"
-    r"junk))\b"
+    rf"damn )*(?:{_WORDS.insults})\b"
     r"|^\W*(?:stupid|useless|dumb|worthless) (?:ai|bot|robot|machine|thing|program)\b",
     re.IGNORECASE,
 )
-_REFERS = re.compile(
-    r"\b(?:it|its|this|that|these|those|them|they|your|above|previous|again|instead|more|another|same|he|she|his|her|"
-    r"there)\b|"
-    r"^\W*(?:and|so|but|also|then|ok|okay|yes|no|why|thanks?|thank|great|now|next|continue|what about|how about)\b",
-    re.IGNORECASE,
-)
+_REFERS = re.compile(rf"\b(?:{_WORDS.refers})\b|^\W*(?:{_WORDS.joins})\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{4,}")
-_COMMON = frozenset(
-    re.findall(
-        r"\w+",
-        "about what which when where would could should there their that this with from have does will your into some "
-        "than then them they were been being make made give tell write please want need like know also just only many "
-        "much more most very good best different between explain describe list show help",
-    )
-)
+_COMMON = frozenset(lexicon("en").common.requests)
 _SCORED = tuple((points, re.compile(pattern, re.IGNORECASE)) for points, pattern in _CUES)
 READING = 1
 """Raised when the code that applies these rules changes, or that of :func:`rlhi.collect.feedback.label.decide`."""

@@ -7,32 +7,28 @@ on. Mostly English; of other languages there is what asks to change, what asks a
 
 from __future__ import annotations
 
-EDIT = (
-    r"add|include|insert|mention|put|append|make|change|modify|adjust|edit|update|remove|delete|omit|drop|cut|trim|"
-    r"shorten|lengthen|expand|extend|elaborate|condense|simplify|rewrite|rephrase|reword|redo|revise|replace|swap|"
-    r"fix|correct|convert|turn|use|keep|avoid|stick|limit|reduce|increase|emphasi[sz]e|combine|merge|move|split|"
-    r"format|reformat|translate|integrate|incorporate|leave|give|try|start|end|answer|respond|reply"
-)
-CHANGE = (
-    r"add|include|insert|mention|append|change|modify|adjust|edit|update|remove|delete|omit|drop|cut|trim|shorten|"
-    r"lengthen|expand|condense|simplify|rewrite|rephrase|reword|redo|revise|replace|swap|fix|correct|rename|reformat|"
-    r"incorporate|integrate|work in|take out|get rid of|leave out|skip"
-)
-POLITE = r"(?:(?:please|pls|ok(?:ay)?|now|then|also|and|just|so|but|great|good|thanks|hmm+|well)[,.! ]+)*"
+from rlhi.lexicons import cues, lexicon
+
+_ENGLISH, _WORDS = cues("en"), lexicon("en").follow_ups
+# Their order is part of the patterns, by whose hash a head knows what it was trained on.
+_OTHERS = cues("es", "fr", "de", "pt", "it", "ru")
+_THANKS = cues("en", "fr", "es", "de", "it", "pt", "ru").thanks
+_UNSPACED = cues("zh", "ja")  # no space stands between their words
+POLITE = rf"(?:(?:{_WORDS.polite})[,.! ]+)*"
 ASK = (
     r"(?:(?:can|could|would|will) (?:you|we|u|i) (?:please |also |maybe |just )*|let'?s (?:also |just )*|"
     r"(?:i(?:'d| would) (?:also )?like (?:you )?to|we(?:'d| would) (?:also )?like (?:you )?to|"
     r"i (?:also )?(?:want|need) (?:you )?to) )?"
 )
 COMPLAINT = {
-    "edit_verb_first": rf"^{POLITE}{ASK}(?:{EDIT})\b",
-    "edit_verb_sentence": rf"[.!?\n;]\s*{POLITE}{ASK}(?:{EDIT})\b",
-    "change_verb_first": rf"^{POLITE}{ASK}(?:{CHANGE})\b",
-    "change_verb": rf"\b(?:{CHANGE})\b",
+    "edit_verb_first": rf"^{POLITE}{ASK}(?:{_WORDS.edits})\b",
+    "edit_verb_sentence": rf"[.!?\n;]\s*{POLITE}{ASK}(?:{_WORDS.edits})\b",
+    "change_verb_first": rf"^{POLITE}{ASK}(?:{_ENGLISH.changes})\b",
+    "change_verb": rf"\b(?:{_ENGLISH.changes})\b",
     "make_it": r"\b(?:make|put|turn|rewrite|write|say|give|keep|do|redo|shorten|change) (?:it|this|that|them|these|"
     r"the|your)\b",
-    "add_to": r"\b(?:add|include|mention|insert|incorporate|integrate)\b",
-    "remove": r"\b(?:remove|delete|omit|drop|cut|get rid of|leave out|take out|skip|trim)\b",
+    "add_to": rf"\b(?:{_WORDS.adds})\b",
+    "remove": rf"\b(?:{_WORDS.removes})\b",
     "also": r"^\W*(?:also|and also|lastly|additionally|in addition|next i|i also|we(?:'d| would) also|"
     r"you should also)\b",
     "like_to": r"\b(?:i|we)(?:'d| would) (?:also |really |definitely )?like (?:it |the |a |to (?:add|include|mention|"
@@ -40,49 +36,39 @@ COMPLAINT = {
     "wish": r"\bi (?:want|need|wanted|asked|meant|mean|prefer|was looking|am looking)|\bi(?:'d| would) (?:like|"
     r"prefer|"
     r"rather)\b",
-    "should": r"\b(?:should|must|needs? to|has to|have to|supposed to|ought)\b",
+    "should": rf"\b(?:{_WORDS.should})\b",
     "expected": r"\b(?:it|this|that|the (?:\w+ )?(?:answer|output|result|function|code|number|date)) (?:should|"
     r"must|needs "
     r"to|has to)|\b(?:expected|instead of|should (?:be|have|return|print|output|not))\b",
-    "starts_with_no": r"^(?:no|nope|nah|not|wrong|incorrect|false|that'?s not|this is not|it'?s not|that isn'?t|"
-    r"isn'?t|"
-    r"shouldn'?t|you didn'?t|you forgot)\b",
-    "starts_with_but": r"^(?:but|however|actually|still|sorry|wait|hmm+|hm|ugh|again|instead|except)\b",
+    "starts_with_no": rf"^(?:{_WORDS.denies})\b",
+    "starts_with_but": rf"^(?:{_WORDS.objects})\b",
     "but": r"\bbut\b|\bhowever\b",
-    "wrong": r"\b(?:wrong|incorrect|incorrectly|mistakes?|error in|not right|not correct|inaccurate|false|bug|"
-    r"broken|nonsense|misread|misunderst\w+)\b",
+    "wrong": rf"\b(?:{_WORDS.wrong})\b",
     "fails": r"\b(?:not|n'?t|never|doesnt|didnt|isnt|cant|wont)\b.{0,20}\b(?:work|working|run|compile|help|match|"
     r"make sense|show|change)\b|\b(?:fails?|failed|failing|crash(?:es|ed)?)\b",
     "still": r"\bstill\b|\bsame (?:error|problem|issue|thing|result|answer)\b|\bnothing (?:has |have )?change",
     "negation": r"\b(?:not|no|never|none|nothing|cannot|without)\b|n't\b|\b(?:dont|doesnt|didnt|isnt|cant|wont)\b",
     "without": r"\bwithout\b|\bno (?:more|need|\w+ing)\b|\bdon'?t (?:use|want|need|like|include|mention|put|make|"
     r"give)",
-    "forgot": r"\b(?:miss(?:ed|ing|es)?|forg[eo]t(?:ten)?|ignored?|left out|overlooked|skipped|lacks?|lacking|"
-    r"incomplete)\b",
+    "forgot": rf"\b(?:{_WORDS.misses})\b",
     "you_did": r"\byou(?:'ve| have)? (?:did|didn|said|gave|wrote|used|made|put|got|just|only|keep|still|have|are|"
     r"were|changed|missed|mixed|left|told|can't|cannot|don)",
     "you_not": r"\byou (?:did|do|are|were|can|have|would)(?:n'?t| not)\b|\byou(?:'re| are) not\b",
     "asked_for": r"\bi (?:said|asked|told|meant|mean|mentioned|already|specified|requested|wanted)\b",
-    "dislike": r"\b(?:don'?t like|didn'?t like|hate|boring|bad|worse|terrible|awful|useless|dull|weird|unclear|"
-    r"confusing|vague|generic|flowery|stiff|robotic|strange|odd)\b",
+    "dislike": rf"\b(?:{_WORDS.dislikes})\b",
     "sounds": r"\b(?:sounds?|feels?|seems?|looks?|reads?) (?:a (?:bit|little) )?(?:too|like|very|off|wrong|weird|"
     r"generic|"
     r"awfully|strange|stiff)\b",
     "too": r"\b(?:too|very|overly) (?:\w+)|\bnot (?:\w+ )?enough\b",
     "starts_too": r"^\W*(?:it'?s |this is |that'?s |that is |way |far |a bit |a little )*too\b",
-    "comparative": r"\b(?:more|less|fewer|shorter|longer|simpler|better|clearer|bigger|smaller|easier|\w+ier)\b",
-    "short_comparative": r"^(?:\W*(?:more|less|fewer|shorter|longer|simpler|briefer|clearer|simplify|too|in|with|"
-    r"without|no|only|as|use)\b)",
-    "instead": r"\b(?:instead|rather than|in place of|not just|except)\b",
-    "only": r"\b(?:only|just|exactly|at (?:most|least)|no more than|maximum|minimum|under|within)\b",
-    "form": r"\b(?:bullets?|bullet points?|list|table|paragraphs?|sentences?|words?|lines?|columns?|format|"
-    r"headings?|commas?|caps|uppercase|lowercase|emojis?|letters?|numbered|json|markdown|summary)\b",
-    "style": r"\b(?:tone|formal|casual|friendly|professional|simple|plain|short|brief|concise|detailed?|funny|"
-    r"humou?r|creative|style|voice|natural|personal|polite|serious|jargon|clear|human|language|like i'?m)\b",
-    "shape_verb": r"\b(?:number|enumerate|bullet|bold|highlight|underline|italici[sz]e|capitali[sz]e|indent|"
-    r"punctuate)\b(?! of)",
-    "shape_named": r"\b(?:bold|asterisks?|dash(?:es)?|digits?|numerals?|prose|gist|takeaway|upshot|examples?|summary|"
-    r"headings?|capitals?|lower ?case|upper ?case|jargon|emojis?)\b",
+    "comparative": rf"\b(?:{_WORDS.comparatives})\b",
+    "short_comparative": rf"^(?:\W*(?:{_WORDS.short})\b)",
+    "instead": rf"\b(?:{_WORDS.instead})\b",
+    "only": rf"\b(?:{_WORDS.only})\b",
+    "form": rf"\b(?:{_WORDS.form})\b",
+    "style": rf"\b(?:{_WORDS.style})\b",
+    "shape_verb": rf"\b(?:{_WORDS.shapes})\b(?! of)",
+    "shape_named": rf"\b(?:{_WORDS.forms})\b",
     "begin_end_with": r"\b(?:begin|start|open|lead|end|close|finish|conclude|wrap up)(?:s|ing)? (?:it |this |that |"
     r"things |your \w+ |the \w+ )?(?:with|by|on)\b",
     "write_as": r"\b(?:write|give|put|format|lay|set|say|explain|show|present|answer|make|turn|tell|phrase|repeat|"
@@ -102,39 +88,27 @@ COMPLAINT = {
     "part_named": r"\b(?:first|second|third|fourth|last|next|opening|closing|ending|intro(?:duction)?|conclusion|"
     r"title|body|end|beginning|headline|subject|verse|paragraph)\b.{0,12}\b(?:paragraph|sentence|line|part|section|"
     r"verse|point|one|step|stanza)?s?\b|\b(?:paragraph|verse|section|line|page|number|question) \d",
-    "language_named": r"\bin (?:english|french|spanish|german|italian|portuguese|chinese|japanese|russian|dutch|"
-    r"python|java|javascript|c\+\+|c#|excel|sheets)\b",
+    "language_named": rf"\bin (?:{_WORDS.tongues})\b",
     "contradicts": r"\b(?:isn'?t|wasn'?t|aren'?t|doesn'?t|didn'?t|shouldn'?t|wouldn'?t) (?:it|that|this|the|there|he|"
     r"she|they)\b|^how is\b|\bthat (?:is|was) not\b|\bthere is no\b|\bno such\b|\byou (?:already|earlier|"
     r"previously)\b",
     "i_get": r"\b(?:i|it|this|that|code) (?:still |now |just |only |also |is )*(?:get|got|gets?|getting|gives?|gave|"
     r"giving|says?|returns?|shows?|outputs?|throws?)\b",
-    "error_word": r"\b(?:errors?|exception|traceback|undefined|cannot|invalid|unexpected|warning|expecting)\b",
+    "error_word": rf"\b(?:{_WORDS.errors})\b",
     "error_first": r"^\W*(?:errors?\b|\w*error\b|\w*exception\b|traceback|file \"|code is incorrect|assert )",
     "now": r"^\W*(?:now|ok(?:ay)? now|then)\b",
     "clearer": r"\b(?:explain|simplify|say) (?:it |that |this )?(?:like|as if|again|simply|more|better|"
     r"in (?:simple|plain|"
     r"layman))|\b(?:eli5|layman)|\bdon'?t (?:get|understand)",
-    "other_tongue_changes": r"\b(?:agrega|añade|cambia|modifica|corrige|traduce|quita|elimina|más (?:corto|largo|"
-    r"simple)|"
-    r"no funciona|ajoute|traduis|enlève|plus (?:court|long|simple)|ne marche pas|kürzer|länger|"
-    r"einfacher|ändere|füge|korrigiere|falsch|geht nicht|adicione|mude|corrija|mais (?:curto|longo|simples)|"
-    r"aggiungi|correggi|più (?:breve|corto|lungo)|исправ\w*|добав\w*|"
-    r"измен\w*|короче|подробнее|"
-    r"неправильно|не работает)\b|"
-    r"错|錯|不对|不對|修改|改成|简短|用中文|翻译|短く|長く|"
-    r"直して|変えて|違う|違います",
-    "other_tongue_again": r"\b(?:otra vez|de nuevo|encore une fois|réessaie|nochmals?|noch einmal|de novo|outra vez|"
-    r"di nuovo|riprova|еще раз|ещё раз|снова)\b|"
-    r"重新|再(?:来|來|试|試|写|寫)|もう一度|やり直",
+    "other_tongue_changes": rf"\b(?:{_OTHERS.changes})\b|{_UNSPACED.changes}",
+    "other_tongue_again": rf"\b(?:{_OTHERS.again})\b|{_UNSPACED.again}",
     "this_time": r"\b(?:this time|next time|from now on|last time|like this|as before|than (?:that|this|before))\b",
     "names_constraint": r"\b(?:in|under|within|at least|at most|exactly|about|less than|more than|only|up to) \d+|"
     r"\b\d+ (?:words?|"
     r"sentences?|lines?|characters?|pages?|points?|bullets?|paragraphs?|seconds?|minutes?)\b",
 }
 AGAIN = {
-    "again": r"\b(?:again|once more|one more time|retry|redo|regenerate|re-?do|re-?write|start over|another (?:one|"
-    r"try|version|way|example|\w+)|try|check|other ideas?|something else|different)\b",
+    "again": rf"\b(?:{_ENGLISH.again})\b",
     "bare_retry": r"^\W*(?:please |pls |just |can you |could you )*(?:try|do|say|write|answer|go|give|run|check|"
     r"retry|redo|regenerate)?\s*(?:it|that|this|me)?\s*(?:again|retry|redo|regenerate|once more|another(?: one)?|"
     r"over|"
@@ -147,26 +121,20 @@ AGAIN = {
     r"more|others?|next|continue)\b.{0,25}$",
 }
 PRAISE = {
-    "thanks": r"\b(?:thanks?|thank you|thx|ty|cheers|appreciate|grateful|merci|gracias|danke|grazie|"
-    r"obrigad[oa]|спасибо)\b|谢谢|謝謝|ありがとう",
-    "thanks_first": r"^\W*(?:ok(?:ay)?|yes|great|perfect|awesome|cool)?\W*(?:thanks?|thank you|thx|ty|merci|"
-    r"gracias|danke|"
-    r"cheers)\b",
-    "praise": r"\b(?:great|perfect(?:ly)?|excellent|awesome|amazing|nice|wonderful|brilliant|fantastic|lovely|"
-    r"helpful|love|exactly|good (?:job|work|one|answer|start)|well done|cool|beautiful|works|worked|solved|"
-    r"makes sense|"
-    r"got it)\b",
+    "thanks": rf"\b(?:{_THANKS})\b|{_UNSPACED.thanks}",
+    "thanks_first": r"^\W*(?:ok(?:ay)?|yes|great|perfect|awesome|cool)?\W*"
+    rf"(?:thanks?|thank you|thx|ty|{cues('fr', 'es', 'de').thanks}|cheers)\b",
+    "praise": rf"\b(?:{_WORDS.praise})\b",
     "praise_first": r"^\W*(?:ok(?:ay)?|yes|yeah|wow|oh|ah)?\W*(?:that(?:'s| is| was)?|this(?: is| was)?|it(?:'s|"
-    r" is| was)?|you(?:'re| are)?)?\s*(?:so |really |very |just |absolutely )?(?:thank|thx|great|perfect|excellent|"
-    r"awesome|amazing|nice|wonderful|brilliant|fantastic|lovely|helpful|love|exactly|good|cool|works|worked)",
+    r" is| was)?|you(?:'re| are)?)?\s*(?:so |really |very |just |absolutely )?"
+    rf"(?:{_WORDS.praises})",
     "likes": r"\bi (?:really )?(?:like|love|enjoyed?) (?:it|this|that|the|how|your)|\b(?:much|a lot|way) better\b|"
     r"\bthat "
     r"(?:works|worked|helps|helped)\b|\bit (?:works|worked)\b",
-    "accepts": r"^\W*(?:yes|yeah|yep|sure|ok(?:ay)?|alright|correct|right|true|i see|got it)\b",
+    "accepts": rf"^\W*(?:{_WORDS.accepts})\b",
 }
 GOES_ON = {
-    "continue": r"^\W*(?:please |pls )?(?:continue|go on|keep going|next|more|proceed|carry on|and then|"
-    r"tell me more|what else|go ahead)\b",
+    "continue": rf"^\W*(?:please |pls )?(?:{_WORDS.goes_on})\b",
     "question_mark": r"\?",
     "ends_with_question": r"\?\s*$",
     "starts_with_wh": r"^(?:and |so |ok |but )?(?:what|who|whom|whose|when|where|which|why|how)\b",
@@ -176,14 +144,13 @@ GOES_ON = {
     "can_you": r"\b(?:can|could|would) (?:you|we|u)\b",
     "can_i": r"\b(?:can|could|should|do|may) i\b",
     "what_about": r"^(?:and |so |but )?(?:what|how) (?:about|if)\b",
-    "tell_me": r"\b(?:tell me|explain|what about|how about|what if|give me|show me|list|describe|write|create|"
-    r"generate)\b",
+    "tell_me": rf"\b(?:{_WORDS.tells})\b",
     "new_task": r"^\W*(?:now|next|also|write|create|generate|explain|describe|list|tell me|summari[sz]e|translate|"
     r"how (?:to|do|can)|what)\b",
     "dont_know": r"^\W*(?:i (?:don'?t|do not) know|not sure|no idea|i can'?t|i have no idea|i'?m (?:lost|stuck))",
     "greeting": r"^\W*(?:hi|hello|hey|good (?:morning|evening))\b",
-    "anaphora": r"\b(?:it|this|that|these|those|them|your|above|previous)\b",
-    "first_person": r"\b(?:i|my|me|we|our)\b",
+    "anaphora": rf"\b(?:{_WORDS.anaphora})\b",
+    "first_person": rf"\b(?:{_WORDS.first_person})\b",
     "numbered_item": r"^\W*(?:\d{1,2}[.)]\s|question \d|part \d|\w+ question:|which of the following)",
     "digits_only": r"^[\s\d.,+*/=()^x%-]+\??$",
     "quote": r"[\"\u201c\u201d].{3,}[\"\u201c\u201d]",
@@ -220,12 +187,10 @@ ANSWER = {
     "answer_apologises": r"^.{0,40}\b(?:apologi[sz]e|apologies|sorry|you(?:'re| are) (?:right|correct))\b",
     "answer_refuses": r"\b(?:as an ai|i can(?:'t|not)|i(?:'m| am) (?:unable|not able)|i don't have|i do not have)\b",
     "answer_failed": r"\A\W*\Z|ai error|\berror\b.{0,30}\breport\b",
-    "answer_tutors": r"\b(?:great job|good job|excellent|that's correct|exactly|you're on the right track|let's|"
-    r"think about|"
-    r"what do you (?:get|think)|can you (?:find|calculate|think|identify|tell|determine))\b",
+    "answer_tutors": rf"\b(?:{_WORDS.tutoring})\b",
     "answer_code": r"```",
     "answer_list": r"(?:^|\n)\s*(?:[-*\u2022]|\d+[.)])\s",
-    "answer_letter": r"\b(?:dear|subject:|sincerely|regards|title:|verse|chapter)\b",
+    "answer_letter": rf"\b(?:{_WORDS.letters})\b",
     "answer_mathematics": r"\\\(|\\\[|\$",
 }
 REQUEST = {
@@ -233,10 +198,8 @@ REQUEST = {
     "request_edit": COMPLAINT["edit_verb_first"],
     "request_changes": COMPLAINT["change_verb_first"],
     "request_complains": rf"{COMPLAINT['wrong']}|{COMPLAINT['fails']}|{COMPLAINT['still']}",
-    "request_writes": r"\b(?:write|draft|letter|email|essay|story|poem|article|blog|post|document|speech|review|"
-    r"script|invite|song|lyrics|copy)\b",
+    "request_writes": rf"\b(?:{_WORDS.texts})\b",
     "request_code": EXACT["code"],
     "request_how_to": GOES_ON["starts_how_to"],
-    "request_transforms": r"\b(?:translate|rewrite|rephrase|reformulate|summari[sz]e|proofread|paraphrase|convert|"
-    r"correct)\b",
+    "request_transforms": rf"\b(?:{_WORDS.transforms})\b",
 }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rlhi.collect.feedback.cues import AGAIN, ANSWER, COMPLAINT, EXACT, GOES_ON, PRAISE, REQUEST
 from rlhi.collect.wishes.claims import READING, wishes_in
 from rlhi.contracts import content_key
+from rlhi.lexicons import lexicon
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,14 +80,8 @@ _LOWER, _EXACT, _ANSWER, _REQUEST = (
     [re.compile(pattern, re.DOTALL).search for pattern in table.values()] for table in (LOWER, EXACT, ANSWER, REQUEST)
 )
 _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")
-_STOP = frozenset(_WORD.findall("a an the of to in on for and or is are was were be it that this with as at by from"))
-_CONSTRAINTS = frozenset(
-    _WORD.findall(
-        "shorter longer simple simpler easy short detail detailed words sentences paragraph without instead only also "
-        "more less english python human concise specific please step list bullet table example examples code add "
-        "include full"
-    )
-)
+_STOP = frozenset(lexicon("en").common.function)
+_CONSTRAINTS = frozenset(lexicon("en").follow_ups.limits)
 _ASKS = re.compile(r"\?|please (?:provide|share|paste|let me know|go ahead)|let me know|feel free")
 _PLEASE = re.compile(r"\b(?:please|pls|plz)\W*$")
 _NUMBER = re.compile(r"\d+")

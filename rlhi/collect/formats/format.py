@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rlhi.collect.formats.fields import Row
-from rlhi.collect.languages import language_code
 from rlhi.contracts import Conversation, Turn, UserKind, content_key
+from rlhi.lexicons.languages import language_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from rlhi.collect.persona.evidence import Found, claim_of
 from rlhi.collect.persona.history import Said
 from rlhi.collect.wishes.words import normalise
 from rlhi.contracts import content_key
+from rlhi.lexicons import lexicon
 
 CACHED = 1 << 14  # messages whose reading is remembered: a history is looked at several times
 MIN_MESSAGES = 3  # fewer show no style
@@ -28,10 +29,7 @@ ENGLISH_SHARE = 0.25  # a message with this share of English function words is E
 
 _CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]*`|https?://\S+", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_ENGLISH = re.compile(
-    r"\b(?:the|an?|of|to|and|in|is|it|that|for|on|with|as|are|this|be|or|you|your|can|by|at|from|have|i|my|me|what|how|"
-    r"do|not|was|will|would|should|which|if|there|about)\b"
-)
+_ENGLISH = re.compile(rf"\b(?:{lexicon('en').common.telling})\b")
 # Letters that few languages share; a script of many languages is told as a script.
 _SCRIPTS = {
     "Japanese": re.compile(r"[\u3040-\u30ff]"), "Korean": re.compile(r"[\uac00-\ud7af\u1100-\u11ff]"),
@@ -68,24 +66,10 @@ STYLES = (
     Style("Sends code.", 0.3, lambda text: True, lambda text: "```" in text),
 )
 
-_TRADES = (
-    "accountant|actor|actress|analyst|architect|artist|attorney|baker|biologist|carpenter|chef|chemist|coach|"
-    "consultant|cook|copywriter|dentist|designer|developer|director|doctor|economist|editor|educator|electrician|"
-    "engineer|farmer|founder|freelancer|gardener|historian|instructor|journalist|lawyer|lecturer|librarian|manager|"
-    "marketer|mathematician|mechanic|musician|nurse|paralegal|paramedic|pharmacist|photographer|physician|physicist|"
-    "pilot|plumber|producer|professor|programmer|psychologist|publisher|recruiter|researcher|scientist|secretary|"
-    "statistician|student|surgeon|teacher|therapist|trainer|translator|tutor|vet|veterinarian|writer"
-)
-_LEVELS = "beginner|novice|newbie|noob|amateur|hobbyist|expert|specialist"
-_KINDS = (
-    "high school|middle school|primary school|elementary school|medical|law|college|university|graduate|phd|nursing|"
-    "engineering|software|web|game|data|machine learning|backend|frontend|security|civil|mechanical|electrical|"
-    "computer|registered|science|maths|math|english|physics|history|music|product|project|freelance|professional|"
-    "junior|senior|first year|complete|total|absolute"
-)
+_WORDS = lexicon("en").personas
 # Whatever else stands before the trade ("a tired nurse") is nobody's business and is not kept.
 _OTHER = r"(?:(?!(?:not|no|never|an?|the|my|our|like|to|with|of|for|in|at|longer)\b)[a-z]+ ){0,2}?"
-_SOMEONE = rf"{_OTHER}((?:(?:{_KINDS}) ){{0,2}}(?:{_TRADES}|{_LEVELS}))"
+_SOMEONE = rf"{_OTHER}((?:(?:{_WORDS.kinds}) ){{0,2}}(?:{_WORDS.trades}|{_WORDS.levels}))"
 # A word on after it makes it something else: "a student loan", "a writer friend".
 _END = r"(?=$|,|;| (?:and|but|so|who|at|in|with|from|for|working|by|here|i|trying|looking|now|myself)\b)"
 SELF = (
@@ -93,20 +77,11 @@ SELF = (
     re.compile(rf"\b(?:i work|working|speaking) as (?:an? |the ){_SOMEONE}{_END}"),
     re.compile(rf"^as (?:an? ){_SOMEONE}(?=$|,| i\b| my\b| myself\b)"),
 )
-_FIELDS = (
-    "python|javascript|java|sql|excel|linux|git|programming|coding|web development|machine learning|data science|"
-    "statistics|algebra|calculus|maths|math|physics|chemistry|biology|economics|accounting|marketing|investing|"
-    "gardening|cooking|baking|photography|drawing|painting|writing|knitting|sewing|woodworking|chess|guitar|piano|"
-    "running|cycling|teaching|management"
-)
-NEW_TO = re.compile(rf"\bi am (?:completely |totally |pretty |fairly |still )?new (?:to|at) ({_FIELDS})\b")
+NEW_TO = re.compile(rf"\bi am (?:completely |totally |pretty |fairly |still )?new (?:to|at) ({_WORDS.fields})\b")
 # In the sentence: a supposition, or somebody else's words.
-_SUPPOSED = re.compile(r"\b(?:if|as though|suppose|say|says|said|write|wrote|he|she|they|you are)\b")
+_SUPPOSED = re.compile(rf"\b(?:{_WORDS.supposed})\b")
 # Anywhere in the message: a role to be played, or a text of which nobody knows whose it is.
-_BORROWED = re.compile(
-    r"\b(?:pretend|imagine|act(?:ing)? (?:as|like)|role ?play|character|stor(?:y|ies)|poem|song|dialogue|translat\w+|"
-    r"proofread|paraphrase|rewrite|essay|e ?mail|letter|resume|cv|bio|speech|script)\b"
-)
+_BORROWED = re.compile(rf"\b(?:{_WORDS.borrowed})\b")
 
 OBSERVED_VERSION = content_key(
     [[style.text, style.share] for style in STYLES], [[name, one.pattern] for name, one in _SCRIPTS.items()],

@@ -19,6 +19,7 @@ from rlhi.collect.persona.evidence import Found, claim_of
 from rlhi.collect.persona.history import Said
 from rlhi.collect.wishes.words import normalise
 from rlhi.contracts import Claim, content_key
+from rlhi.lexicons import lexicon
 
 MIN_CONVERSATIONS = 2
 MIN_USERS = 10  # fewer others say nothing about what is common
@@ -29,36 +30,7 @@ TOPICS, TERMS = 3, 3  # topics told of a user, terms told of a topic
 SAME_TOPIC = 0.5  # Jaccard similarity of two terms' conversations
 
 _TERM = re.compile(r"(?<![\w'-])[^\W\d_]{4,24}(?![\w'-])")
-# What people say of any subject: how they ask, and how they speak of answers.
-_ASKING = re.compile(
-    r"able|about|above|across|actual|actually|added|adding|after|again|against|allow|allowed|almost|already|also|"
-    r"although|always|among|another|answer|anybody|anyone|anything|around|asked|asking|asks|aspect|aspects|"
-    r"basically|became|because|become|becomes|before|begin|beginning|being|below|best|better|between|beyond|both|"
-    r"brief|briefly|bullet|bullets|call|called|calls|came|cant|certain|clear|clearly|come|comes|coming|common|"
-    r"compare|compared|complex|consider|considered|contain|contains|correct|could|create|created|creating|current|"
-    r"currently|definitely|describe|detail|detailed|details|didnt|difference|differences|different|discuss|"
-    r"discussed|does|doesnt|doing|dont|during|each|earlier|early|easily|easy|eight|either|else|enough|entire|error|"
-    r"even|ever|every|everyone|everything|exactly|example|examples|explain|factor|factors|false|famous|fewer|fifth|"
-    r"final|find|finding|finds|first|five|following|found|four|fourth|from|full|fully|general|generate|generated|"
-    r"gets|getting|give|given|gives|giving|goes|going|gone|good|great|greatest|half|happen|happened|happening|"
-    r"happens|hard|have|heard|hello|help|helped|helping|helps|here|hers|herself|high|higher|highest|himself|"
-    r"however|idea|ideas|important|impossible|include|included|includes|including|incorrect|information|instead|"
-    r"into|isnt|itself|just|keep|kind|know|known|knows|large|larger|largest|last|late|later|least|less|level|"
-    r"levels|like|line|lines|list|little|long|longer|look|looked|looking|looks|lots|lower|lowest|made|main|major|"
-    r"make|makes|making|many|maybe|mean|meaning|means|meant|mention|mentioned|might|mine|minor|mistake|more|most|"
-    r"much|myself|need|needed|needs|neither|never|next|nice|nine|nothing|number|often|okay|once|only|other|ours|"
-    r"ourselves|over|paragraph|paragraphs|part|people|perhaps|person|personal|please|point|points|possible|"
-    r"previous|probably|provide|provided|question|questions|quite|rather|really|reason|reasons|recent|recently|"
-    r"regarding|related|response|rewrite|role|said|same|saying|says|second|seem|seemed|seems|sentence|sentences|"
-    r"seven|several|short|shorter|should|show|showed|showing|shown|shows|similar|simple|simply|since|small|smaller|"
-    r"smallest|some|somebody|someone|someone's|something|specific|specifically|start|started|starting|still|stop|"
-    r"stopped|stopping|stuff|such|summarize|summary|sure|take|taken|takes|taking|tell|telling|tells|text|than|"
-    r"thank|thanks|that|thats|their|theirs|them|themselves|then|there|therefore|these|they|thing|things|think|"
-    r"thinks|third|this|those|though|thought|three|through|time|today|told|tomorrow|topic|toward|towards|tried|"
-    r"tries|true|trying|twice|type|under|unless|until|used|uses|using|usually|various|version|very|want|wanted|"
-    r"wants|ways|well|were|what|whats|when|where|which|while|whole|whom|whose|will|with|within|without|wont|word|"
-    r"words|work|would|write|wrong|wrote|yeah|year|years|yesterday|your|youre|yours|yourself"
-)
+_ASKING = re.compile(str(lexicon("en").common.subjects))
 
 TOPICS_VERSION = content_key(
     _ASKING.pattern, _TERM.pattern, [MIN_CONVERSATIONS, MIN_USERS, COMMON_SHARE, RAREST, TOPICS, TERMS, SAME_TOPIC]

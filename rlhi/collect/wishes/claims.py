@@ -13,45 +13,25 @@ from dataclasses import dataclass
 from functools import cache
 
 from rlhi.checks.demands import canonical
-from rlhi.collect.languages import NAMES
 from rlhi.collect.wishes.rules import CHECKS, RULES, Kind, Rule
 from rlhi.collect.wishes.words import normalise
 from rlhi.contracts import Claim, Profile, ToldClaim
+from rlhi.lexicons import lexicon
+from rlhi.lexicons.languages import NAMES
 
 READING = 2  # raised when the way of reading changes; the rules have a version of their own
 LONG_MESSAGE, MAX_QUOTE = 60, 120  # words, characters
 SENTENCE_WORDS, LONG_MESSAGE_SENTENCE_WORDS = 35, 15
 
-_ORDINAL = (
-    r"(?:\d+(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|last|opening|closing|final|next|middle|previous|"
-    r"same)"
-)
-_PIECE = (
-    r"(?:lines?|verses?|paragraphs?|sentences?|sections?|parts?|steps?|stanzas?|chapters?|bullets?(?: points?)?|"
-    r"points?|items?|ones?|answers?|quotes?|columns?|rows?|tables?|words?)"
-)
-_THING = (
-    r"(?:title|intro|introduction|ending|chorus|verse|letter|email|caption|hook|headline|label|name|character|dialogue|"
-    r"scene|plot|story|poem|song|battery|line|movie|film|trip|drive|flight|meeting|course|video|file|query|list of|"
-    r"table of|row|column|chart|graph|subject line|slogan|logo)"
-)
+_WORDS = lexicon("en").wishes
 PART = re.compile(
-    rf"\b(?:the|this|that|your|my|in) (?:\w+ )?{_ORDINAL}(?: \w+)? {_PIECE}\b"
-    rf"|\b(?:the|this|my|his|her|their) {_THING}\b|\b(?:paragraph|section|chapter|step|part|line|question|row|slide) \d"
+    rf"\b(?:the|this|that|your|my|in) (?:\w+ )?(?:{_WORDS.places})(?: \w+)? (?:{_WORDS.pieces})\b"
+    rf"|\b(?:the|this|my|his|her|their) (?:{_WORDS.things})\b"
+    r"|\b(?:paragraph|section|chapter|step|part|line|question|row|slide) \d"
 )
-CODE_TALK = re.compile(
-    r"[{};=<>\\]|\w\(|\bdef \w|\b(?:function|array|strings?|variables?|dataframe|csv|json|sql|html|css|python|"
-    r"java(?:script)?|regex|dictionary|tuple|loop|assert|returns?|returning|outputs?|inputs?|database|api|"
-    r"import|library|compil\w+|excel|cell|class|method|script|parser|traceback|exception|integers?|char|args?|boolean|numpy|pandas|syntax|algorithm)\b"
-)
-_WISH = re.compile(
-    r"\b(?:always|never|every time|from now on|in (?:the )?future|next time|prefer|in general|keep (?:it|your|things)|"
-    r"stop|too|more|less|not like|hate|please|want you to)\b"
-)
-_MANNER = re.compile(
-    r"\b(?:answers?|repl(?:y|ies)|respon(?:d|ses?)|tone|style|wording|phrasing|voice|writing|write|sounds?|reads?|format|"
-    r"layout|looks?|talk|speak|vibe)\b"
-)
+CODE_TALK = re.compile(rf"[{{}};=<>\\]|\w\(|\bdef \w|\b(?:{_WORDS.code})\b")
+_WISH = re.compile(rf"\b(?:{_WORDS.standing})\b")
+_MANNER = re.compile(rf"\b(?:{_WORDS.manner})\b")
 _SENTENCES = re.compile(r"(?<=[.!?\"])\s+(?=[A-Z\"])")
 _BARE = re.compile(
     r"^(?:way |a bit |a little |far |much |just |still |that is |this is |it is )*too \w+(?:y|al|ic|ish|ive|ous|ful)$"

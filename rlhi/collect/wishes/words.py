@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from rlhi.lexicons import lexicon
+
 HEAD, TAIL = 2000, 1000  # characters of a long message that can hold its author's own words
-UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-)
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-VALUES = {word: at for at, word in enumerate(UNITS.split())}
-VALUES |= {word: 10 * at for at, word in enumerate(TENS.split(), 2)}
-FIXED = {"half a dozen": "6", "a couple of": "2", "a couple": "2", "a dozen": "12", "dozen": "12", "a hundred": "100"}
+_ENGLISH = lexicon("en")
+_NUMBERS = _ENGLISH.numbers
+VALUES = {word: at for at, word in enumerate(_NUMBERS.units)}
+VALUES |= {word: 10 * at for at, word in enumerate(_NUMBERS.tens, 1)}
 DIGIT_WORD = rf"(?:{'|'.join(sorted(VALUES, key=len, reverse=True))}|hundred|thousand)"
-NUMBER = re.compile(rf"\b(?:{'|'.join(FIXED)}|{DIGIT_WORD}(?:[ -](?:and )?{DIGIT_WORD})*)\b")
+NUMBER = re.compile(rf"\b(?:{'|'.join(_NUMBERS.amounts)}|{DIGIT_WORD}(?:[ -](?:and )?{DIGIT_WORD})*)\b")
 SPELLINGS = (
     (r"\b(?:can't|cannot|cant|can not|couldn't)\b", "cannot"),
     (r"\bwon't\b", "will not"),
@@ -37,9 +35,7 @@ SPELLINGS = (
     (r"(?<=\d),(?=\d{3}\b)", ""),
     (r"(?<=\w)\*+|\*+(?=\w)", ""),  # **bold**
 )
-FILLERS = re.compile(
-    r"\b(?:really|very|actually|quite|super|extremely|simply|kindly|absolutely|seriously|honestly|literally)\b"
-)
+FILLERS = re.compile(rf"\b(?:{_ENGLISH.common.fillers})\b")
 
 
 def normalise(text: str) -> list[str]:
@@ -64,8 +60,8 @@ def normalise(text: str) -> list[str]:
 
 def _digits(match: re.Match[str]) -> str:
     text = match.group()
-    if text in FIXED:
-        return FIXED[text]
+    if text in _NUMBERS.amounts:
+        return _NUMBERS.amounts[text]
     total = current = 0
     for word in re.split(r"[ -]", text):
         if word == "hundred" and current < 100:

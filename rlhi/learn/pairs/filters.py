@@ -7,6 +7,7 @@ import re
 from rlhi.checks.form import fluency, is_refusal, length, sentences, words
 from rlhi.config import PairsConfig
 from rlhi.learn.pairs.meta_talk import speaks_of_feedback
+from rlhi.lexicons import lexicon
 
 FEWEST_WORDS = 3
 LEAST_FLUENCY = 0.9
@@ -18,7 +19,8 @@ REPEATS = "chosen repeats the request"
 TOO_LONG = "chosen is far longer"
 SPEAKS_OF_FORM = "chosen speaks of its form"
 
-_FORM = r"(?:words?|sentences?|commas?|bullet(?: point)?s?|steps?|paragraphs?|digits|lists?|lower ?case|summary|bold)"
+_WORDS = lexicon("en").answers
+_FORM = f"(?:{_WORDS.form})"
 _OF_FORM = re.compile(
     r"^\W*(?:(?:your|my|the|this|each|an?) (?:answers?|repl(?:y|ies)|responses?|text)"
     rf"(?: \w+){{0,3}} (?:should|must|can|is|will|has|contains?)\b[^.!?]*\b{_FORM}\b"
@@ -38,7 +40,6 @@ def speaks(text: str) -> bool:
 
 MOST_KNOWN = 0.75
 """A single question of which this share of the words stands in the request asks it again."""
-_SPEAKERS = {"your": "my", "you": "i", "me": "i", "us": "i", "we": "i", "our": "my", "yourself": "i"}
 
 
 def repeats(text: str, request: str) -> bool:
@@ -51,7 +52,7 @@ def repeats(text: str, request: str) -> bool:
     >>> repeats("Light in drops of rain.", "What causes a rainbow?")
     False
     """
-    asked, found = ([_SPEAKERS.get(word, word) for word in words(part.lower())] for part in (request, text))
+    asked, found = ([_WORDS.speakers.get(word, word) for word in words(part.lower())] for part in (request, text))
     if not text.rstrip().endswith("?") or not found:
         return False
     known = sum(word in asked for word in found)

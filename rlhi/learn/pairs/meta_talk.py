@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from rlhi.checks.form import is_refusal, language_of, length
+from rlhi.lexicons import lexicon
 
 # So many words in a row, taken from the complaint, are its echo and no answer.
 ECHOED_WORDS = 6
@@ -18,13 +19,11 @@ FEWEST_LEFT = 5
 # An answer's first words are looked for in so many characters.
 FIRST_CHARACTERS = 500
 
-_ANSWER = r"(?:answer|version|response|reply|text|explanation|one)"
-_AGAIN = r"(?:rewritten|revised|corrected|reworked|rephrased|reworded)"
-_BETTER = (
-    rf"(?:{_AGAIN}|rewrit\w+|reword\w*|revision|updated|improved|new|shorter|longer|simpler|simplified|modified|edited"
-    r"|better)"
-)
-_SURE = r"(?:sure|certainly|of course|okay|ok|absolutely|alright|all right|great|no problem|my bad|oops|yes|no)\b"
+_COMMON, _WORDS = lexicon("en").common, lexicon("en").answers
+_ANSWER = f"(?:{_WORDS.answer})"
+_AGAIN = f"(?:{_WORDS.remade})"
+_BETTER = f"(?:{_AGAIN}|{_WORDS.bettered})"
+_SURE = rf"(?:{_WORDS.agrees})\b"
 _RIGHT = r"you(?:['’]re| are) (?:absolutely |completely |quite |totally )?(?:right|correct)"
 
 # Told in an answer's first words,
@@ -82,12 +81,12 @@ _AGREES = re.compile(
     re.IGNORECASE,
 )
 _WHETHER = re.compile(
-    r"(?:^|[.!?,;:\n]|\b(?:so|and|or|but|then|hi|hello|hey|please)\b)[^\S\n]*(?:is|are|was|were|am|do|does|did|can|could"
-    r"|will|would|should|shall|may|might|must|has|have|had)(?:n['’]?t)?\b"
+    r"(?:^|[.!?,;:\n]|\b(?:so|and|or|but|then|hi|hello|hey|please)\b)[^\S\n]*"
+    rf"(?:{_COMMON.auxiliaries})(?:n['’]?t)?\b"
     r"|\b(?:right|correct|true|ok|okay)[^\S\n]*\?|\b(?:if|whether|true or false)\b",
     re.IGNORECASE,
 )
-_WHICH = re.compile(r"\b(?:what|which|who|whom|whose|when|where|why|how)\b", re.IGNORECASE)
+_WHICH = re.compile(rf"\b(?:{_COMMON.questions})\b", re.IGNORECASE)
 
 _AT_FIRST = re.compile(rf"\W*(?:{_SURE}[^.:\n]{{0,40}}[.:!,]?[^\S\n]*)?(?:{'|'.join(_FIRST)})", re.IGNORECASE)
 _AT_LAST = re.compile(rf"\b(?:{'|'.join(_LAST)})", re.IGNORECASE)
@@ -115,11 +114,7 @@ _LAST_SENTENCE = re.compile(r"(?:(?<=[.!?])|\n)[^\S\n]*(?P<last>[^.!?\n]+[.!?]*)
 _GAP = re.compile(r"(?:[^\S\n]*\n)+|[^\S\n]+")
 """What lies between a sentence and the next: blank lines, not the next line's indent."""
 # Where people ask for such sentences themselves.
-_ASKED_FOR = re.compile(
-    r"\b(?:apolog\w+|sorry|letters?|e-?mails?|repl(?:y|ies)|responses?|respond|messages?|translat\w+|dialog\w*|scripts?"
-    r"|stor(?:y|ies)|poems?|lyrics|song|speech|act as|pretend|role-?play\w*)\b",
-    re.IGNORECASE,
-)
+_ASKED_FOR = re.compile(rf"\b(?:{_WORDS.asked_for})\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 

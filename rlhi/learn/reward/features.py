@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 
+from rlhi.lexicons import lexicon
+
 NAMES = (
     "log_words", "words_20", "words_40", "words_60", "words_100", "log_sentences", "sentences_2", "word_length",
     "long_words", "very_long_words", "bullets", "two_bullets", "numbered", "two_numbered", "list_lines", "commas",
@@ -16,16 +18,14 @@ NAMES = (
     "illustration", "summary_word", "english", "ascii", "distinct_words", "repeats", "overlap", "novel", "ends_whole",
 )  # fmt: skip
 
+_WORDS = lexicon("en").answers
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _BULLET = re.compile(r"^[ \t]*[-*•]\s+\S", re.M)
 _NUMBERED = re.compile(r"^[ \t]*\d+[.)]\s+\S", re.M)
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
-_ILLUSTRATION = re.compile(r"\b(?:for (?:example|instance)|such as|e\.g\.|like when|imagine)\b", re.I)
-_SUMMARY = re.compile(r"^\W*(?:in (?:short|brief|summary|a nutshell)|summary|overall|tl;?dr|to sum up|the short)", re.I)
-_ENGLISH = frozenset(
-    {"the", "a", "an", "of", "to", "and", "in", "is", "it", "that", "for", "on", "with", "as", "are", "this", "be"}
-    | {"or", "you", "your", "can", "by", "at", "from", "have"}
-)
+_ILLUSTRATION = re.compile(rf"\b(?:{_WORDS.illustration})\b", re.I)
+_SUMMARY = re.compile(rf"^\W*(?:{_WORDS.summing_up})", re.I)
+_ENGLISH = frozenset(lexicon("en").common.frequent)
 
 
 def answer_features(prompt: str, answer: str) -> list[float]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from rlhi.collect.feedback.head import AccurateLabeller, Labeller
 from rlhi.collect.feedback.label import FollowUpLabeller
 from rlhi.collect.feedback.llm import LlmLabeller
-from rlhi.collect.languages import is_unread
 from rlhi.config import FeedbackConfig, ModelsConfig
 from rlhi.contracts import Conversation, FeedbackTurn
+from rlhi.lexicons.languages import is_unread
 from rlhi.progress import progress
 from rlhi.stages import Outcome, backends
 from rlhi.stages.collect.ingest.stage import conversations

@@ -11,7 +11,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
-from rlhi.collect.languages import is_unread
 from rlhi.collect.persona import build as building
 from rlhi.collect.persona.builder import LocalBuilder, PersonaBuilder, requests
 from rlhi.collect.persona.edits import EditError, PersonaEdit
@@ -21,6 +20,7 @@ from rlhi.collect.persona.topics import population
 from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import PersonasConfig, SplitConfig, WhichPersona
 from rlhi.contracts import Conversation, FeedbackTurn, Persona, Profile, content_key, from_record, to_record
+from rlhi.lexicons.languages import is_unread
 from rlhi.progress import progress
 from rlhi.stages import Outcome, StageError, backends, run
 from rlhi.stages.collect.ingest.stage import conversations

@@ -12,39 +12,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from rlhi.lexicons import lexicon
+
 Kind = Literal["topic", "expertise", "style", "format", "language", "constraint"]
 
+_WORDS = lexicon("en").wishes
 TERMS = {
-    # Small words that may stand between a verb and what it is about.
-    "D": r"""
-        (?:me|us|it|this|that|them|everything|any|those|these|the|your|my|so|many|much|all|of|a|an|such|more|with|in|
-            to|into|as|for|on|up|big|long|endless|constant|other|unnecessary|little|random|just|only|some|few|proper|
-            at|least|\d+|good|nice|short|shorter|simple|clear|real|always|again|each|every|please|also|out|answers?|
-            repl(?:y|ies)|responses?|text|stuff|points?|like|be|been|is|damn|silly|stupid|bloody)
-    """,
-    "V": r"""
-        (?:use|using|used|want|need|give|giving|make|making|write|writing|put|putting|add|adding|include|including|
-            send|sending|do|doing|insert|inserting|see|seeing|have|having|read|reading|format|formatting|answer|
-            answering|reply|replying|respond|responding|throw|throwing|fill|filling|turn|turning|mix|break|breaking|
-            talk|talking|keep|type|typing|get|getting|show|showing|provide|mark|present|organi[sz]e|structure|rewrite|
-            try|work|stick|post|asking|ask|end|ending)
-    """,
-    "NEG": r"""
-        (?:no|not|without|never|stop|avoid|drop|skip|lose|remove|ditch|cut|cut out|omit|get rid of|quit|enough with|
-            enough of|leave out|leaving out|cutting out|dropping|leave off|take out|hate|dislike|less|fewer|instead of|
-            rather than|free of|sick of|
-            tired of|too many|so many|zero|0|single|kill|cannot stand|ban|delete|minus|spare me|lay off|forget|
-            done with|
-            calm down with|go easy on|easy on|tone down|cool it with|what is with|why all|why so many|why are you|
-            why do you keep)
-    """,
+    "D": f"(?:{_WORDS.small})",
+    "V": f"(?:{_WORDS.verbs})",
+    "NEG": f"(?:{_WORDS.refusing})",
     "NOT": r"\b<NEG>(?: <V>| <D>)*?[ ]",
-    "BAD": r"""
-        (?: \w+){0,2} (?:annoying|distracting|confusing|terrible|awful|useless|ugly|messy|a mess|overkill|unreadable|
-            childish|silly|weird|unnecessary|not needed|not necessary|not help\w*|hard to read|too much|have to go|
-            must go|bother me|annoy me|drive me \w+|distract me|confuse me|hurt my eyes|
-            get in the way|(?:are |is )?banned|again)\b
-    """,
+    "BAD": rf"(?: \w+){{0,2}} (?:{_WORDS.bad})\b",
     "LACK": r"""
         \b(?:(?:there|you|it|this|your answer|that) (?:is|are|was|were|has|have|had|gave|gives|
             did|used) (?:me )?(?:no|not a single|not any|not 1)|did not (?:even )?(?:use|give|include|add|put|show|
@@ -57,11 +35,7 @@ TERMS = {
             should have|should (?:include|contain|come with)|with no|
             cannot (?:follow|understand|get) (?:it |this |that )?without)(?: <V>| <D>)*?[ ]
     """,
-    "WANT": r"""
-        \b(?:use|using|with|as|in|into|by|give|want|wanted|need|prefer|like|love|add|include|put|make|format|show|
-            provide|insert|list|only|just|more|throw in|try|to|how about|asked for|have|get|turn|present|of|write|
-            organi[sz]e|structure|rather|through|set out|lay)(?: <V>| <D>)*[ ]
-    """,
+    "WANT": rf"\b(?:{_WORDS.wanting})(?: <V>| <D>)*[ ]",
     "GOOD": r"""
         (?:,? please|,? next time|,? from now on|,? instead|,? only|,? thanks|
             (?: would (?:be|have been|help)| (?:are|is) (?:better|easier)| helps?| work best))\b

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from rlhi.collect.languages import NAMES
 from rlhi.collect.wishes.rules.grammar import Grammar
+from rlhi.lexicons import lexicon
+from rlhi.lexicons.languages import NAMES
 
 ANY = "|".join(sorted(map(re.escape, NAMES), key=len, reverse=True))
 _ = Grammar(
     LANGUAGE=rf"(?!(?:plain|simpler?|basic|easy|easier|human|normal|everyday) )(?:\w+ )?({ANY})",
-    SAY=r"(?:answers?|repl(?:y|ies)|responses?|respond|write|speak|talk|say|explain|tell me|continue|text|give)",
+    SAY=f"(?:{lexicon('en').wishes.says})",
     AFTER=r"""
         (?:$|,|;|(?: not| please| next time| from now on| instead| only| thanks| bitte| por favor| because| so| as| and|
             (?: when| if| from| this time| always| for)))

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from rlhi.collect.wishes.rules.grammar import Grammar
+from rlhi.lexicons import lexicon
 
+_WORDS = lexicon("en").wishes
 _ = Grammar(
-    BULLETS=r"""
-        (?:bullet(?:ed|s)?(?: ?points?| ?lists?| form(?:at)?| style)*|bulletpoints?|dot points?|dash(?:ed)? lists?|
-            point form)
-    """,
+    BULLETS=f"(?:{_WORDS.bullets})",
     LISTS=r"(?:<BULLETS>|lists?(?: form(?:at)?)?|listicles?|numbered (?:lists?|steps|points))",
-    NUMBERED=r"""
-        (?:numbered(?: (?:\w+ )?(?:lists?|steps|points|items|order|form\w*))?|step by step|
-            1,? 2,? 3(?! \d)(?: style)?(?: steps)?)
-    """,
+    NUMBERED=f"(?:{_WORDS.numbered})",
     PROSE=r"""
         (?:prose|(?!plain text)(?:plain |normal |full |proper |regular |flowing |whole |complete |ordinary |
             actual )+(?:paragraphs?|sentences|text|prose)|paragraph (?:form(?:at)?|style)|essay (?:form(?:at)?|
@@ -23,16 +19,13 @@ _ = Grammar(
         (?<!the )(?:(?:small |simple |comparison |nice )?tables?(?: form(?:at)?)?|tabular (?:form(?:at)?|layout)|grid|
             columns)(?! of contents)
     """,
-    HEADINGS=r"(?:(?:sub ?)?head(?:ings?|ers?)|section titles|subtitles|sections)",
+    HEADINGS=f"(?:{_WORDS.headings})",
     BREAKS=r"""
         (?:shorter |short |small |smaller )?(?:paragraph breaks|line breaks|white ?space|blank lines|empty lines|
             breathing room|spacing)
     """,
-    MARKUP=r"""
-        (?:bold(?:ed|ing)?(?: \w+)?|markdown|asterisks?|stars|italics|formatting|hash ?tags|hash (?:signs|marks)|
-            special (?:characters|symbols|formatting))
-    """,
-    EMOJIS=r"(?:emojis?|emoticons?|smileys?|smiley faces|little pictures)",
+    MARKUP=f"(?:{_WORDS.markup})",
+    EMOJIS=f"(?:{_WORDS.emojis})",
     CODE=r"(?:(?:the |some |any |sample )?(?:actual )?code(?: snippets?| examples?| samples?| blocks?)?)",
 )
 

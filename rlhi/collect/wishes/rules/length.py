@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from rlhi.collect.wishes.rules.grammar import Grammar
+from rlhi.lexicons import lexicon
 
+_WORDS = lexicon("en").wishes
 _ = Grammar(
-    UNITS=r"(words?|sentences?|lines?|paragraphs?|characters?)",
+    UNITS=f"({_WORDS.units})",
     ABOUT=r"(?:about |around |roughly |maybe |like |say )?",
-    LESS=r"""
-        (?:at most|max(?:imum)?(?: of)?|up to|no more than|not more than|never more than|under|below|less than|
-            within|fewer than|shorter than|no longer than|not (?:be )?longer than|limit(?:ed)?(?: \w+){0,2} to|
-            keep(?: \w+){0,3} to|cut(?: \w+){0,3} to|shorten(?: \w+){0,2} to|trim(?: \w+){0,2} to|
-            reduce(?: \w+){0,2} to|down to|not (?:exceed|go over|go above|go beyond|go past)|never (?:exceed|
-            go over|go above|go beyond)|cap(?: \w+){0,2} at|stick to|only|just|stop (?:after|at)|a limit of|
-            (?:anything|nothing|everything) (?:over|above|longer than|past|beyond|more than)|not (?:over|above|past|
-            beyond)|no more|in|max|the limit (?:is|was)|asked for)
-    """,
-    MORE=r"""
-        (?:at least|min(?:imum)?(?: of)?|no less than|not less than|no fewer than|not (?:be )?(?:under|below|
-            shorter than)|upwards? of)
-    """,
+    LESS=f"(?:{_WORDS.at_most})",
+    MORE=f"(?:{_WORDS.at_least})",
     NOT_SHORT=r"""
         (?! (?:stor|sentence|paragraph|film|movie|name|term|sleeve|hair|video|code|circuit|position|cut|trip))
     """,
-    LONGWINDED=r"(?:wordy|verbose|lengthy|long ?winded|rambling|bloated|padded|waffl\w+)",
+    LONGWINDED=f"(?:{_WORDS.long_winded})",
 )
 
 LENGTHS = (

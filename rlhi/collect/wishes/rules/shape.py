@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from rlhi.collect.wishes.rules.grammar import Grammar
+from rlhi.lexicons import lexicon
 
+_WORDS = lexicon("en").wishes
 _ = Grammar(
-    HEAD=r"""
-        (?:summary|summari[sz]e|summari[sz]ing|tldr|conclusion|main (?:point|idea|message|takeaway|thing)|
-            key (?:point|takeaway|message|idea)|bottom line|gist|takeaway|upshot|verdict|short version|essence|
-            headline|result|overview|recap|answer|short answer|point)
-    """,
-    FIRST=r"""
-        (?:first|up ?front|at the (?:very )?(?:top|start|beginning|outset)|on top|before (?:the|everything|anything|
-            all|you|any|going|getting|diving)(?: \w+)*|to (?:start|begin) with|right away|in the (?:1st|first|
-            opening) (?:line|sentence))
-    """,
+    HEAD=f"(?:{_WORDS.summaries})",
+    FIRST=f"(?:{_WORDS.first})",
     QUESTION=r"(?:\w+ )?(?:follow ?up |closing |final )?questions?",
-    PLAIN=r"(?:simple|simpler|simplest|plain|plainer|easy|easier|basic|everyday|common|ordinary|normal)",
-    WORDS=r"(?:words?|language|english|terms?|vocabulary|wording|speech)",
-    EXPERT=r"""
-        (?:proper|correct|right|exact|precise|technical|scientific|specialist|speciali[sz]ed|professional|expert|academic)
-    """,
-    TERMS=r"(?:terms?|terminology|vocabulary|jargon|words|language)",
+    PLAIN=f"(?:{_WORDS.plain})",
+    WORDS=f"(?:{_WORDS.wording})",
+    EXPERT=f"(?:{_WORDS.expert})",
+    TERMS=f"(?:{_WORDS.terms})",
     EXAMPLES=r"""
         (?:(?:\w+ (?:life|world) |concrete |specific |practical |worked |quick |small |tiny )*(?:(?<!for )examples?|
             illustrations?|(?:sample|real life) cases?)

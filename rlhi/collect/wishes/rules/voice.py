@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from rlhi.collect.wishes.rules.grammar import Grammar
+from rlhi.lexicons import lexicon
 
+_WORDS = lexicon("en").wishes
 _ = Grammar(
-    LOWER=r"(?:lower ?case(?:d| letters?)?|small letters|minuscules?)",
-    CAPITALS=r"""
-        (?:capitals?(?: letters?)?|capitali[sz](?:ing|ed|ation|e)(?: \w+)?|upper ?case(?: letters?)?|big letters|
-            caps)
-    """,
-    SHOUTING=r"(?:all caps|caps lock|full caps|shouting|shout|yelling)",
-    UPPER=r"(?:(?:all|full) caps|capitals|capital letters|upper ?case|caps lock|block letters|(?:all|full) capitals)",
+    LOWER=f"(?:{_WORDS.lower_case})",
+    CAPITALS=f"(?:{_WORDS.capitals})",
+    SHOUTING=f"(?:{_WORDS.shouting})",
+    UPPER=f"(?:{_WORDS.all_capitals})",
 )
-
-MARKS = {
-    "commas": r"commas?",
-    "exclamation marks": r"exclamation(?:s| marks?| points?)?",
-    "question marks": r"question marks?",
-    "semicolons": r"semi ?colons?",
-    "dashes": r"(?:em |en |long )?dash(?:es)?",
-    "colons": r"colons?",
-    "parentheses": r"(?:parenthes[ei]s|brackets)",
-    "quotation marks": r"(?:quotation marks?|quote marks?|scare quotes)",
-    "ellipses": r"(?:ellips[ei]s|dot dot dot)",
-    "contractions": r"contractions?",
-}
 
 PUNCTUATION_RULES = (
     _.rule("mark:commas", "without", "constraint", "Do not use commas.", r"""
@@ -43,7 +29,7 @@ PUNCTUATION_RULES = (
         \bwhere did(?: \w+){0,3} commas? go\b
         \b(?:hard|harder|difficult|impossible|tough|confusing|cannot)(?: \w+){0,6} without(?: <D>)*? commas?\b
     """),
-    *(_.without(f"mark:{name}", "without", f"Do not use {name}.", thing) for name, thing in MARKS.items()),
+    *(_.without(f"mark:{name}", "without", f"Do not use {name}.", thing) for name, thing in _WORDS.marks.items()),
     _.rule("mark:commas", "without", "constraint", "Do not use commas.", r"""
         \bcommas?[ -]?(?:free|less)\b
         \b(?:still|see|saw|found|spotted|count(?:ed)?|full of|another|contains?)(?: <D>)*? commas?\b

@@ -26,6 +26,7 @@ from rlhi.learn.pairs.edits.lists import (
 )
 from rlhi.learn.pairs.edits.outline import Part, outline, render, whole
 from rlhi.learn.pairs.edits.respelled import without_commas, without_digits
+from rlhi.lexicons import cues, lexicon
 from rlhi.models.base import Sampled
 
 FEWEST_WORDS = 4
@@ -33,7 +34,7 @@ FEWEST_WORDS = 4
 MOST_LONGER = 1.2
 
 _EXAMPLE = re.compile(
-    r"\b(?:for example|for instance|such as|an example|examples?:|par exemple|por ejemplo|zum beispiel)"
+    rf"\b(?:{cues('en').examples}|examples?:|{cues('fr', 'es', 'de').examples})"
     r"|\be\.g\.|\bz\. ?B\.",
     re.IGNORECASE,
 )
@@ -44,19 +45,8 @@ _EXAMPLE_TAIL = re.compile(
     re.IGNORECASE,
 )
 # Endings of adverbs, verbs and adjectives: a key word is a name of something.
-_NO_NAME = re.compile(r"(?:ly|ed|ing|ful|ous|ive|able|ible|less|ish|al|ic|ary|ant|ent(?<!ment)|ize|ify)$")
-_COMMON = (
-    "about above after again against always another around based because become before behind being below between both"
-    " called cannot certain could different doing during either enough especially every everyone everything first found"
-    " further given going great having helps however including instead itself known large least make makes making many"
-    " might more most much must never number often other others overall particular people please possible quite rather"
-    " really several should similar since small something sometimes still such take than that their them then there"
-    " these they thing things think this those through together toward under until useful using usually various very"
-    " want wants well were what when where whether which while will with within without would yourself your following"
-    " help need needs keep ensure start begin avoid remember consider always allow allows provide provides"
-    " underneath retrieve protect favorite online download whole longer shorter better larger smaller gentle follow"
-    " follows appropriate instance plenty feature burnt human period individuals"
-)
+_NO_NAME = re.compile(f"(?:{lexicon('en').common.endings})$")
+_NO_KEYWORDS = frozenset({*lexicon("en").common.keywords, *ORDERS})
 
 
 def edited(text: str, check: Check) -> str | None:
@@ -252,7 +242,7 @@ def _bold(parts: Parts) -> Iterator[Parts]:
         return
     said = Counter(word.casefold() for word in words(text))
     known = [word for word in said if len(word) >= 5 and word.isalpha() and not _NO_NAME.search(word)]
-    known = [word for word in known if word not in {*_COMMON.split(), *ORDERS.split()}]
+    known = [word for word in known if word not in _NO_KEYWORDS]
     best = sorted(known, key=lambda word: (-said[word], -len(word), word))[:2]
     pattern = {word: re.compile(rf"\b{word}\b", re.IGNORECASE) for word in best}
     made = list(parts)

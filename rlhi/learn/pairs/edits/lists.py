@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from rlhi.checks.form import words
 from rlhi.learn.pairs.edits.outline import Part, split_sentences
+from rlhi.lexicons import lexicon
 
 Parts = list[Part]
 Edit = Callable[[Parts], Iterator[Parts]]
@@ -16,6 +17,7 @@ Edit = Callable[[Parts], Iterator[Parts]]
 SHORT = 5
 """So many words at most are a name in an enumeration."""
 
+_WORDS = lexicon("en").sentences
 FILLER = re.compile(
     r"(?:sure|certainly|of course|absolutely|great|hello|hi|okay|ok|yes)\b[^.!?:]{0,40}[.!:]$"
     r"|(?:here(?:['’]s| is| are)|below (?:is|are)|the following|these are|follow these|you can follow)\b.*[:.]$"
@@ -26,22 +28,13 @@ FILLER = re.compile(
     r"|that['’]?s a (?:great|good) question|i(?:['’]d| would) be happy to",
     re.IGNORECASE,
 )
-GOES_ON = re.compile(
-    r"(?:it|its|this|that|these|those|they|their|he|his|she|her|however|but|so|also|additionally|moreover|furthermore"
-    r"|for (?:example|instance)|in addition|therefore|thus|such|otherwise|instead)\b",
-    re.IGNORECASE,
-)
+GOES_ON = re.compile(rf"(?:{_WORDS.goes_on})\b", re.IGNORECASE)
 _STEPS_FOLLOW = re.compile(
     r"(?P<aim>to [^,:]{3,60}?)"
     r"(?:, ?(?:you (?:can|should|need to) )?(?:just |simply )?(?:follow|here|do|try|use|take)\b[^:]*)?:$",
     re.IGNORECASE,
 )
-ORDERS = (
-    "add apply avoid boil brush check choose clean create cut dig dissolve enable fill find gather gently heat identify"
-    " keep lay leave let make mix open place plant pour prepare preheat press put remove rinse select set soak spray"
-    " start take turn use wash water wipe write monitor ask call cook eat drink learn read practice try talk speak stay"
-    " get go give hang hold store change trim boil stir serve cover dry rub scrub"
-)
+ORDERS = frozenset(_WORDS.orders)
 """What items that are steps begin with."""
 
 
@@ -117,7 +110,7 @@ def _run(lead: Part | None, items: Parts) -> Part | None:
         aim = _STEPS_FOLLOW.match(lead.sentences[-1])
         if aim is None:
             told = [f"{lead.sentences[-1]} {told[0]}", *told[1:]]
-        elif told[0].split()[0].lower() in ORDERS.split():
+        elif told[0].split()[0].lower() in ORDERS:
             told = [f"{aim['aim']}, {told[0][:1].lower()}{told[0][1:]}", *told[1:]]
     return Part("", (*before, *told))
 
@@ -137,7 +130,7 @@ def _told(items: Parts) -> list[str]:
 
 def _steps(names: list[str]) -> Part | None:
     """Short items that are orders ("Use a strong password") as sentences; other names are no sentences."""
-    orders = all(len(words(name)) > 1 and name.split()[0].lower() in ORDERS.split() for name in names)
+    orders = all(len(words(name)) > 1 and name.split()[0].lower() in ORDERS for name in names)
     return Part("", tuple(f"{name}." for name in names)) if orders else None
 
 

@@ -9,15 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rlhi.lexicons import lexicon
+
 _NOT_PROSE = re.compile(r"```|^[ \t]*(?:#{1,6} |>|\|)|</?[a-z]+[^>\n]*>|\$\$|\\\(|^(?:\t| {4,})\S", re.MULTILINE)
 _MARK = re.compile(r"([ \t]*)(?:([-*•])|\(?(\d{1,3})[.)])(?:[ \t]+|$)")
 # A list that a model wrote in one line: its numbers stand at the line's beginning or behind a sentence.
 _INLINE = re.compile(r"(?:^|(?<=[:.!?\-;,]\s)|(?<=[:.!?\-;,]\s\s))(\d{1,2})[.)]\s+(?=\S)")
 _BOUNDARY = re.compile(r"[.!?…][\"'”’)\]*]*(\s+)(?=\S)")
-_NO_BOUNDARY = re.compile(
-    r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|no|fig|approx|inc|jr|e\.g|i\.e|etc|u\.s|a\.m|p\.m)|(?:^|\s)[A-Z])\.$",
-    re.IGNORECASE,
-)
+_NO_BOUNDARY = re.compile(rf"(?:\b(?:{lexicon('en').sentences.dotted})|(?:^|\s)[A-Z])\.$", re.IGNORECASE)
 _ENDED = re.compile(r"(?:[.!?…][\"'”’)\]*_]*(?:\s+[^\w\s]+)?|\w[.!?…]?\*\*)$")
 _LEADS = re.compile(r":\**$")
 

@@ -4,43 +4,15 @@ from __future__ import annotations
 
 import re
 
+from rlhi.lexicons import lexicon
+
 MOST_COMMAS = 4
 """A sentence with more of them is built on them."""
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-)
-_TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety"
-_ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
-             "twelve": "twelfth"}  # fmt: skip
-_VERB = (
-    r"(?:is|are|was|were|has|have|had|can|could|will|would|may|might|must|should|do|does|did|helps?|makes?|made|allows?"
-    r"|means?|gives?|provides?|includes?|led|leads?|causes?|keeps?|lets?|enables?|shows?|requires?|needs?|creates?"
-    r"|contains?|uses?|protects?|prevents?|ensures?|improves?|reduces?)"
-)
-_INTRO = (
-    r"(?:to|in|on|at|by|for|from|with|without|within|during|before|after|when|whenever|while|if|once|as|since|because"
-    r"|although|though|unlike|despite|due|until|unless|whether|through|throughout|over|under|among|between|depending"
-    r"|using|based|\w+ing)"
-)
-_BEFORE = (
-    r"(?:and|or|but|so|yet|nor|because|since|as|while|although|though|if|unless|until|when|where|who|whose|with|without"
-    r"|in|on|by|at|to|for|from|like|such|including|especially|particularly|even|not|rather|then|before|after|both"
-    r"|using|based|according|thanks|due|up|depending|either|plus|just|also|too|please"
-    r"|\w+ing (?!and|or)\w+ \w+|through|of|during|about)"
-)
-_QUALITY = (
-    r"(?:\w{2,}(?:ful|ous|ive|less|ish|able|ible|ic|ical|ual|ary|ique|ant|ent|y)|strong|small|big|large|long|short|cool"
-    r"|warm|hot|cold|good|new|old|clean|clear|soft|hard|simple|mild|fresh|fine|thick|thin|deep|light|dark|safe|smooth"
-    r"|sharp|flat|wide|gentle|loose|white|black|red|green|blue|sweet|sour|damp|moist|rich|quiet|bright|modern|formal"
-    r"|casual|positive|honest|open|secure|non-\w+|\w+-\w+)"
-)
-_SWAPS = {"however": "But", "nevertheless": "Still", "additionally": "Also", "moreover": "Also", "furthermore": "Also",
-          "in addition": "Also", "besides": "Also", "consequently": "So", "therefore": "So", "as a result": "So",
-          "yes": "", "no": "", "sure": "", "well": ""}  # fmt: skip
-_SWAP = re.compile(rf"(?:{'|'.join(_SWAPS)}), ", re.IGNORECASE)
-_ADVERB = r"(?:for (?:example|instance)|however|too|though|of course|in fact|therefore|instead|in general|\w{3,}ly)"
+_NUMBERS, _WORDS = lexicon("en").numbers, lexicon("en").sentences
+_VERB = f"(?:{_WORDS.verbs})"
+_QUALITY = f"(?:{_WORDS.qualities})"
+_SWAP = re.compile(rf"(?:{'|'.join(_WORDS.swaps)}), ", re.IGNORECASE)
 # What was taken for a chunk of an enumeration has no verb, no pronoun and few words.
 _CHUNK = r"(?:(?!(?:you|it|they|we|he|she|i|this|that|which|who|where|to|and|or|but|\w+ing)\b)[\w'’%&*()/-]+ ?){1,4}"
 _SERIES = re.compile(rf"((?:, ?{_CHUNK})*)(?:,? |(?<= ))(and|or) (?=[\w*\"'])", re.IGNORECASE)
@@ -48,10 +20,10 @@ _LISTS = re.compile(rf"{_CHUNK},? ?(?:and|or)\b", re.IGNORECASE)
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), to)
     for pattern, to in (
-        (rf", ({_ADVERB}),", r" \1"),
+        (rf", ((?:{_WORDS.asides})),", r" \1"),
         (rf", which (?:also )?({_VERB}\b[^,]*)$", r". This \1"),
         (r", (who|where|whose)\b", r" \1"),
-        (rf", (?={_BEFORE}\b)", " "),
+        (rf", (?=(?:{_WORDS.joints})\b)", " "),
         (rf"\b({_QUALITY}), (?={_QUALITY} \w)", r"\1 and "),
         (r"\b([A-Z]\w+), (?-i:(?=[A-Z]\w+))", r"\1 "),
         (r"\b(\d{1,2}|\d{1,2}(?:st|nd|rd|th)), (?=\d{4}\b)", r"\1 "),
@@ -61,12 +33,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _LEAD = re.compile(r"^(to [^,:]+), (?:you can )?(?:follow|here)\b[^,:]*:$", re.IGNORECASE)
 # "Watering it is good, ..." is a sentence; "Watering it daily, ..." is not.
-_AT_FIRST = re.compile(rf"(\W*(?!\w+ing\b[^,]*\b{_VERB}\b){_INTRO}\b[^,]{{2,90}}), ", re.IGNORECASE)
-_ALONE = re.compile(
-    r"(\W*(?:\w+ly"
-    r"|next|then|first|second|third|overall|instead|also|now|today|so|thus|later|again|here|sometimes|often)), ",
-    re.IGNORECASE,
-)
+_AT_FIRST = re.compile(rf"(\W*(?!\w+ing\b[^,]*\b{_VERB}\b)(?:{_WORDS.intros})\b[^,]{{2,90}}), ", re.IGNORECASE)
+_ALONE = re.compile(rf"(\W*(?:{_WORDS.firsts})), ", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.,:/$€£#-])(\d{1,3})(st|nd|rd|th|%| ?[-–] ?(\d{1,3}))?(?![\w:/°]|[.,]\d|-[\dA-Z])")
 
 
@@ -96,7 +64,7 @@ def _swapped(sentence: str) -> str:
     found = _SWAP.match(sentence)
     if found is None:
         return sentence
-    word, rest = _SWAPS[found[0][:-2].lower()], sentence[found.end() :]
+    word, rest = _WORDS.swaps[found[0][:-2].lower()], sentence[found.end() :]
     keeps = re.match(r"I\b|[A-Z]{2}", rest)
     return f"{word} {rest if keeps else rest[:1].lower() + rest[1:]}" if word else rest[:1].upper() + rest[1:]
 
@@ -133,12 +101,12 @@ def _in_words(found: re.Match[str]) -> str:
 def spelled(number: int) -> str:
     """A whole number from 0 to 100 in words."""
     if number < 20:
-        return _ONES.split()[number]
+        return _NUMBERS.units[number]
     if number == 100:
         return "one hundred"
-    return _TENS.split()[number // 10] + (f"-{_ONES.split()[number % 10]}" if number % 10 else "")
+    return _NUMBERS.tens[number // 10 - 1] + (f"-{_NUMBERS.units[number % 10]}" if number % 10 else "")
 
 
 def _ordinal(word: str) -> str:
     head, dash, last = word.rpartition("-")
-    return head + dash + _ORDINALS.get(last, f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
+    return head + dash + _NUMBERS.ordinals.get(last, f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")

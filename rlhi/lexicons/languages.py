@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rlhi.lexicons import WHOLE
+
 CODES: dict[str, str] = {
     "Arabic": "ar", "Bengali": "bn", "Bulgarian": "bg", "Catalan": "ca", "Chinese": "zh", "Croatian": "hr",
     "Czech": "cs", "Danish": "da", "Dutch": "nl", "English": "en", "Estonian": "et", "Finnish": "fi",
@@ -27,18 +29,14 @@ ALIASES: dict[str, str] = {
 NAMES: dict[str, str] = {name.lower(): name for name in CODES} | ALIASES
 
 
-READ = frozenset({"en"})
-"""Languages that the rules of feedback, wishes and personas are written for. What is said in others they pass over."""
-
-
 def is_unread(language: str | None) -> bool:
-    """Whether a language is known, and no rule reads it.
+    """Whether a language is known, and no rule reads it: it has no whole lexicon.
 
     >>> is_unread("de"), is_unread("de-at"), is_unread("en-us"), is_unread("und"), is_unread(None)
     (True, True, False, False, False)
     """
     code = re.split("[-_]", language or "")[0]
-    return code in CODES.values() and code not in READ
+    return code in CODES.values() and code not in WHOLE
 
 
 def language_code(name: str | None) -> str | None:
