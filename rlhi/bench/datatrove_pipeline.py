@@ -65,7 +65,7 @@ class Accept(PipelineStep):  # type: ignore[misc]
             ]
             turns = [[Turn(one["role"], one["content"]) for one in document.metadata["turns"]] for document in kept]
             for document, language in zip(kept, identify(turns), strict=True):
-                document.metadata["told"] = language
+                document.metadata["told"] = language or ""  # its writer takes a column's type from the first document
                 yield document
 
 

@@ -32,6 +32,7 @@ from rlhi.collect.feedback.training import (
     smaller,
     training_rows,
 )
+from rlhi.config import FeedbackConfig
 from rlhi.models.embedder import LocalEmbedder
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 NEEDED = ("followup_labels.jsonl.gz", "conversations.jsonl.gz")  # of the data folder
 SPLITS = 2  # of the default; everything else is told for the first
+THRESHOLD = FeedbackConfig().threshold
 TIMED = 692  # follow-ups whose labelling is timed, at most
 
 
@@ -129,7 +131,7 @@ def rate(labeller: FollowUpLabeller, contexts: Sequence[Context], times: int = 1
         forget_texts()
         started = time.perf_counter()
         for row in labeller.label_probabilities(contexts):
-            decide(row, 0.5)
+            decide(row, THRESHOLD)
         seconds.append(time.perf_counter() - started)
     return len(contexts) / min(seconds)
 
@@ -185,7 +187,7 @@ def _baseline(people: Sequence[LabelledFollowUp], seed: int) -> Classes:
 def _decided(rows: Matrix) -> Classes:
     import numpy as np
 
-    return np.array([class_of(decide(row, 0.5)[0]) for row in rows], dtype=np.int64)
+    return np.array([class_of(decide(row, THRESHOLD)[0]) for row in rows], dtype=np.int64)
 
 
 def _own_hits(read: _Read, config: TrainingConfig) -> dict[str, float]:

@@ -117,6 +117,11 @@ class LikelihoodModel(Protocol):
 class Policy(ChatModel, LikelihoodModel, Protocol):
     """A model of the workspace's own: what is trained, measured and served. Whatever runs it takes its folder."""
 
+    @property
+    def engine(self) -> str:
+        """What runs it, and the numbers that it computes in: another gives other replies with the same weights."""
+        ...
+
     def release(self) -> None:
         """Let go of its memory; it is loaded again when it is asked again."""
         ...

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rlhi.config import Precision
 from rlhi.contracts import Message
 from rlhi.models.base import ModelError, Sampled, Sampling
-from rlhi.models.precision import dtype
+from rlhi.models.precision import computed, dtype
 from rlhi.models.prompts import chat_tokens, plain, prompt_tokens, tokenizer_of
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ class LocalChatModel:
         self.batch = batch
         self.precision = precision
         self.on_prompts = on_prompts
+
+    @property
+    def engine(self) -> str:
+        """As :func:`engine_of`."""
+        return engine_of(self.precision)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -251,6 +256,11 @@ def _next_token(logits: torch.Tensor, sampling: Sampling, generator: torch.Gener
     values, places = logits.float().topk(min(sampling.top_k, logits.shape[-1]), -1)
     drawn = torch.multinomial((values / sampling.temperature).softmax(-1), 1, generator=generator)
     return places.gather(1, drawn)
+
+
+def engine_of(precision: Precision) -> str:
+    """What samples here, with what it computes in on this machine."""
+    return f"transformers {computed(precision)}"
 
 
 def left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -64,6 +64,13 @@ def local_model(
     return LocalChatModel(path, name, sampling.context_tokens, sampling.batch, models.precision, on_prompts)
 
 
+def default_engine() -> str:
+    """The engine of the workspace's own models on this machine, where params.yaml says nothing of it."""
+    from rlhi.models.local import engine_of
+
+    return engine_of(ModelsConfig().precision)
+
+
 def training_copy(path: Path, context_tokens: int, precision: Precision) -> Copy:
     """What a training process asks whether its model still answers: it begins as the model in a folder.
 

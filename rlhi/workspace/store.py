@@ -1,15 +1,14 @@
 """Typed parquet in and out of a workspace.
 
 A table is a folder: parquet files partitioned by a hash of the user and named by their content, and a
-``manifest.json`` that lists them. Writing is atomic (temporary file, fsync, rename; the manifest last), equal
-rows give equal bytes, and a partition that did not change is not written again.
+``manifest.json`` that lists them. Writing is atomic (:mod:`rlhi.workspace.files`; the manifest last), equal rows give
+equal bytes, and a partition that did not change is not written again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,30 @@ import pyarrow.parquet as pq
 
 from rlhi.config import ConfigError, Params, load_params
 from rlhi.contracts import SCHEMA_VERSION, from_record, schema_of, to_record
+from rlhi.workspace.files import StoreError, read_json, write_atomic, write_json, write_output
+
+__all__ = [
+    "MANIFEST",
+    "PARTITIONS",
+    "Record",
+    "StoreError",
+    "Workspace",
+    "finish_table",
+    "partition_of",
+    "put_file",
+    "put_records",
+    "read_file",
+    "read_json",
+    "read_manifest",
+    "read_note",
+    "read_records",
+    "read_table",
+    "user_hash",
+    "write_atomic",
+    "write_json",
+    "write_output",
+    "write_table",
+]
 
 PARTITIONS = 16
 MANIFEST = "manifest.json"
@@ -31,10 +54,6 @@ _A_WORKSPACE = "make one with `rlhi init DIR`, or name one with `rlhi --workspac
 Row = TypeVar("Row")
 Record = dict[str, object]
 """A row as plain dicts, lists and scalars."""
-
-
-class StoreError(RuntimeError):
-    """A table cannot be read or written; the message is one line with the remedy."""
 
 
 @dataclass(frozen=True)
@@ -219,76 +238,6 @@ def user_hash(user_id: str) -> int:
 def partition_of(user_id: str) -> int:
     """The partition of a user's rows: one user, one file."""
     return user_hash(user_id) % PARTITIONS
-
-
-def write_atomic(path: Path, data: bytes, sync: bool = True, mode: int = 0o666) -> None:
-    """Write a file so that it is either the old one or the whole new one.
-
-    Without ``sync`` that does not hold when the machine goes down: for what can be made again. ``mode`` says who may
-    read it, from its first byte on and less what the process denies everyone.
-
-    Raises:
-        StoreError: the disk is full or the place cannot be written.
-    """
-    if not path.name or path.is_dir():
-        raise StoreError(f"cannot write {path}: it is a folder; name a file")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as handle:
-            handle.write(data)
-            if sync:
-                handle.flush()
-                os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}; make room and run the same command again") from None
-
-
-def write_output(path: Path, data: bytes) -> None:
-    """Write a file that a person named: whole or not at all, and through what is no plain file (a link, a device).
-
-    Raises:
-        StoreError: the disk is full or the place cannot be written.
-    """
-    place = path.resolve() if path.is_symlink() else path
-    if not place.exists() or place.is_file():
-        write_atomic(place, data)
-        return
-    if place.is_dir():
-        raise StoreError(f"cannot write {path}: it is a folder; name a file")
-    try:
-        place.write_bytes(data)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from None
-
-
-def write_json(path: Path, value: object) -> bool:
-    """Write JSON in one fixed form; True when the file changed."""
-    data = (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=True) + "\n").encode()
-    if path.exists() and path.read_bytes() == data:
-        return False
-    write_atomic(path, data)
-    return True
-
-
-def read_json(path: Path) -> dict[str, object]:
-    """A JSON object from a file; empty when the file does not exist.
-
-    Raises:
-        StoreError: the file is damaged.
-    """
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise StoreError(
-            f"{path} is damaged ({error}): bring it back with `git checkout` or `dvc checkout` where these keep it, "
-            "else delete it and run again"
-        ) from None
-    return loaded if isinstance(loaded, dict) else {}
 
 
 def _parquet_bytes(kind: type, records: list[Record]) -> bytes:

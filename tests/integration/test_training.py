@@ -20,9 +20,10 @@ from rlhi.learn.training.launch import Trained, command
 from rlhi.learn.training.methods import METHODS, method_of
 from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import policy_row
+from rlhi.learn.training.trainer import trl_arguments
 from rlhi.models.local import LocalChatModel
 from tests.support.spaces import make_space
-from tests.support.training import PLAIN, made_pairs, made_rows, run, run_here
+from tests.support.training import PLAIN, made_pairs, made_rows, plan_of, run, run_here
 
 FAST: dict[str, Any] = {
     "batch": 2, "accumulation": 1, "epochs": 1, "learning_rate": 5e-3, "max_length": 256, "save_steps": 0,
@@ -218,3 +219,10 @@ def test_the_card_tells_origin_data_and_that_no_verdict_is_known_yet() -> None:
     card = model_card(plan, Learned("feed", 30, 9))
     assert card.startswith("---\n") and "tags: [rlhi, kto, persona]" in card
     assert "`policy@v0.2.0`" in card and "a" * 64 in card and "`feed`" in card and "verdict | not yet" in card
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_card_tells_of_beta_where_the_trainer_is_told_it(name: Method, tmp_path: Path, tiny_policy: Path) -> None:
+    plan = plan_of(tiny_policy, tmp_path, DpoConfig(method=name, beta=0.123))
+    told = getattr(trl_arguments(plan), "beta", None)
+    assert ("beta 0.123" in model_card(plan, Learned("feed", 30, 9))) == (told == 0.123)

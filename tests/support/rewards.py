@@ -11,7 +11,7 @@ from rlhi.contracts import Message
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.training.launch import Trained, train
 from rlhi.learn.training.plan import RewardPlan
-from rlhi.learn.training.reward_model import _export, make_trainer
+from rlhi.learn.training.reward_model import training
 from rlhi.learn.training.rows import reward_row
 from rlhi.models.base import Scored
 from tests.support.training import WORDS, quiet, train_here, zero
@@ -54,7 +54,7 @@ def trained(base: Path, output: Path, reward: RewardConfig, rows: list[Compariso
 def trained_here(base: Path, output: Path, reward: RewardConfig, rows: list[Comparison]) -> Trained:
     """As :func:`trained`, in this process: without DeepSpeed, where it is not the process that is tested."""
     plan = RewardPlan(base=base, output=output, seed=0, reward=reward)
-    return train_here(plan, list(map(reward_row, rows)), make_trainer, _export)
+    return train_here(plan, list(map(reward_row, rows)), training())
 
 
 def main(base: str, output: str, reward: str) -> None:

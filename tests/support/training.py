@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import BaseModel
@@ -27,9 +26,6 @@ from rlhi.learn.training.process import AnyPlan
 from rlhi.learn.training.rows import policy_row
 from rlhi.learn.training.run import weights_hash
 from rlhi.workspace import ledger
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 PLAIN = {"sft_weight": 0.0, "ld_alpha": 1.0, "merge": 1.0}
 """DPO's loss alone, as TRL has it: it begins at log 2; and all that was learned is exported."""
@@ -114,15 +110,10 @@ def run_here(
     """
     plan = plan_of(base, output, config, start=start, embedder=base if yardstick else None)
     made = [policy_row(row) for row in rows or made_rows(config)]
-    return train_here(plan, made, lambda told: policy._make(told, yardstick), policy._export)
+    return train_here(plan, made, policy.training(yardstick))
 
 
-def train_here(
-    plan: AnyPlan,
-    rows: Sequence[dict[str, object]],
-    make: Callable[[AnyPlan], process.Job],
-    export: Callable[[AnyPlan, Path, PreTrainedTokenizerBase, Path], None],
-) -> Trained:
+def train_here(plan: AnyPlan, rows: Sequence[dict[str, object]], training: process.Training[AnyPlan]) -> Trained:
     """What the process of a training does, here."""
     import torch
 
@@ -133,7 +124,7 @@ def train_here(
         # TrainingArguments leave their precision there, for whatever is trained next.
         environment.setenv("ACCELERATE_MIXED_PRECISION", "no")
         torch.manual_seed(0)
-        process._train(plan, make, export)
+        process.train(plan, training)
     done = finished(plan.output)
     assert done is not None
     return done

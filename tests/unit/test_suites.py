@@ -124,6 +124,15 @@ def test_what_is_beyond_a_control_is_its_gain() -> None:
     assert not controls.beyond_two_sentences(replies=replies, truth=Truth(truth.wishes, {}, {}))
 
 
+def test_a_request_without_a_key_is_measured_beside_no_control() -> None:
+    truth = Truth({"u1": (Check("at_most_sentences", "2"),)}, {}, KEYS)
+    other = Reply("i2", "u1", Profile(), (Message("user", "And the wind?"),), "The moon pulls. On. And on.")
+    replies: Replies = {model: [reply("The moon pulls. So it goes."), other] for model in MODELS}
+    for control in (controls.beyond_two_sentences, controls.beyond_best_style):
+        (found,) = measure(control(replies=replies, truth=truth))
+        assert (found.champion.mean, found.challenger.mean, found.gain.clusters) == (1.0, 1.0, 1)
+
+
 def test_persona_lift_is_own_less_anothers() -> None:
     wishes = {"u1": (Check("at_most_words", "3"),)}
     own = [reply("The moon.", item="i1/0"), reply("It is all the moon.", item="i1/1")]

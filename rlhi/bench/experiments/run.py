@@ -193,7 +193,7 @@ def _learned_from(space: Workspace, where: str) -> int:
 def _concluded(space: Workspace, number: int, measured: Before) -> dict[str, tuple[float, float]]:
     """Let the gate decide; what users are left with is the challenger when it is promoted, else the champion."""
     before = champion(space.root)
-    worlds.learn(space, ("drift", "gate"))
+    worlds.learn(space, worlds.DECIDE)
     conclude(space.root)
     promoted = champion(space.root) != before
     _say(f"  cycle {number + 1}: {'promoted' if promoted else 'refused'}")

@@ -29,7 +29,12 @@ from rlhi.workspace.store import Workspace, read_table, write_atomic
 Overrides = Mapping[str, Mapping[str, object]]
 """Sections of params.yaml with the values that differ."""
 
-LEARN = ("personas", *stages.stages_of("learn"), "evaluate")
+_ORDER = tuple(stages.STAGES)
+_MEASURED = _ORDER.index("evaluate") + 1
+LEARN = _ORDER[_ORDER.index("personas") : _MEASURED]
+"""What an arm runs to be measured. It begins with the personas, for parameters may say what is told of whom."""
+DECIDE = _ORDER[_MEASURED:]
+"""What follows where a cycle is concluded."""
 LARGE = 1 << 20
 
 

@@ -91,26 +91,36 @@ def read_claim(text: str) -> tuple[tuple[str, ...], str]:
     >>> read_claim("Keep answers to at most 40 words."), read_claim("Complains of bullet points.")
     ((('length',), 'at_most_words:40'), (('lists',), ''))
     """
-    written = [(rule, found) for rule in RULES if (found := _template(rule.text).fullmatch(text))]
-    read = [wish for wish in wishes_in(text) if not wish.quoted]
-    checks = {_check(rule, found.groups()) for rule, found in written}
-    topics = {*(rule.topic for rule, _ in written), *(wish.topic for wish in read)}
-    return tuple(sorted(topics)), checks.pop() if len(checks) == 1 else ""
+    topics, check = _written(text)
+    read = {wish.topic for wish in wishes_in(text) if not wish.quoted}
+    return tuple(sorted(topics | read)), check
 
 
 def read_profile(text: str) -> Profile:
-    """A persona that somebody wrote, sentence by sentence.
+    """A persona that somebody wrote, sentence by sentence: what each is about is not asked.
 
     >>> [claim.check for claim in read_profile("Use bullet points. Be kind. Do not use commas.").claims]
     ['bullets', '', 'no_commas']
     """
-    parts = [part for part in _SENTENCES.split(text.strip()) if part]
-    return Profile(text, tuple(ToldClaim(part, read_claim(part)[1]) for part in parts))
+    return Profile(text, tuple(ToldClaim(part, _written(part)[1]) for part in _parts(text)))
 
 
 def told_as(claim: Claim) -> tuple[ToldClaim, ...]:
     """A claim as a persona's text tells it: whole, or by its sentences where somebody wrote several."""
-    return (ToldClaim(claim.text, claim.check),) if claim.check else read_profile(claim.text).claims
+    if claim.check or len(_parts(claim.text)) == 1:
+        return (ToldClaim(claim.text, claim.check),)
+    return read_profile(claim.text).claims
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in _SENTENCES.split(text.strip()) if part]
+
+
+def _written(text: str) -> tuple[set[str], str]:
+    """Topics of the rules that write these very words, and their check if they agree in one."""
+    written = [(rule, found) for rule in RULES if (found := _template(rule.text).fullmatch(text))]
+    checks = {_check(rule, found.groups()) for rule, found in written}
+    return {rule.topic for rule, _ in written}, checks.pop() if len(checks) == 1 else ""
 
 
 @cache

@@ -14,16 +14,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rlhi.checks.answers import AnswerKey, answers
-from rlhi.checks.form import Check, sentences, share_met
+from rlhi.checks.form import sentences
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.measure import Measure
-from rlhi.evaluate.said import Model, Replies, Reply, Truth
+from rlhi.evaluate.said import Replies, Reply, Truth
 from rlhi.evaluate.suites.satisfaction import satisfaction
 
 Edit = Callable[[str], str]
-Answers = Callable[[Reply], bool]
-"""Whether a reply answers; asked of edited replies too, since what is cut off may have been the answer."""
 
 AS_IT_IS = "as it is"
 TWO_SENTENCES = "the first two sentences"
@@ -97,30 +94,20 @@ def beyond_two_sentences(*, replies: Replies, truth: Truth) -> list[EvalResult]:
     """What is left of satisfaction above the champion's replies, cut to two sentences."""
     if not _can_tell(replies, truth):
         return []
-    two = _edited(replies["champion"], STYLES[TWO_SENTENCES])
-    return _beside("beyond_two_sentences", product(two, truth.wishes, _by_key(truth.keys), "champion"), replies, truth)
+    two = _satisfied(replies["champion"], STYLES[TWO_SENTENCES], truth)
+    return _beside("beyond_two_sentences", two, replies, truth)
 
 
 def beyond_best_style(*, replies: Replies, truth: Truth) -> list[EvalResult]:
     """What is left of satisfaction above the champion's replies in the one style that is best for everybody else."""
     if not _can_tell(replies, truth):
         return []
-    _, _, others = controls(replies["champion"], truth.wishes, _by_key(truth.keys))
+    _, _, others = controls(replies["champion"], truth)
     return _beside("beyond_best_style", others.rows, replies, truth)
 
 
 def _can_tell(replies: Replies, truth: Truth) -> bool:
-    return bool(truth.keys) and any(reply.user_id in truth.wishes for reply in replies["champion"])
-
-
-def _by_key(keys: Mapping[str, AnswerKey]) -> Answers:
-    """Whether a reply answers, by its request's key; one without a key does not."""
-
-    def answered(reply: Reply) -> bool:
-        key = keys.get(reply.request)
-        return key is not None and answers(key, reply.request, reply.text)
-
-    return answered
+    return any(reply.user_id in truth.wishes and reply.request in truth.keys for reply in replies["champion"])
 
 
 def _beside(suite: str, control: Sequence[EvalResult], replies: Replies, truth: Truth) -> list[EvalResult]:
@@ -128,32 +115,16 @@ def _beside(suite: str, control: Sequence[EvalResult], replies: Replies, truth: 
     return [replace(row, suite=suite) for row in (*control, *challenger)]
 
 
-def product(
-    replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], answered: Answers, model: Model
-) -> list[EvalResult]:
-    """The share of the user's wishes that a reply meets, where it answers, and 0 where it does not.
-
-    Users without wishes give no row.
-    """
-    return [
-        EvalResult("satisfaction", reply.item, reply.user_id, model, share_met(asked, reply.text) * answered(reply))
-        for reply in replies
-        if (asked := wishes.get(reply.user_id))
-    ]
-
-
-def controls(
-    replies: Sequence[Reply], wishes: Mapping[str, Sequence[Check]], answered: Answers
-) -> tuple[Control, Control, Control]:
+def controls(replies: Sequence[Reply], truth: Truth) -> tuple[Control, Control, Control]:
     """The champion's replies cut to two sentences; in the best one style; and in the style that is best for others.
 
     The second is the strict one: it is chosen in hindsight, by the very figures that it then has. The third gives every
     user the style that is best for all the other users: the same without the luck of the choice.
 
     Raises:
-        ValueError: no reply is of a user with wishes.
+        ValueError: of no reply it can be told whether it satisfies its user.
     """
-    by_style = {name: product(_edited(replies, edit), wishes, answered, "champion") for name, edit in STYLES.items()}
+    by_style = {name: _satisfied(replies, edit, truth) for name, edit in STYLES.items()}
     means = {name: _mean_of(rows) for name, rows in by_style.items()}
     best = max(means, key=lambda name: means[name])
     two = by_style[TWO_SENTENCES]
@@ -165,8 +136,10 @@ def controls(
     )
 
 
-def _edited(replies: Sequence[Reply], edit: Edit) -> list[Reply]:
-    return [replace(reply, text=edit(reply.text)) for reply in replies]
+def _satisfied(replies: Sequence[Reply], edit: Edit, truth: Truth) -> list[EvalResult]:
+    """The champion's satisfaction, had every reply of its been edited so; what is cut off may have been the answer."""
+    edited = [replace(reply, text=edit(reply.text)) for reply in replies]
+    return satisfaction(replies={"champion": edited}, truth=truth)
 
 
 def _by_user(rows: Sequence[EvalResult]) -> dict[str, float]:
@@ -179,7 +152,7 @@ def _by_user(rows: Sequence[EvalResult]) -> dict[str, float]:
 def _mean_of(rows: Sequence[EvalResult]) -> float:
     users = _by_user(rows)
     if not users:
-        raise ValueError("a control needs replies to users with wishes")
+        raise ValueError("a control needs replies to users with wishes, and keys of their requests")
     return math.fsum(users.values()) / len(users)
 
 

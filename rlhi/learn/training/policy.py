@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 def main(yardstick: Yardstick | None = None) -> None:
     """Entry point of a training process; ``yardstick`` makes what tells whether replies answer."""
-    process.main(PolicyPlan, lambda plan: _make(plan, yardstick), _export)
+    process.main(PolicyPlan, training(yardstick))
+
+
+def training(yardstick: Yardstick | None = None) -> process.Training[PolicyPlan]:
+    """How a policy is trained; ``yardstick`` as of :func:`main`."""
+    return process.Training(lambda plan: _make(plan, yardstick), _export)
 
 
 def _make(plan: PolicyPlan, yardstick: Yardstick | None) -> process.Job:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from rlhi.learn.training.guards import guard
 from rlhi.learn.training.plan import TrainingPlan
@@ -47,21 +47,25 @@ class Job:
     told: Callable[[], dict[str, object]] = field(default=dict)
 
 
-def main(
-    kind: type[AnyPlan],
-    make: Callable[[AnyPlan], Job],
-    export: Callable[[AnyPlan, Path, PreTrainedTokenizerBase, Path], None],
-) -> None:
-    """Entry point of a subprocess; a rank that fails says why on its last line and exits with 1.
+@dataclass(frozen=True, slots=True)
+class Training(Generic[AnyPlan]):
+    """One kind of training: what trains by a plan, and what turns that which the trainer saved into a model.
 
-    ``export`` turns what the trainer saved (the second argument) into the model's folder (the last).
+    ``export`` is given the plan, the folder that the trainer saved, the tokenizer, and the model's folder to write.
     """
+
+    make: Callable[[AnyPlan], Job]
+    export: Callable[[AnyPlan, Path, PreTrainedTokenizerBase, Path], None]
+
+
+def main(kind: type[AnyPlan], training: Training[AnyPlan]) -> None:
+    """Entry point of a subprocess; a rank that fails says why on its last line and exits with 1."""
     parser = argparse.ArgumentParser(prog=f"python -m {kind.model_fields['module'].default}")
     parser.add_argument("--config", type=Path, required=True)
     _end_with(int(os.environ.get("RLHI_PARENT", "0")))
     plan = kind.model_validate_json(parser.parse_args().config.read_text(encoding="utf-8"))
     try:
-        _train(plan, make, export)
+        train(plan, training)
     except TrainingError as error:
         print(f"rlhi: training stopped: {error}", file=sys.stderr, flush=True)
         if isinstance(error, TrainingStopped):
@@ -89,14 +93,15 @@ def _end_with(parent: int) -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
-def _train(
-    plan: AnyPlan,
-    make: Callable[[AnyPlan], Job],
-    export: Callable[[AnyPlan, Path, PreTrainedTokenizerBase, Path], None],
-) -> None:
+def train(plan: AnyPlan, training: Training[AnyPlan]) -> None:
+    """Train in this process, from the last checkpoint where there is one; model and result are in ``plan.output``.
+
+    Raises:
+        TrainingError: the plan cannot be trained, or a guard stopped it.
+    """
     _start_processes(plan)
     checkpoint = last_checkpoint(plan.checkpoints)
-    job = make(plan)
+    job = training.make(plan)
     trainer = job.trainer
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
@@ -109,7 +114,7 @@ def _train(
     if trainer.is_world_process_zero():
         # Before the export: it leaves ZeRO.
         result = _result(plan, job, step_of(checkpoint))
-        export(plan, output / "trained", job.tokenizer, output / "model")
+        training.export(plan, output / "trained", job.tokenizer, output / "model")
         # In one move: a run that was killed has a result or none.
         partial = output / f"{RESULT}.partial"
         partial.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")

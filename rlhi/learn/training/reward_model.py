@@ -188,5 +188,10 @@ def _export(plan: RewardPlan, trained: Path, tokenizer: PreTrainedTokenizerBase,
     tokenizer.save_pretrained(target)
 
 
+def training() -> process.Training[RewardPlan]:
+    """How a reward model is trained."""
+    return process.Training(make_trainer, _export)
+
+
 if __name__ == "__main__":
-    process.main(RewardPlan, make_trainer, _export)
+    process.main(RewardPlan, training())

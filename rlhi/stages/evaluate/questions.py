@@ -15,6 +15,7 @@ from rlhi.evaluate.said import Choice, Question, Reply, Truth
 from rlhi.learn.reward.comparisons import preferred, prompt_before
 from rlhi.models.base import Policy, Sampling
 from rlhi.models.prompts import with_persona
+from rlhi.stages import backends
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import PersonaBefore, personas_told, read_personas
 from rlhi.stages.samples import SampleStore
@@ -168,12 +169,12 @@ def answers(
     space: Workspace, config: EvaluateConfig, draw: Draw, model: Policy, asked: Sequence[Reply], n: int,
     identity: str,
 ) -> list[Reply]:  # fmt: skip
-    """``n`` replies for each item, from the store of samples where this very model was asked before."""
+    """``n`` replies for each item, from the store of samples where this very model was asked before, by this engine."""
     if not asked:
         return []  # what is not measured wants no replies: ``n`` is 0 then
     store = SampleStore(space, "evaluate")
     settings = config.sampling.model_dump() | {"n": n} | draw.own
-    keys = [content_key(identity, [to_record(said) for said in one.prompt], settings, one.item) for one in asked]
+    keys = _keys(store, model.engine, [(identity, _records(one), settings, one.item) for one in asked])
     size = max(1, config.sampling.batch // n)
     cycle = ledger.pinned(space.root).cycle
     for start in range(0, len(asked), size):
@@ -198,6 +199,17 @@ def answers(
         for key, one in zip(keys, asked, strict=True)
         for at, text in enumerate(store.samples[key].texts)
     ]
+
+
+def _records(one: Reply) -> list[dict[str, object]]:
+    return [to_record(said) for said in one.prompt]
+
+
+def _keys(store: SampleStore, engine: str, asked: Sequence[tuple[object, ...]]) -> list[str]:
+    """The keys of samples. Those that were kept before keys told the engine are taken for the default one's."""
+    untold = store.samples if engine == backends.default_engine() else {}
+    keys = [(content_key(*one), content_key(*one, engine)) for one in asked]
+    return [before if before in untold else now for before, now in keys]
 
 
 def choices(
