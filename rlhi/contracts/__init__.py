@@ -1,7 +1,7 @@
 """What stages exchange: rows, how they become records and tables, and which turn follows which."""
 
 from rlhi.contracts.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_record
-from rlhi.contracts.measured import DriftReport, EvalResult, GateDecision, Interval, Measurement, Verdict
+from rlhi.contracts.measured import DriftColumn, DriftReport, EvalResult, GateDecision, Interval, Measurement, Verdict
 from rlhi.contracts.rows import (
     FEEDBACK_LABELS,
     REATTEMPTS,
@@ -34,9 +34,9 @@ from rlhi.contracts.taught import (
 )
 
 __all__ = [
-    "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftReport",
-    "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer",
-    "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair", "Profile", "Quarantined",
-    "Rewrite", "Role", "Sample", "Side", "Signal", "SignalKind", "ToldClaim", "Turn", "Unsafe", "UserKind",
-    "Verdict", "content_key", "from_record", "schema_of", "to_record",
+    "FEEDBACK_LABELS", "REATTEMPTS", "SCHEMA_VERSION", "Candidate", "Claim", "Conversation", "DriftColumn",
+    "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval",
+    "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource", "Persona", "PreferencePair",
+    "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal", "SignalKind", "ToldClaim",
+    "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip

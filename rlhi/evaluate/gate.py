@@ -12,10 +12,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
 from rlhi.config.suites import SUITES
 from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
+from rlhi.contracts.options import DriftDoes
 
 
 @dataclass(slots=True)
@@ -129,16 +131,21 @@ def _guard(name: str, config: GuardConfig, few: int, measured: Measurement | Non
 
 
 def _drift(drift: DriftReport, config: GateConfig, found: _Findings) -> None:
-    if drift.status == "no_reference":
-        found.not_measured("drift: no_reference", required=False)
-        return
-    columns = f"{len(drift.failed)} of {len(drift.columns)} columns"
-    if drift.status == "stable":
-        found.add(True, f"Conversations are stable: {columns} drifted.")
+    if drift.status in ("no_reference", "too_few"):
+        found.not_measured(f"drift: {drift.status}", required=False)
         return
     refuses = config.drift == "refuse"
-    suffix = "" if refuses else "; recorded only"
-    found.add(not refuses, f"Conversations drifted in {columns} ({', '.join(drift.failed)}){suffix}.")
+    suffix, of = "" if refuses else "; recorded only", f"of {len(drift.columns)} columns"
+    blocked, asked, noted = (drift.failed_that(does) for does in get_args(DriftDoes))
+    if blocked:
+        found.add(not refuses, f"Conversations drifted in {len(blocked)} {of} ({', '.join(blocked)}){suffix}.")
+    if asked:
+        remedy = f"a person has to look; `drift.columns.{asked[0]}.does: note` in params.yaml lets it pass"
+        found.add(not refuses, f"Conversations drifted in {', '.join(asked)}: {remedy}{suffix}.")
+    if noted:
+        found.add(True, f"Conversations drifted in {', '.join(noted)}: noted, for a promotion is meant to move these.")
+    if not (blocked or asked or noted):
+        found.add(True, f"Conversations are stable: {len(drift.failed)} {of} drifted.")
 
 
 def _figures(interval: Interval, unit: str = " points", sign: str = "+") -> str:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
-from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement, from_record, to_record
+from rlhi.contracts import DriftColumn, DriftReport, GateDecision, Interval, Measurement, from_record, to_record
+from rlhi.contracts.options import DriftDoes
 from rlhi.evaluate.gate import decide
 
 GAINS = ("satisfaction", "preference")
@@ -159,8 +160,34 @@ def test_drift_refuses_or_is_only_recorded() -> None:
     recorded = decide(good(), drift("drifted", 4), GateConfig(drift="report"))
     assert recorded.verdict == "promote"
     assert any("4 of 6 columns" in reason and "column0" in reason for reason in recorded.reasons)
+    few = decide(good(), drift("too_few"), GateConfig())
+    assert (few.verdict, few.not_measured) == ("promote", ("drift: too_few",))
     unknown = dataclasses.replace(drift(), share=math.nan)
     assert decide(good(), unknown, GateConfig()).verdict == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("does", "verdict", "said"),
+    [
+        ("block", "refuse", "Conversations drifted in 1 of 6 columns (column0)."),
+        ("ask", "refuse", "a person has to look; `drift.columns.column0.does: note` in params.yaml lets it pass"),
+        ("note", "promote", "Conversations drifted in column0: noted, for a promotion is meant to move these."),
+    ],
+)
+def test_a_drifted_column_does_what_it_says(does: DriftDoes, verdict: str, said: str) -> None:
+    column = DriftColumn("column0", "ks", 100, 100, 0.4, 0.001, 0.2, does, drifted=True)
+    report = dataclasses.replace(drift("drifted", 1), found=(column,))
+    decision = decide(good(), report, GateConfig())
+    assert decision.verdict == verdict and said in decision.reasons[-1]
+    assert decide(good(), report, GateConfig(drift="report")).verdict == "promote"
+
+
+def test_a_report_of_an_earlier_version_is_read_and_blocks_as_it_did() -> None:
+    former = {"status": "drifted", "share": 0.6, "columns": ["turns", "code"], "failed": ["turns", "code"]}
+    report = from_record(DriftReport, {**former, "current": 40, "reference": 50})
+    assert report.failed_that("block") == ("turns", "code") and decide(good(), report, GateConfig()).verdict == "refuse"
+    some = dataclasses.replace(report, status="stable", failed=("turns",))
+    assert decide(good(), some, GateConfig()).verdict == "promote", "a share below the former limit"
 
 
 def test_a_suite_measured_twice_refuses() -> None:
