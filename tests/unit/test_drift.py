@@ -28,7 +28,7 @@ from rlhi.contracts import (
     schema_of,
     to_record,
 )
-from rlhi.evaluate.drift import DriftRow, by_user, claims_by_conversation, compared, drift, drift_row, examples
+from rlhi.evaluate.drift import DriftRow, by_user, compared, drift, drift_row, examples, wishes_by_user
 from rlhi.evaluate.drift.compare import raised_to
 from rlhi.evaluate.drift.rows import CATEGORICAL, COLUMNS, NUMERICAL
 from rlhi.evaluate.drift.topics import topics
@@ -110,11 +110,13 @@ def test_as_many_conversations_of_each_user_are_compared_on_both_sides() -> None
     assert compared([], [], DriftConfig()) == ([], [])
 
 
-def test_claims_are_told_by_the_conversations_that_they_rest_on() -> None:
-    wish = Claim("constraint", "Keep it short.", 0.8, ("a#2", "a#4", "b#2"), topics=("length",))
+def test_a_user_s_wishes_are_what_the_persona_s_claims_are_about() -> None:
+    wish = Claim("constraint", "Keep it short.", 0.8, ("a#2",), topics=("length",))
     seen = Claim("topic", "Asks about ferns.", 0.8, ("a#0",))
     told = [replace(persona("u", ""), claims=(wish, seen, Claim("format", "Use lists.", 0.5, ("b#2",))))]
-    assert claims_by_conversation(told) == {"a": ["length"], "b": ["length", "format"]}
+    assert wishes_by_user([*told, persona("v", "")]) == {"u": ["length", "format"], "v": []}
+    assert drift_row(conversation("Hi"), [], None, ["length", "format", "length"]).claim == "length"
+    assert drift_row(conversation("Hi"), [], None, []).claim is None
 
 
 class Letters:

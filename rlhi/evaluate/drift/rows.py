@@ -32,7 +32,7 @@ class DriftRow:
         mean_words, question_share, non_ascii_share, code: of those that say nothing of an answer; shares of turns, and
             of characters.
         reattempt_share, positive_share: of the labelled follow-ups.
-        claim: what the persona's wishes are about that rest on it.
+        claim: what the persona's wishes are about.
         topic: the cluster of its request.
     """
 
@@ -109,19 +109,19 @@ def compared(
     return new, former
 
 
-def claims_by_conversation(personas: Iterable[Persona]) -> dict[str, list[str]]:
-    """What personas' wishes are about, by the conversations that they rest on.
+def wishes_by_user(personas: Iterable[Persona]) -> dict[str, list[str]]:
+    """What each persona's wishes are about, whenever they were said.
 
-    Topics, styles and what users say they are take several conversations to be seen, so that only older users have
-    them: they are left out.
+    Who is answered as they wish says it no more: by conversation a promotion would look like other users. Topics,
+    styles and what users say they are take several conversations to be seen, so that only older users have them: they
+    are left out.
     """
-    found: dict[str, list[str]] = defaultdict(list)
-    for persona in personas:
-        for claim in persona.claims:
-            if claim.kind in _WISHES:
-                for conversation in sorted({turn.rpartition("#")[0] for turn in claim.evidence}):
-                    found[conversation].append(claim.topics[0] if claim.topics else claim.kind)
-    return dict(found)
+    return {
+        persona.user_id: [
+            claim.topics[0] if claim.topics else claim.kind for claim in persona.claims if claim.kind in _WISHES
+        ]
+        for persona in personas
+    }
 
 
 def request_of(conversation: Conversation) -> str:

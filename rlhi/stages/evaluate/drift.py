@@ -73,7 +73,7 @@ def _rows(
     labels: Mapping[str, Sequence[FeedbackTurn]], config: DriftConfig, models: ModelsConfig,
 ) -> tuple[Said, Said]:  # fmt: skip
     """Both sides' conversations as rows. Requests are embedded only where there is something to compare with."""
-    claims = wing.claims_by_conversation(read_table(space.path("data/personas"), Persona))
+    wishes = wing.wishes_by_user(read_table(space.path("data/personas"), Persona))
     new: Sequence[str | None] = [None] * len(current)
     former: Sequence[str | None] = [None] * len(reference)
     users = [len({one.user_id for one in side}) for side in (current, reference)]
@@ -85,8 +85,8 @@ def _rows(
         languages = identify([one.turns for one in told])
         rows = []
         for one, code, topic in zip(told, languages, found, strict=True):
-            name = one.conversation_id
-            rows.append((one, wing.drift_row(one, labels.get(name, ()), code, claims.get(name, ()), topic)))
+            own = labels.get(one.conversation_id, ())
+            rows.append((one, wing.drift_row(one, own, code, wishes.get(one.user_id, ()), topic)))
         return rows
 
     return side(current, new), side(reference, former)
