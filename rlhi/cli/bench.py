@@ -68,6 +68,20 @@ def bench_reward(
     print(bench(quick, as_json, kind))
 
 
+@bench_app.command("drift")
+def bench_drift(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer users, fewer draws.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Drift: how often changes of users are seen and nothing is called one, beside rows by Evidently's tests.
+
+    Users are drawn from RLHI_DATA, or made up without it.
+    """
+    from rlhi.bench.drift import run as bench
+
+    print(bench(quick, as_json))
+
+
 @bench_app.command("dpo")
 def bench_dpo(
     shape: Annotated[

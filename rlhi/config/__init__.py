@@ -5,6 +5,7 @@ The comments in params.yaml say what each number is for and which sentence of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -86,6 +87,10 @@ GATED = ("gains", "guards")
 """Of the gate: a row a suite. A suite that a file does not name is gated as by default; ``off`` takes it out."""
 
 
+RETIRED: Mapping[str, tuple[str, ...]] = {"drift": ("max_share", "min_rows")}
+"""Parameters of earlier versions that nothing stands for: they are passed over, so that a workspace's night goes on."""
+
+
 class ConfigError(ValueError):
     """params.yaml cannot be used; the message is one line that names the parameter and the remedy."""
 
@@ -146,7 +151,7 @@ def load_params(path: Path) -> Params:
     if loaded is not None and not isinstance(loaded, dict):
         raise ConfigError(f"{path} should hold sections by name, and not a {type(loaded).__name__}")
     try:
-        return Params.model_validate(_with_gate(loaded or {}))
+        return Params.model_validate(_with_gate(_without_retired(loaded or {})))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"] if part != "[key]")
@@ -176,6 +181,15 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def _without_retired(loaded: dict[str, object]) -> dict[str, object]:
+    return {
+        name: {key: value for key, value in held.items() if key not in RETIRED.get(name, ())}
+        if isinstance(held, dict)
+        else held
+        for name, held in loaded.items()
+    }
 
 
 def _with_gate(loaded: dict[str, object]) -> dict[str, object]:

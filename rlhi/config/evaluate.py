@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rlhi.config.base import Section, ServedConfig, WhichPersona
 from rlhi.config.suites import GainConfig, GuardConfig, SuiteName, gains, guards
+from rlhi.contracts.options import DriftDoes
 
 
 class PanelConfig(Section):
@@ -51,11 +52,48 @@ class ConfirmConfig(PanelConfig):
     lift_samples: int = Field(default=0, ge=0)
 
 
-class DriftConfig(Section):
-    """Evidently on the user's side of new conversations against the former cycles'."""
+class ColumnConfig(Section):
+    """A column of drift: what a drift of it does, and the least distance that is one.
 
-    max_share: float = Field(default=0.5, gt=0, le=1)
-    min_rows: int = Field(default=30, ge=2)
+    The distance is the Kolmogorov-Smirnov statistic of a number, the total variation distance of a category.
+    """
+
+    does: DriftDoes = "block"
+    least: float = Field(default=0.2, gt=0, le=1)
+
+
+class NotedColumnConfig(ColumnConfig):
+    """A column that a promotion is meant to move: its drift is told."""
+
+    does: DriftDoes = "note"
+
+
+class ColumnsConfig(Section):
+    """What of users' side of conversations is compared."""
+
+    request_words: ColumnConfig = ColumnConfig()
+    mean_words: ColumnConfig = ColumnConfig()
+    question_share: ColumnConfig = ColumnConfig()
+    non_ascii_share: ColumnConfig = ColumnConfig()
+    code: ColumnConfig = ColumnConfig()
+    language: ColumnConfig = ColumnConfig()
+    topic: ColumnConfig = ColumnConfig()
+    claim: ColumnConfig = ColumnConfig()
+    turns: NotedColumnConfig = NotedColumnConfig()
+    reattempt_share: NotedColumnConfig = NotedColumnConfig()
+    positive_share: NotedColumnConfig = NotedColumnConfig()
+
+
+class DriftConfig(Section):
+    """The user's side of new conversations against the former cycles', by user."""
+
+    level: float = Field(default=0.01, gt=0, le=0.2)
+    splits: int = Field(default=1000, ge=0, description="of the former users in two at random, for the false alarms")
+    min_users: int = Field(default=30, ge=5)
+    users: int = Field(default=1000, ge=30, description="of each side, at most")
+    conversations: int = Field(default=5, ge=1, description="of each user, at most")
+    topics: int = Field(default=8, ge=2)
+    columns: ColumnsConfig = ColumnsConfig()
 
 
 class BudgetConfig(Section):

@@ -5,6 +5,7 @@ from rlhi.contracts.measured import (
     PAST,
     Against,
     Budget,
+    DriftColumn,
     DriftReport,
     EvalResult,
     GateDecision,
@@ -47,9 +48,9 @@ from rlhi.contracts.taught import (
 
 __all__ = [
     "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Against", "Budget", "Candidate", "Claim",
-    "Conversation", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision",
-    "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource", "Panel", "Persona",
-    "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal", "SignalKind",
-    "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record", "schema_of",
-    "to_record",
+    "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair",
+    "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource", "Panel",
+    "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal",
+    "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record",
+    "schema_of", "to_record",
 ]  # fmt: skip

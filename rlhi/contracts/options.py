@@ -7,3 +7,6 @@ Method = Literal["dpo", "sft", "kto"]
 ``rlhi/learn/training/methods``."""
 RewardKind = Literal["head", "lora", "full"]
 """``reward.kind``: what a reward model is. A name has its row in ``rlhi.stages.learn.reward_models.KINDS``."""
+
+DriftDoes = Literal["block", "ask", "note"]
+"""What a drifted column does to a promotion: it refuses, a person has to look first, or it is told."""

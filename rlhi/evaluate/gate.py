@@ -16,10 +16,12 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
 from rlhi.config.suites import SUITES
 from rlhi.contracts import Budget, DriftReport, GateDecision, Interval, Measurement, Panel, Verdict
+from rlhi.contracts.options import DriftDoes
 
 GUARD_LEVEL = 0.05
 """A guard's one-sided level: non-inferiority, as it is usual."""
@@ -253,17 +255,23 @@ def _name(one: Measurement) -> str:
 
 
 def _drift(drift: DriftReport, config: GateConfig, found: _Findings) -> None:
-    if drift.status == "no_reference":
-        found.not_measured("drift: no_reference", required=False)
-        return
-    columns = f"{len(drift.failed)} of {len(drift.columns)} columns"
-    if drift.status == "stable":
-        found.add("promote", f"Conversations are stable: {columns} drifted.")
+    if drift.status in ("no_reference", "too_few"):
+        found.not_measured(f"drift: {drift.status}", required=False)
         return
     refuses = config.drift == "refuse"
-    suffix = "" if refuses else "; recorded only"
-    told = f"Conversations drifted in {columns} ({', '.join(drift.failed)}){suffix}."
-    found.add("refuse" if refuses else "promote", told)
+    suffix, of = "" if refuses else "; recorded only", f"of {len(drift.columns)} columns"
+    blocked, asked, noted = (drift.failed_that(does) for does in get_args(DriftDoes))
+    if blocked:
+        told = f"Conversations drifted in {len(blocked)} {of} ({', '.join(blocked)}){suffix}."
+        found.add("refuse" if refuses else "promote", told)
+    if asked:
+        remedy = f"a person has to look; `drift.columns.{asked[0]}.does: note` in params.yaml lets it pass"
+        found.add("hold" if refuses else "promote", f"Conversations drifted in {', '.join(asked)}: {remedy}{suffix}.")
+    if noted:
+        told = f"Conversations drifted in {', '.join(noted)}: noted, for a promotion is meant to move these."
+        found.add("promote", told)
+    if not (blocked or asked or noted):
+        found.add("promote", f"Conversations are stable: {len(drift.failed)} {of} drifted.")
 
 
 def _at(one: Measurement) -> str:

@@ -3,6 +3,7 @@
 from rlhi.report.evidence import (
     Compared,
     CycleEvidence,
+    Drifted,
     Evidence,
     Example,
     Figure,
@@ -13,6 +14,6 @@ from rlhi.report.evidence import (
 from rlhi.report.page import render
 
 __all__ = [
-    "Compared", "CycleEvidence", "Evidence", "Example", "Figure", "LossPoint", "read_evidence", "render",
+    "Compared", "CycleEvidence", "Drifted", "Evidence", "Example", "Figure", "LossPoint", "read_evidence", "render",
     "write_evidence",
 ]  # fmt: skip

@@ -45,6 +45,14 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Drifted:
+    """A new user's message that carries a column's drift. It is escaped and cut."""
+
+    column: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class LossPoint:
     """One logged step of the training run."""
 
@@ -57,7 +65,7 @@ class CycleEvidence:
     """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
     ``judged`` are answers that users judged singly, where the method learns from them; ``wanting`` is what was said of
     models that may not teach. ``drawn``, ``won`` and ``lost`` are some of ``compared`` pairs of replies: drawn by seed,
-    and those whose figures rose and fell most.
+    and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
@@ -87,6 +95,7 @@ class CycleEvidence:
     gate: GateConfig = field(default_factory=GateConfig)
     note: str = ""
     wanting: tuple[str, ...] = ()
+    drifted: tuple[Drifted, ...] = ()
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -122,7 +131,8 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
     given = dict(record)
     for name in ("feedback", "pairs", "judged"):
         given[name] = tuple((str(label), int(str(count))) for label, count in _rows(given.get(name, ())))
-    kinds = {"loss": LossPoint, "examples": Example, "drawn": Compared, "won": Compared, "lost": Compared}
+    kinds = {"loss": LossPoint, "examples": Example, "drifted": Drifted}
+    kinds |= dict.fromkeys(("drawn", "won", "lost"), Compared)
     for name, kind in kinds.items():
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)

@@ -39,6 +39,13 @@ _NAMES: Mapping[str, str] = {
     "on_policy": "sampled in training and rewarded",
     "mirrored": "for a user who wishes the contrary",
     "edited": "sampled and edited by program",
+    "request_words": "words of the request",
+    "mean_words": "words of a message",
+    "question_share": "questions",
+    "non_ascii_share": "characters beyond ASCII",
+    "reattempt_share": "complaints",
+    "positive_share": "thanks",
+    "claim": "personas’ wishes",
 }
 
 
@@ -97,7 +104,8 @@ def _causes(cycle: CycleEvidence) -> list[str]:
     required |= {name for name, guard in cycle.gate.guards.items() if guard.required}
     missing = [name for name in cycle.decision.not_measured if name in required]
     causes += [f"{name_of(name)} not measured" for name in missing]
-    if cycle.decision.drift.status == "drifted" and cycle.gate.drift == "refuse":
+    drift = cycle.decision.drift
+    if cycle.gate.drift == "refuse" and (drift.failed_that("block") or drift.failed_that("ask")):
         causes.append("drift")
     return causes
 

@@ -20,6 +20,7 @@ from rlhi.learn.training.card import promoted_card
 from rlhi.report import (
     Compared,
     CycleEvidence,
+    Drifted,
     Evidence,
     Example,
     Figure,
@@ -31,6 +32,7 @@ from rlhi.report import (
 from rlhi.stages import RECORDED, CycleReport, StageError, state
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.evaluate.drift import read_examples
 from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
 from rlhi.stages.learn.teachers import found_wanting
@@ -139,6 +141,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         gate=params.gate,
         note=str(training.get("skipped", "")),
         wanting=found_wanting(space),
+        drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
     )
 
 

@@ -48,7 +48,7 @@ def _run(stage: Stage, space: Workspace) -> StageReport:
     seconds = time.perf_counter() - start
     write_json(state, {"asked": asked, "made": _made(stage, space)})
     counts = tuple((label, _figure(value)) for label, value in outcome.counts.items())
-    return StageReport(stage.name, round(seconds, 2), outcome.made, outcome.kept, counts, outcome.note)
+    return StageReport(stage.name, round(seconds, 2), outcome.made, outcome.kept, counts, outcome.note, outcome.shown)
 
 
 def up_to_date(name: str, workspace: Workspace) -> bool:

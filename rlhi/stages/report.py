@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """What one run of a stage did."""
+    """What one run of a stage did. ``shown`` are texts to look at in the UI, each with what it shows."""
 
     stage: str
     seconds: float
@@ -17,6 +17,7 @@ class StageReport:
     kept: int
     counts: tuple[tuple[str, str], ...]
     note: str
+    shown: tuple[tuple[str, str], ...] = ()
 
     def as_text(self) -> str:
         """One line of a terminal: ``  ingest         1.2s  1523 new conversations``."""
@@ -26,7 +27,9 @@ class StageReport:
         """For an artifact; text is escaped, for it may hold what users or logs said."""
         rows = [("rows made", f"{self.made:,}"), ("rows kept", f"{self.kept:,}"), *self.counts]
         table = "".join(f"| {escaped(label)} | {escaped(value)} |\n" for label, value in rows)
-        return f"**{escaped(self.note)}** in {self.seconds:.1f} s\n\n| figure | value |\n|---|---|\n{table}"
+        texts = "".join(f"- {escaped(label)}: {escaped(text)}\n" for label, text in self.shown)
+        told = f"**{escaped(self.note)}** in {self.seconds:.1f} s\n\n| figure | value |\n|---|---|\n{table}"
+        return f"{told}\n{texts}" if texts else told
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,16 @@ class StageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a stage function tells: rows made now, rows kept from before, figures by name, one plain sentence."""
+    """What a stage function tells: rows made now, rows kept from before, figures by name, one plain sentence.
+
+    ``shown`` are texts to look at, each with what it shows: users' words, told in the UI and nowhere else.
+    """
 
     made: int
     kept: int
     counts: Counts
     note: str
+    shown: tuple[tuple[str, str], ...] = ()
 
 
 class StageFunction(Protocol):
@@ -120,7 +124,8 @@ STAGES: dict[str, Stage] = {
             version=max(suite.since for suite in SUITES.values()),
         ),
         Stage(
-            "drift", "evaluate", ("drift",), ("cycle.json", "data/incoming", *_LOG[:2]), ("data/drift",), version=4,
+            "drift", "evaluate", ("drift", "models"), ("cycle.json", "data/incoming", *_LOG), ("data/drift",),
+            version=5,
         ),
         Stage(
             "gate", "evaluate", ("confirm", "evaluate", "gate", "seed"),

@@ -127,7 +127,7 @@ def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_p
 
 
 def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promoted(space: Workspace) -> None:
-    configure(space, "drift", {}, min_rows=20, max_share=0.2)
+    configure(space, "drift", {}, min_users=20, splits=0)
     plain = [Turn("user", f"Which plant likes shade {at}?") for at in range(30)]
     odd = [Turn("user", f"{'Hilfe ' * 40}{at}") for at in range(30)]
     talks = [said(at, turn, batch="one") for at, turn in enumerate(plain)]
@@ -135,6 +135,7 @@ def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promot
     talks += [said(200 + at, turn, batch="three") for at, turn in enumerate(plain[:3])]
     write_table(space.path("data/conversations"), Conversation, talks, user=lambda row: row.user_id)
     write_table(space.path("data/feedback"), FeedbackTurn, [], user=lambda row: row.user_id)
+    write_table(space.path("data/personas"), Persona, [], user=lambda row: row.user_id)
     cycles = {"one": 1, "two": 2, "three": 3}
     for digest in cycles:
         space.path(f"data/incoming/{digest}").write_text("a log")
@@ -143,7 +144,7 @@ def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promot
 
     def status(cycle: int, champion: str) -> tuple[object, ...]:
         write_json(space.path("cycle.json"), {"cycle": cycle, "champion": champion})
-        drift(space, drift=space.params.drift)
+        drift(space, drift=space.params.drift, models=space.params.models)
         report = read_json(space.path("data/drift/drift.json"))
         return report["status"], report["current"], report["reference"]
 
@@ -153,4 +154,4 @@ def test_a_drifted_batch_is_told_of_until_a_model_that_learned_from_it_is_promot
     message = "Cycle 3: promote\n\nRLHI-Cycle: 3\nRLHI-Verdict: promote\nRLHI-From: v0.1.0\nRLHI-Champion: v0.2.0"
     subprocess.run(["git", "commit", "--allow-empty", "-qm", message], cwd=space.root, check=True)
     assert [one.promoted for one in ledger.history(space.root)] == ["v0.2.0"]
-    assert status(4, "v0.2.0") == ("no_reference", 0, 63)
+    assert status(4, "v0.2.0") == ("too_few", 0, 63)

@@ -107,6 +107,15 @@ def test_what_a_file_leaves_out_of_the_gate_is_gated_as_by_default(tmp_path: Pat
     assert set(gate("{gains: {satisfaction: off, choices: {margin: 0.1}}}").gains) == {"preference", "choices"}
 
 
+def test_what_an_earlier_version_asked_for_is_passed_over_and_a_misspelling_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("drift: {max_share: 0.5, min_rows: 30, level: 0.02}")
+    assert load_params(file).drift.level == 0.02
+    file.write_text("drift: {min_row: 30}")
+    with pytest.raises(ConfigError, match="min_row"):
+        load_params(file)
+
+
 def test_trackers_are_those_of_transformers() -> None:
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 

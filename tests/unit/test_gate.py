@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
-from rlhi.contracts import Budget, DriftReport, GateDecision, Interval, Measurement, Verdict, from_record, to_record
+from rlhi.contracts import (
+    Budget,
+    DriftColumn,
+    DriftReport,
+    GateDecision,
+    Interval,
+    Measurement,
+    Verdict,
+    from_record,
+    to_record,
+)
+from rlhi.contracts.options import DriftDoes
 from rlhi.evaluate.gate import Evidence, Judge, decide, kinds_of, unpromising
 
 GAINS = ("satisfaction", "preference")
@@ -241,8 +252,34 @@ def test_drift_refuses_or_is_only_recorded() -> None:
     recorded = verdict_of(good(), drift("drifted", 4), GateConfig(drift="report", min_users=40))
     assert recorded.verdict == "promote"
     assert any("4 of 6 columns" in reason and "column0" in reason for reason in recorded.reasons)
+    few = verdict_of(good(), drift("too_few"), DEFAULT)
+    assert (few.verdict, few.not_measured) == ("promote", ("drift: too_few",))
     unknown = dataclasses.replace(drift(), share=math.nan)
     assert verdict_of(good(), unknown, DEFAULT).verdict == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("does", "verdict", "said"),
+    [
+        ("block", "refuse", "Conversations drifted in 1 of 6 columns (column0)."),
+        ("ask", "hold", "a person has to look; `drift.columns.column0.does: note` in params.yaml lets it pass"),
+        ("note", "promote", "Conversations drifted in column0: noted, for a promotion is meant to move these."),
+    ],
+)
+def test_a_drifted_column_does_what_it_says(does: DriftDoes, verdict: str, said: str) -> None:
+    column = DriftColumn("column0", "ks", 100, 100, 0.4, 0.001, 0.2, does, drifted=True)
+    report = dataclasses.replace(drift("drifted", 1), found=(column,))
+    decision = verdict_of(good(), report, DEFAULT)
+    assert decision.verdict == verdict and said in decision.reasons[-1]
+    assert verdict_of(good(), report, GateConfig(drift="report", min_users=40)).verdict == "promote"
+
+
+def test_a_report_of_an_earlier_version_is_read_and_blocks_as_it_did() -> None:
+    former = {"status": "drifted", "share": 0.6, "columns": ["turns", "code"], "failed": ["turns", "code"]}
+    report = from_record(DriftReport, {**former, "current": 40, "reference": 50})
+    assert report.failed_that("block") == ("turns", "code") and verdict_of(good(), report, DEFAULT).verdict == "refuse"
+    some = dataclasses.replace(report, status="stable", failed=("turns",))
+    assert verdict_of(good(), some, DEFAULT).verdict == "promote", "a share below the former limit"
 
 
 def test_a_suite_measured_twice_is_invalid() -> None:

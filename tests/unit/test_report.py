@@ -11,10 +11,11 @@ import re
 import pytest
 
 from rlhi.config import GateConfig
-from rlhi.contracts import DriftReport, GateDecision, Interval, Measurement
+from rlhi.contracts import DriftColumn, DriftReport, GateDecision, Interval, Measurement
 from rlhi.report import (
     Compared,
     CycleEvidence,
+    Drifted,
     Evidence,
     Example,
     Figure,
@@ -185,6 +186,36 @@ def test_drift_that_refuses_is_named() -> None:
     assert summary(found, 0.95).endswith("Stopped by: drift.")
     assert "Stopped" not in summary(dataclasses.replace(found, gate=GateConfig(drift="report")), 0.95)
     assert "drifted: turns" in render(Evidence("Demo", (found,)))
+
+
+def test_what_drifted_is_shown_by_users_messages_and_beside_what_evidently_says() -> None:
+    columns = (
+        DriftColumn("request_words", "ks", 1500, 90, 0.41, 0.0004, 0.2, "block", drifted=True, evidently=True),
+        DriftColumn("turns", "ks", 1500, 90, 0.31, 0.002, 0.2, "note", drifted=True, evidently=False),
+        DriftColumn("code", "ks", 1500, 90, 0.05, 1.0, 0.2, "ask", drifted=False),
+    )
+    report = DriftReport(
+        "drifted", 2 / 3, ("request_words", "turns", "code"), ("request_words", "turns"), 4000, 300,
+        columns, 1500, 90, 0.25, 1000, 0.013, 1.5,
+    )  # fmt: skip
+    found = cycle(2, "refuse")
+    found = dataclasses.replace(found, decision=dataclasses.replace(found.decision, drift=report))  # type: ignore[type-var]
+    found = dataclasses.replace(found, drifted=(Drifted("request_words", ATTACK), Drifted("turns", "and then?")))
+    record = json.loads(json.dumps(write_evidence(found)))
+    assert read_evidence(record, found.gate).drifted == found.drifted
+    del record["drifted"]  # as of cycles before there were any
+    assert read_evidence(record, found.gate).drifted == ()
+    page = render(Evidence("Demo", (found,)))
+    assert summary(found, 0.95).endswith("Stopped by: drift.") and Tags(page).open == []
+    for told in (
+        "4,000 new conversations of 1,500 users against 300 former ones of 90", "drifted in 1.3%", "1.50 times theirs",
+        "words of the request", "<td class=\"soft\">agrees</td>", "<td class=\"soft\">not drifted</td>", "not asked",
+        "<td class=\"num\">0.30</td>", "and then?",
+    ):  # fmt: skip
+        assert told in page
+    noted = dataclasses.replace(report, failed=("turns",))
+    found = dataclasses.replace(found, decision=dataclasses.replace(found.decision, drift=noted))  # type: ignore[type-var]
+    assert "drift" not in summary(found, 0.95), "a column that is noted stops nothing"
 
 
 def test_a_cycle_that_trained_nothing_and_infinite_figures_still_render() -> None:
