@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
 from rlhi.config import load_params
-from rlhi.contracts import Spending, from_record, to_record
+from rlhi.contracts import to_record
+from rlhi.workspace.cycles import CyclePin, CycleRecord, finished, history, pinned, today
 from rlhi.workspace.repository import LedgerError, alone, commits, dvc, git, gto, number, prepare, tags
 from rlhi.workspace.store import read_json, write_json
 
@@ -39,32 +38,6 @@ _CARRIED = {
     "data/simulator": "Simulated users' hidden wishes and the evaluation requests; only `evaluate` opens them.\n",
     "reports": "index.html is the evidence page. It shows users' words: DVC keeps it, git does not.\n",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CyclePin:
-    """What a cycle holds fast from its beginning: its number and the champion it starts from.
-
-    ``day`` (ISO, UTC) is when it began, ``decisions`` those of all cycles before it: what the gate may spend follows.
-    """
-
-    cycle: int
-    champion: str
-    day: str
-    decisions: tuple[Spending, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CycleRecord:
-    """A finished cycle as the git log tells it, newest first in :func:`history`; ``decided`` where it spent budget."""
-
-    cycle: int
-    revision: str
-    date: str
-    verdict: str
-    champion: str
-    promoted: str
-    decided: Spending | None
 
 
 def template(name: str) -> str:
@@ -141,29 +114,14 @@ def policy_path(root: Path, version: str) -> Path:
     return folder
 
 
-def pinned(root: Path) -> CyclePin:
-    """The pin of the cycle under way, or of the last one.
-
-    Raises:
-        LedgerError: no cycle was ever begun.
-    """
-    held = read_json(root / "cycle.json")
-    if not held:
-        raise LedgerError(f"no cycle has begun in {root}: run `rlhi cycle`")
-    day = str(held.get("day", "")) or _today()
-    decisions = held.get("decisions")
-    before = [from_record(Spending, one) for one in decisions] if isinstance(decisions, list) else []
-    return CyclePin(int(str(held["cycle"])), str(held["champion"]), day, tuple(before))
-
-
 def upcoming(root: Path) -> int:
     """The number of the cycle under way, else of the next."""
-    return _finished(root) + 1
+    return finished(root) + 1
 
 
 def under_way(root: Path) -> bool:
     """True when a cycle has begun and is not recorded yet."""
-    return int(str(read_json(root / "cycle.json").get("cycle", 0))) > _finished(root)
+    return int(str(read_json(root / "cycle.json").get("cycle", 0))) > finished(root)
 
 
 def begin(root: Path) -> CyclePin:
@@ -177,13 +135,9 @@ def begin(root: Path) -> CyclePin:
         return held
     split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split_by
     decisions = [to_record(one.decided) for one in reversed(history(root)) if one.decided]
-    pin = {"cycle": cycle, "champion": now, "split": split, "day": _today(), "decisions": decisions}
+    pin = {"cycle": cycle, "champion": now, "split": split, "day": today(), "decisions": decisions}
     write_json(root / "cycle.json", pin)
     return pinned(root)
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
 
 
 def record_collect(root: Path, stages: Sequence[str]) -> str | None:
@@ -206,7 +160,7 @@ def record(
     """
     pin = pinned(root)
     with alone(root):
-        if _finished(root) < pin.cycle:
+        if finished(root) < pin.cycle:
             promoting, now = root / ".rlhi" / "promoting", champion(root)
             if verdict == "promote" and now != pin.champion:
                 raise LedgerError(
@@ -253,22 +207,6 @@ def rollback(root: Path, version: str | None = None) -> str:
             # Last: until the tag moves, whoever comes after a kill rolls back again.
             gto(root, "assign", "policy", "--version", target, "--stage", "champion", "--force")
     return target
-
-
-def history(root: Path) -> list[CycleRecord]:
-    """All finished cycles, newest first."""
-    found = []
-    for revision, date, trailers in commits(root):
-        if "RLHI-Cycle" in trailers:
-            verdict, before, promoted = (trailers.get(f"RLHI-{name}", "") for name in ("Verdict", "From", "Champion"))
-            day, _, level = trailers.get("RLHI-Decided", "").partition(" ")
-            spent = Spending(day, float(level)) if day else None
-            found.append(CycleRecord(int(trailers["RLHI-Cycle"]), revision, date, verdict, before, promoted, spent))
-    return found
-
-
-def _finished(root: Path) -> int:
-    return max((one.cycle for one in history(root)), default=0)
 
 
 def _repair(root: Path) -> None:
