@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from rlhi.config.base import Section
+from rlhi.contracts import Measurement, Verdict
 
 
 class GainConfig(Section):
@@ -22,12 +23,33 @@ class GainConfig(Section):
     margin: float = 0.01
     required: bool = False
 
+    def comes_to(self, one: Measurement) -> Verdict:
+        """What a gain alone comes to: it is shown, or shown to be a loss, or neither."""
+        if one.lower > self.margin:
+            return "promote"
+        return "refuse" if one.gain.high < 0 else "hold"
+
 
 class GuardConfig(Section):
     """A loss that must not happen: its one-sided 95% lower bound is above minus ``max_drop`` (non-inferiority)."""
 
     max_drop: float = Field(default=0.05, ge=0)
     required: bool = False
+
+    def broken(self, one: Measurement) -> bool:
+        """The drop is shown to be larger than it may be."""
+        return one.upper < -self.max_drop
+
+    def in_the_mean(self, one: Measurement, few: int) -> bool:
+        """Fewer than ``few`` users show no more than this, and no more is asked of them."""
+        return one.gain.clusters < few and not self.required and one.gain.mean > -self.max_drop
+
+    def comes_to(self, one: Measurement, few: int) -> Verdict:
+        """What a guard alone comes to. A kind of users is too small to show that nothing happened to it."""
+        if self.broken(one):
+            return "refuse"
+        held = one.lower > -self.max_drop or (self.in_the_mean(one, few) and one.gain.high >= 0)
+        return "promote" if held or one.group else "hold"
 
 
 Role = Literal["gain", "guard", "recorded"]

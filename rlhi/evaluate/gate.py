@@ -122,9 +122,8 @@ def unpromising(measurements: Sequence[Measurement], config: GateConfig) -> str:
     """
     gains = [one for one in measurements if one.suite in config.gains and not one.group]
     falling = sorted(one.suite for one in gains if not one.gain.mean > config.gains[one.suite].margin)
-    broken = sorted(
-        {one.suite for one in measurements if one.suite in config.guards and _broken(one, config.guards[one.suite])}
-    )
+    guards = config.guards
+    broken = sorted({one.suite for one in measurements if one.suite in guards and guards[one.suite].broken(one)})
     if broken:
         return f"the screen shows {' and '.join(broken)} broken"
     return f"the screen has no gain in {' and '.join(falling)}" if falling and len(falling) == len(gains) else ""
@@ -187,21 +186,21 @@ def _gain(name: str, config: GainConfig, one: Measurement | None, least_users: i
     asked = f"the margin of {_points(config.margin)}{_at(one)}"
     if one.gain.clusters < least_users:
         found.add("hold", f"{name} was measured on {one.gain.clusters} users, and {least_users} are asked for.")
-    if one.lower > config.margin:
-        found.add("promote", f"{told}, above {asked}.")
-    elif one.gain.high < 0:
-        found.add("refuse", f"{told}: shown worse.")
-    else:
-        found.add("hold", f"{told}: not shown to be above {asked}; {_would_decide(one, config.margin)}.")
+    comes_to = config.comes_to(one)
+    said = {
+        "promote": f", above {asked}",
+        "refuse": ": shown worse",
+        "hold": f": not shown to be above {asked}; {_would_decide(one, config.margin)}",
+    }
+    found.add(comes_to, f"{told}{said[comes_to]}.")
 
 
 def _would_decide(one: Measurement, margin: float) -> str:
     """What was lacking: what could have been seen, and how many users would show what was."""
-    over, width = one.gain.mean - margin, one.gain.mean - one.lower
+    users = one.users_to_show(margin)
     seen = f"with this spread a true gain of {_points(one.least)} would have been seen" if one.least else ""
-    if not over > 0 or not math.isfinite(width):
+    if users is None:
         return seen or "nothing in it points to one"
-    users = math.ceil(one.gain.clusters * (width / over) ** 2) + 1
     lacking = f"{users:,} users would show this one"
     return f"{seen}, and {lacking}" if seen else lacking
 
@@ -219,29 +218,24 @@ def _guards(measurements: Sequence[Measurement], config: GateConfig, found: _Fin
 
 
 def _guard(one: Measurement, config: GuardConfig, few: int, found: _Findings) -> None:
-    gain, told = one.gain, f"{_name(one)} changes by {_figures(one.gain)}"
+    comes_to, told = config.comes_to(one, few), f"{_name(one)} changes by {_figures(one.gain)}"
     allowed = f"the allowed drop of {_points(config.max_drop)}"
-    if _broken(one, config):
-        found.add("refuse", f"{told}, beyond {allowed}.")
+    if comes_to == "refuse":
+        said = f"beyond {allowed}"
     elif one.lower > -config.max_drop:
-        found.add("promote", f"{told}, within {allowed}.")
-    elif gain.clusters < few and not config.required and gain.mean > -config.max_drop:
-        within = f"within {allowed} in the mean; fewer than {few} users show no more"
-        found.add("promote" if gain.high >= 0 else "hold", f"{told}, {within}.")
+        said = f"within {allowed}"
+    elif config.in_the_mean(one, few):
+        said = f"within {allowed} in the mean; fewer than {few} users show no more"
     else:
-        found.add("hold", f"{told}, not shown to be within {allowed}; {_would_decide(one, -config.max_drop)}.")
+        said = f"not shown to be within {allowed}; {_would_decide(one, -config.max_drop)}"
+    found.add(comes_to, f"{told}, {said}.")
 
 
 def _group(one: Measurement, config: GuardConfig, found: _Findings) -> None:
     """A kind of users is too small to show that nothing happened to it: what is shown to have happened refuses."""
-    if _broken(one, config):
+    if config.broken(one):
         told = f"{_name(one)} changes by {_figures(one.gain)}"
         found.add("refuse", f"{told}, beyond the allowed drop of {_points(config.max_drop)}.")
-
-
-def _broken(one: Measurement, config: GuardConfig) -> bool:
-    """The drop is shown to be larger than it may be."""
-    return one.upper < -config.max_drop
 
 
 def _name(one: Measurement) -> str:
