@@ -71,6 +71,7 @@ class Suite:
         headline: what a report's first sentence says of it; the first suite that has one and was measured is told.
         title: its line in the demo's table, told as ``shown``; none without.
         scale: what a gain is multiplied by to be told; 2 where values are halved differences.
+        by_kind: it is measured for each kind of persona, too: who gained, and who lost.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Suite:
     title: str = ""
     shown: Shown = "change"
     scale: int = 1
+    by_kind: bool = False
 
     @property
     def role(self) -> Role:
@@ -93,9 +95,9 @@ class Suite:
 _ROWS = (
     Suite(
         "satisfaction", 7, GainConfig(), headline="held-out users’ satisfaction",
-        title="held-out users get an answer as they wish it", shown="levels",
+        title="held-out users get an answer as they wish it", shown="levels", by_kind=True,
     ),
-    Suite("preference", 7, GainConfig(), judged=True, headline="share of held-out users who prefer it"),
+    Suite("preference", 7, GainConfig(), judged=True, headline="share of held-out users who prefer it", by_kind=True),
     Suite("beyond_two_sentences", 7),
     Suite("beyond_best_style", 7, title="beyond the best one style for all", shown="gain"),
     Suite("wishes", 7, title="the wish alone, before and after"),
@@ -107,7 +109,7 @@ _ROWS = (
     Suite("knowledge", 7, GuardConfig(max_drop=0.12, required=True), title="facts known"),
     Suite("fluency", 7, GuardConfig(max_drop=0.05, required=True)),
     Suite("choices", 7, GuardConfig(max_drop=0.2)),
-    Suite("kept", 8, GuardConfig(max_drop=0.15), title="users who lost much", shown="lost"),
+    Suite("kept", 8, GuardConfig(max_drop=0.15), title="users who lost much", shown="lost", by_kind=True),
 )  # fmt: skip
 
 SUITES: Mapping[str, Suite] = MappingProxyType({suite.name: suite for suite in _ROWS})

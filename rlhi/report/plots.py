@@ -107,7 +107,7 @@ def _row(row: SuiteRow, name: str, y: float, left: float, x_of: Callable[[float]
     yield _line(x_of(row.gain.low), y, x_of(row.gain.high), y, f"range {row.state}")
     if row.lower is not None and math.isfinite(row.lower):
         x = x_of(row.lower)
-        yield _line(x, y, x_of(row.gain.mean), y, f"bound {row.state}")
+        yield _line(x, y, max(x, x_of(row.gain.low)), y, "bound")
         yield _line(x, y - 7, x, y + 7, f"range {row.state}")
     yield f'<circle cx="{x_of(row.gain.mean):.1f}" cy="{y:.1f}" r="5.5" class="dot {row.state}{hollow}"/>'
 

@@ -166,7 +166,7 @@ def _not_shown(decision: GateDecision, gate: GateConfig) -> Iterator[str]:
     short = [one.gain.clusters for one in counted if one.gain.clusters < gate.min_users and one.level is not None]
     if short:
         yield f"{gate.min_users - min(short):,} more held-out users: {min(short):,} were asked, of {gate.min_users:,}."
-    for one in decision.measurements:
+    for one in sorted(decision.measurements, key=lambda one: one.suite not in gate.gains):
         if not one.group and one.suite not in decision.not_counted and math.isfinite(one.gain.mean):
             yield from _still(one, gate)
 
@@ -181,7 +181,7 @@ def _still(one: Measurement, gate: GateConfig) -> Iterator[str]:
         shown = f"{users:,} users would show this gain" if users else "a gain: the mean points to none"
         yield f"{name}: {shown}{f' ({could})' if could else ''}."
     if guard and guard.comes_to(one, gate.few_users) == "hold":
-        possible = f"n = {one.gain.clusters:,} leaves a fall of {tenths(-one.lower)} points possible"
+        possible = f"with n = {one.gain.clusters:,} one of {tenths(-one.lower)} is possible"
         users = one.users_to_show(-guard.max_drop)
-        lacking = f", {users:,} would not" if users and users > one.gain.clusters else ""
-        yield f"{name}: at most {tenths(guard.max_drop)} points lost; {possible}{lacking}."
+        lacking = f", n = {users:,} would show it" if users and users > one.gain.clusters else ""
+        yield f"{name}: no fall of more than {tenths(guard.max_drop)} points; {possible}{lacking}."

@@ -254,8 +254,8 @@ def test_what_would_change_a_decision_is_told_by_its_figures() -> None:
     flat = cycle(1, "hold", shown("satisfaction", 0.0, 0.02), shown("knowledge", -0.09, 0.02, against="first"))
     assert changes(flat) == (
         "satisfaction: a gain: the mean points to none (250 would see a true gain of 5.3 points).",
-        "knowledge against the first champion: at most 12 points lost; n = 250 leaves a fall of 13 points possible, "
-        "446 would not.",
+        "knowledge against the first champion: no fall of more than 12 points; with n = 250 one of 13 is possible, "
+        "n = 446 would show it.",
     )
     worse = cycle(1, "refuse", shown("satisfaction", 0.08, 0.02), shown("kept", -0.3, 0.05, group="plain text"))
     assert changes(worse) == (

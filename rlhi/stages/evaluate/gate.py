@@ -18,8 +18,6 @@ from rlhi.stages.evaluate.evaluate import RESULTS
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_note, read_table, write_json
 
-BY_KIND = "kept"
-"""The guard that is measured for each kind of persona too, as every gain is: who lost, and who gained."""
 KIND_USERS = 12
 """A kind of persona that fewer users have shows nothing of its own."""
 
@@ -59,9 +57,8 @@ def _evidence(
     first = measure(
         results, confidence=evaluate.confidence, resamples=evaluate.resamples, seed=seed, asked=asked, against="first"
     )
-    told = [row for row in results if row.suite in {BY_KIND, *gate.gains}]
     return Evidence(
-        measurements=(*measured(results), *first, *_by_kind(space, told, measured)),
+        measurements=(*measured(results), *first, *_by_kind(space, results, measured)),
         drift=from_record(DriftReport, read_json(space.path("data/drift/drift.json"))),
         panel="decision" if decided else "screen",
         why_screened=str(read_note(space.path(CONFIRMED)).get(WHY_SCREENED, "")),
@@ -75,8 +72,9 @@ def _evidence(
 def _by_kind(
     space: Workspace, results: Sequence[EvalResult], measured: Callable[[Sequence[EvalResult]], Sequence[Measurement]]
 ) -> Iterator[Measurement]:
-    """Who lost much, for each kind of persona: what most gain may be paid for by one kind of users."""
-    rows = [row for row in results if row.model != "first"]
+    """Who gained and who lost, for each kind of persona: what most gain may be paid for by one kind of users."""
+    told = {name for name, suite in SUITES.items() if suite.by_kind}
+    rows = [row for row in results if row.suite in told and row.model != "first"]
     asked = {row.user_id for row in rows}
     says = {
         row.user_id: {claim.check.partition(":")[0] for claim in row.told if claim.check}
