@@ -22,7 +22,7 @@ from rlhi.workspace.store import read_json, write_json
 
 __all__ = [
     "CyclePin", "CycleRecord", "LedgerError", "begin", "champion", "history", "init", "next_version", "pinned",
-    "policy_path", "record", "record_collect", "rollback", "template", "under_way", "upcoming",
+    "policy_path", "record", "record_collect", "rollback", "spendings", "template", "today", "under_way", "upcoming",
 ]  # fmt: skip
 
 FIRST_VERSION = "v0.1.0"
@@ -150,7 +150,7 @@ def pinned(root: Path) -> CyclePin:
     held = read_json(root / "cycle.json")
     if not held:
         raise LedgerError(f"no cycle has begun in {root}: run `rlhi cycle`")
-    day = str(held.get("day", "")) or _today()
+    day = str(held.get("day", "")) or today()
     decisions = held.get("decisions")
     before = [from_record(Spending, one) for one in decisions] if isinstance(decisions, list) else []
     return CyclePin(int(str(held["cycle"])), str(held["champion"]), day, tuple(before))
@@ -176,13 +176,19 @@ def begin(root: Path) -> CyclePin:
     if under_way(root) and (held := pinned(root)).cycle == cycle and held.champion == now:
         return held
     split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split_by
-    decisions = [to_record(one.decided) for one in reversed(history(root)) if one.decided]
-    pin = {"cycle": cycle, "champion": now, "split": split, "day": _today(), "decisions": decisions}
+    decisions = [to_record(one) for one in spendings(root)]
+    pin = {"cycle": cycle, "champion": now, "split": split, "day": today(), "decisions": decisions}
     write_json(root / "cycle.json", pin)
     return pinned(root)
 
 
-def _today() -> str:
+def spendings(root: Path) -> tuple[Spending, ...]:
+    """Every decision of a finished cycle, oldest first."""
+    return tuple(one.decided for one in reversed(history(root)) if one.decided)
+
+
+def today() -> str:
+    """The day by which a budget is reckoned: ISO, UTC."""
     return datetime.now(UTC).date().isoformat()
 
 
@@ -225,7 +231,8 @@ def record(
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
             trailers |= {"RLHI-Champion": version} if verdict == "promote" else {}
             trailers |= {} if spent is None else {"RLHI-Decided": f"{pin.day} {spent!r}"}
-            title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else verdict)
+            what = f"promote policy@{version}" if verdict == "promote" else verdict
+            title = f"Cycle {pin.cycle}: {what}{'' if spent is None else ', decided'}"
             _commit(root, title, trailers, "\n".join(f"- {reason}" for reason in reasons))
             promoting.unlink(missing_ok=True)
     _repair(root)

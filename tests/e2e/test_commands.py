@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from rlhi.cli.app import app
 from rlhi.cli.errors import hinted
+from rlhi.contracts import PAST
 from tests.support.commands import RLHI, one_line, rlhi
 from tests.support.spaces import SHORT, TINY, land_talk, make_space
 
@@ -39,7 +40,7 @@ def space(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Path:
     cycle = rlhi("--workspace", root, "cycle", "--json")
     assert cycle.returncode == 0, cycle.stderr
     report = json.loads(cycle.stdout)
-    assert report["cycle"] == 1 and report["verdict"] in ("promote", "refuse") and report["reasons"]
+    assert report["cycle"] == 1 and report["verdict"] in PAST and report["reasons"]
     assert [line.split()[0] for line in cycle.stderr.splitlines() if line.startswith("  ingest")]
     return root
 
@@ -60,7 +61,7 @@ def test_status_tells_what_is_there(space: Path) -> None:
     assert told["conversations"] == 60 and told["users"] == 30 and told["cycles"] >= 1
     assert told["pairs"] > 0 and told["champion"].startswith("policy@v0.")
     assert told["feedback"]["reattempt_with_feedback"] > 0
-    assert told["last_decision"]["verdict"] in ("promote", "refuse") and told["last_decision"]["reasons"]
+    assert told["last_decision"]["verdict"] in PAST and told["last_decision"]["reasons"]
     assert "champion" in rlhi("--workspace", space, "status").stdout
 
 
