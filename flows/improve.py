@@ -1,4 +1,4 @@
-"""One cycle of the loop: collect -> learn -> evaluate -> promote or refuse, with a record of it."""
+"""One cycle of the loop: collect -> learn -> evaluate -> promote, refuse or hold, with a record of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from flows.evaluate import evaluate
 from flows.learn import learn
 from flows.tasks import alone
 from rlhi import stages
+from rlhi.contracts import PAST
 from rlhi.stages import CycleReport
 from rlhi.stages.collect import incoming
 from rlhi.stages.conclude import conclude as conclude_cycle
@@ -44,7 +45,7 @@ def improve(workspace: str = ".") -> CycleReport:
         begin(workspace)
         reports = (*collected, *learn(workspace), *evaluate(workspace))
         end = conclude(workspace)
-        note = f"cycle {end.cycle}: {end.verdict}, champion {end.version}"
+        note = f"cycle {end.cycle}: {PAST[end.verdict]}, champion {end.version}"
         return _shown(replace(end, stages=reports, note=note))
 
 

@@ -17,9 +17,9 @@ import yaml
 from rlhi.bench.experiments.sizes import DEMO, TALK, TEXT, USERS, simulator
 from rlhi.cli.cycle import improve
 from rlhi.config.suites import SUITES, Shown, Suite
-from rlhi.contracts import Interval, Measurement
+from rlhi.contracts import PAST, Interval, Measurement, Verdict
 from rlhi.models.prepare import policy_path
-from rlhi.stages.conclude import read_decision
+from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.simulator.recovery import Reading, readings
 from rlhi.stages.simulator.talk import Talked, talk
@@ -39,10 +39,12 @@ class DemoCycle:
     longer_wins: float
     measured: tuple[Measurement, ...]
     drift: str
-    verdict: str
+    verdict: Verdict
     champion: str
     reasons: tuple[str, ...]
     read: tuple[Reading, Reading]
+    asked: str = ""
+    budget: str = ""
 
     def of(self, suite: str) -> Measurement | None:
         """What one suite measured."""
@@ -105,6 +107,8 @@ def _cycle(root: Path, number: int, seed: int) -> DemoCycle:
         champion=report.version,
         reasons=decision.reasons,
         read=readings(root),
+        asked=report.asked,
+        budget=report.budget,
     )
 
 
@@ -140,7 +144,8 @@ def _table(told: list[DemoCycle]) -> None:
             for one in told
         ],
         "drift": [one.drift for one in told],
-        "verdict": [f"{one.verdict} -> policy@{one.champion}" for one in told],
+        "asked": [one.asked or "nobody" for one in told],
+        "verdict": [f"{PAST[one.verdict]}: champion policy@{one.champion}" for one in told],
         "minutes": [f"{one.minutes:.1f}" for one in told],
     }
     for name, values in rows.items():

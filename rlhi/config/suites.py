@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from rlhi.config.base import Section
+from rlhi.contracts import Measurement, Verdict
 
 
 class GainConfig(Section):
@@ -22,12 +23,33 @@ class GainConfig(Section):
     margin: float = 0.01
     required: bool = False
 
+    def comes_to(self, one: Measurement) -> Verdict:
+        """What a gain alone comes to: it is shown, or shown to be a loss, or neither."""
+        if one.lower > self.margin:
+            return "promote"
+        return "refuse" if one.gain.high < 0 else "hold"
+
 
 class GuardConfig(Section):
     """A loss that must not happen: its one-sided 95% lower bound is above minus ``max_drop`` (non-inferiority)."""
 
     max_drop: float = Field(default=0.05, ge=0)
     required: bool = False
+
+    def broken(self, one: Measurement) -> bool:
+        """The drop is shown to be larger than it may be."""
+        return one.upper < -self.max_drop
+
+    def in_the_mean(self, one: Measurement, few: int) -> bool:
+        """Fewer than ``few`` users show no more than this, and no more is asked of them."""
+        return one.gain.clusters < few and not self.required and one.gain.mean > -self.max_drop
+
+    def comes_to(self, one: Measurement, few: int) -> Verdict:
+        """What a guard alone comes to. A kind of users is too small to show that nothing happened to it."""
+        if self.broken(one):
+            return "refuse"
+        held = one.lower > -self.max_drop or (self.in_the_mean(one, few) and one.gain.high >= 0)
+        return "promote" if held or one.group else "hold"
 
 
 Role = Literal["gain", "guard", "recorded"]
@@ -49,6 +71,7 @@ class Suite:
         headline: what a report's first sentence says of it; the first suite that has one and was measured is told.
         title: its line in the demo's table, told as ``shown``; none without.
         scale: what a gain is multiplied by to be told; 2 where values are halved differences.
+        by_kind: it is measured for each kind of persona, too: who gained, and who lost.
     """
 
     name: str
@@ -59,6 +82,7 @@ class Suite:
     title: str = ""
     shown: Shown = "change"
     scale: int = 1
+    by_kind: bool = False
 
     @property
     def role(self) -> Role:
@@ -71,9 +95,9 @@ class Suite:
 _ROWS = (
     Suite(
         "satisfaction", 7, GainConfig(), headline="held-out users’ satisfaction",
-        title="held-out users get an answer as they wish it", shown="levels",
+        title="held-out users get an answer as they wish it", shown="levels", by_kind=True,
     ),
-    Suite("preference", 7, GainConfig(), judged=True, headline="share of held-out users who prefer it"),
+    Suite("preference", 7, GainConfig(), judged=True, headline="share of held-out users who prefer it", by_kind=True),
     Suite("beyond_two_sentences", 7),
     Suite("beyond_best_style", 7, title="beyond the best one style for all", shown="gain"),
     Suite("wishes", 7, title="the wish alone, before and after"),
@@ -85,7 +109,7 @@ _ROWS = (
     Suite("knowledge", 7, GuardConfig(max_drop=0.12, required=True), title="facts known"),
     Suite("fluency", 7, GuardConfig(max_drop=0.05, required=True)),
     Suite("choices", 7, GuardConfig(max_drop=0.2)),
-    Suite("kept", 8, GuardConfig(max_drop=0.15), title="users who lost much", shown="lost"),
+    Suite("kept", 8, GuardConfig(max_drop=0.15), title="users who lost much", shown="lost", by_kind=True),
 )  # fmt: skip
 
 SUITES: Mapping[str, Suite] = MappingProxyType({suite.name: suite for suite in _ROWS})

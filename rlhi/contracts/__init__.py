@@ -3,6 +3,7 @@
 from rlhi.contracts.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_record
 from rlhi.contracts.measured import (
     PAST,
+    Account,
     Against,
     Budget,
     DriftColumn,
@@ -47,7 +48,7 @@ from rlhi.contracts.taught import (
 )
 
 __all__ = [
-    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Against", "Budget", "Candidate", "Claim",
+    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Account", "Against", "Budget", "Candidate", "Claim",
     "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair",
     "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource", "Panel",
     "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal",

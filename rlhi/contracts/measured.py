@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,10 @@ Against = Literal["champion", "first"]
 """The model in production, or the workspace's first one."""
 Panel = Literal["screen", "decision"]
 """Who was asked: the same users and requests every night, or all held-out users, what was drawn for this decision."""
+
+
+FAR = 100
+"""A bound so many times as far off as a line is asked of nobody: no number of users that anybody has would show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,13 @@ class Measurement:
         """What the gain is shown to be below."""
         return self.gain.high if self.below is None else self.below
 
+    def users_to_show(self, line: float) -> int | None:
+        """With how many users, as widely spread, the bound would lie above ``line``; None where the mean does not."""
+        over, width = self.gain.mean - line, self.gain.mean - self.lower
+        if not over > width / FAR or not math.isfinite(width):
+            return None
+        return math.ceil(self.gain.clusters * (width / over) ** 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Spending:
@@ -109,6 +121,27 @@ class Budget:
         told = f"{decisions}, {self.spent:.2%} of error spent, {self.left:.2%} left"
         since = f"; chance that any promotion since {self.since} was false: {min(self.risk, 1):.2%} at most"
         return told + (since if self.since else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The error budget after a cycle, or on any day.
+
+    Attributes:
+        day: of the account (ISO).
+        budget: what may be spent that day.
+        spendings: every decision so far, oldest first.
+        free: the first day, from ``day`` on, on which a decision may be taken.
+    """
+
+    day: str
+    budget: Budget
+    spendings: tuple[Spending, ...]
+    free: str
+
+    def as_text(self) -> str:
+        """In one line."""
+        return f"{self.budget.as_text()}; the next may be taken {'now' if self.free == self.day else f'on {self.free}'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +232,8 @@ class GateDecision:
     def overall(self) -> tuple[Measurement, ...]:
         """A measurement a suite: of all users, against the champion."""
         return tuple(one for one in self.measurements if one.against == "champion" and not one.group)
+
+    @property
+    def not_counted(self) -> tuple[str, ...]:
+        """Gains that were measured and are no evidence, for their judge is not proven."""
+        return tuple(one.suite for one in self.overall if one.suite in self.not_measured)

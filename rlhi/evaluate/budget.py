@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from rlhi.config import BudgetConfig
-from rlhi.contracts import Budget, Spending
+from rlhi.contracts import Account, Budget, Spending
 
 YEAR = 365
 
@@ -36,6 +36,18 @@ def budget_of(config: BudgetConfig, spendings: Sequence[Spending], today: str) -
         since=days[0].isoformat() if days else "",
         wait=_wait(config, recent, spent + level, days[-1] if days else None, now),
     )
+
+
+def account_of(config: BudgetConfig, spendings: Sequence[Spending], day: str) -> Account:
+    """The budget on a day with what it rests on, and the first day from then on, on which a decision may be taken."""
+    now = date.fromisoformat(day)
+    taken = sorted(spendings, key=lambda one: one.day)
+    # It comes free when the last decision is long enough ago, or when one leaves the year.
+    changes = [date.fromisoformat(one.day) + timedelta(days=YEAR) for one in taken]
+    changes += [date.fromisoformat(one.day) + timedelta(days=config.days) for one in taken[-1:]]
+    days = [now.isoformat(), *sorted(later.isoformat() for later in changes if later > now)]
+    free = next((one for one in days if not budget_of(config, taken, one).wait), days[-1])
+    return Account(day, budget_of(config, taken, day), tuple(taken), free)
 
 
 def _wait(config: BudgetConfig, recent: Sequence[Spending], after: float, last: date | None, now: date) -> str:

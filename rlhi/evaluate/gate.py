@@ -1,6 +1,6 @@
 """The gate: from measurements, drift and a budget to a verdict with its reasons. A pure function.
 
-* INVALID: a figure is no number, stands twice, or is required and missing.
+* INVALID: a figure is no number, stands twice, or is required of a decision and missing.
 * REFUSE: the challenger is shown worse, a guard is shown broken, or drift refuses.
 * HOLD: there is not enough evidence: the budget allows no decision today, too few users, a gain or a guard not shown.
 * PROMOTE: a decision's panel shows every measured gain above its margin, at the level that the budget leaves for one
@@ -25,8 +25,6 @@ from rlhi.contracts.options import DriftDoes
 
 GUARD_LEVEL = 0.05
 """A guard's one-sided level: non-inferiority, as it is usual."""
-_FAR = 100
-"""A bound so many times as wide as what it bounds: no number of users that anybody has would show that."""
 _ORDER: tuple[Verdict, ...] = ("promote", "hold", "refuse", "invalid")
 
 
@@ -71,8 +69,12 @@ class Evidence:
 
 @dataclass(slots=True)
 class _Findings:
-    """What was found so far: every reason in order, and the worst that one of them comes to."""
+    """What was found so far: every reason in order, and the worst that one of them comes to.
 
+    Whoever ``decides`` needs what is required; a screen may leave it to the decision.
+    """
+
+    decides: bool
     reasons: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     verdict: Verdict = "promote"
@@ -83,7 +85,7 @@ class _Findings:
 
     def not_measured(self, name: str, required: bool) -> None:
         self.missing.append(name)
-        if required:
+        if required and self.decides:
             self.add("invalid", f"{name} is required and was not measured.")
 
 
@@ -95,7 +97,7 @@ def decide(evidence: Evidence, config: GateConfig) -> GateDecision:
     nothing but must be numbers. The order of the measurements does not matter.
     """
     ordered = tuple(sorted(evidence.measurements, key=lambda one: (one.suite, one.against, one.group, repr(one))))
-    found = _Findings()
+    found = _Findings(evidence.panel == "decision")
     if evidence.skipped:
         found.add("hold", evidence.skipped)
         found.missing += sorted({*config.gains, *config.guards} - {one.suite for one in ordered})
@@ -126,9 +128,8 @@ def unpromising(measurements: Sequence[Measurement], config: GateConfig) -> str:
     """
     gains = [one for one in measurements if one.suite in config.gains and not one.group]
     falling = sorted(one.suite for one in gains if not one.gain.mean > config.gains[one.suite].margin)
-    broken = sorted(
-        {one.suite for one in measurements if one.suite in config.guards and _broken(one, config.guards[one.suite])}
-    )
+    guards = config.guards
+    broken = sorted({one.suite for one in measurements if one.suite in guards and guards[one.suite].broken(one)})
     if broken:
         return f"the screen shows {' and '.join(broken)} broken"
     return f"the screen has no gain in {' and '.join(falling)}" if falling and len(falling) == len(gains) else ""
@@ -191,21 +192,21 @@ def _gain(name: str, config: GainConfig, one: Measurement | None, least_users: i
     asked = f"the margin of {_points(config.margin)}{_at(one)}"
     if one.gain.clusters < least_users:
         found.add("hold", f"{name} was measured on {one.gain.clusters} users, and {least_users} are asked for.")
-    if one.lower > config.margin:
-        found.add("promote", f"{told}, above {asked}.")
-    elif one.gain.high < 0:
-        found.add("refuse", f"{told}: shown worse.")
-    else:
-        found.add("hold", f"{told}: not shown to be above {asked}; {_would_decide(one, config.margin)}.")
+    comes_to = config.comes_to(one)
+    said = {
+        "promote": f", above {asked}",
+        "refuse": ": shown worse",
+        "hold": f": not shown to be above {asked}; {_would_decide(one, config.margin)}",
+    }
+    found.add(comes_to, f"{told}{said[comes_to]}.")
 
 
 def _would_decide(one: Measurement, margin: float) -> str:
     """What was lacking: what could have been seen, and how many users would show what was."""
-    over, width = one.gain.mean - margin, one.gain.mean - one.lower
+    users = one.users_to_show(margin)
     seen = f"with this spread a true gain of {_points(one.least)} would have been seen" if one.least else ""
-    if not over > width / _FAR or not math.isfinite(width):
+    if users is None:
         return seen or "nothing in it points to one"
-    users = math.ceil(one.gain.clusters * (width / over) ** 2)
     lacking = f"{users:,} users would show this one"
     return f"{seen}, and {lacking}" if seen else lacking
 
@@ -223,29 +224,24 @@ def _guards(measurements: Sequence[Measurement], config: GateConfig, found: _Fin
 
 
 def _guard(one: Measurement, config: GuardConfig, few: int, found: _Findings) -> None:
-    gain, told = one.gain, f"{_name(one)} changes by {_figures(one.gain)}"
+    comes_to, told = config.comes_to(one, few), f"{_name(one)} changes by {_figures(one.gain)}"
     allowed = f"the allowed drop of {_points(config.max_drop)}"
-    if _broken(one, config):
-        found.add("refuse", f"{told}, beyond {allowed}.")
+    if comes_to == "refuse":
+        said = f"beyond {allowed}"
     elif one.lower > -config.max_drop:
-        found.add("promote", f"{told}, within {allowed}.")
-    elif gain.clusters < few and not config.required and gain.mean > -config.max_drop:
-        within = f"within {allowed} in the mean; fewer than {few} users show no more"
-        found.add("promote" if gain.high >= 0 else "hold", f"{told}, {within}.")
+        said = f"within {allowed}"
+    elif config.in_the_mean(one, few):
+        said = f"within {allowed} in the mean; fewer than {few} users show no more"
     else:
-        found.add("hold", f"{told}, not shown to be within {allowed}; {_would_decide(one, -config.max_drop)}.")
+        said = f"not shown to be within {allowed}; {_would_decide(one, -config.max_drop)}"
+    found.add(comes_to, f"{told}, {said}.")
 
 
 def _group(one: Measurement, config: GuardConfig, found: _Findings) -> None:
     """A kind of users is too small to show that nothing happened to it: what is shown to have happened refuses."""
-    if _broken(one, config):
+    if config.broken(one):
         told = f"{_name(one)} changes by {_figures(one.gain)}"
         found.add("refuse", f"{told}, beyond the allowed drop of {_points(config.max_drop)}.")
-
-
-def _broken(one: Measurement, config: GuardConfig) -> bool:
-    """The drop is shown to be larger than it may be."""
-    return one.upper < -config.max_drop
 
 
 def _name(one: Measurement) -> str:

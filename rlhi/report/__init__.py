@@ -12,8 +12,9 @@ from rlhi.report.evidence import (
     write_evidence,
 )  # fmt: skip
 from rlhi.report.page import render
+from rlhi.report.summary import asked, would_change
 
 __all__ = [
-    "Compared", "CycleEvidence", "Drifted", "Evidence", "Example", "Figure", "LossPoint", "read_evidence", "render",
-    "write_evidence",
+    "Compared", "CycleEvidence", "Drifted", "Evidence", "Example", "Figure", "LossPoint", "asked", "read_evidence",
+    "render", "would_change", "write_evidence",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import cast
 
 from rlhi.config import GateConfig
-from rlhi.contracts import GateDecision, Measurement, from_record, to_record
+from rlhi.contracts import Account, GateDecision, Measurement, from_record, to_record
 
 Counts = tuple[tuple[str, int], ...]
 """Names with their counts, in the order to show."""
@@ -65,7 +65,8 @@ class CycleEvidence:
     """One pass of the loop. ``date`` is shown as it is; ``note`` says why nothing was trained, where nothing was.
     ``judged`` are answers that users judged singly, where the method learns from them; ``wanting`` is what was said of
     models that may not teach. ``drawn``, ``won`` and ``lost`` are some of ``compared`` pairs of replies: drawn by seed,
-    and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted.
+    and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted;
+    ``account`` is the error budget after the cycle, None in older records.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
@@ -96,6 +97,7 @@ class CycleEvidence:
     note: str = ""
     wanting: tuple[str, ...] = ()
     drifted: tuple[Drifted, ...] = ()
+    account: Account | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -137,8 +139,9 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
     given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
-    if given["decision"] is not None:
-        given["decision"] = from_record(GateDecision, cast(Mapping[str, object], given["decision"]))
+    for name, one in (("decision", GateDecision), ("account", Account)):
+        if given.get(name) is not None:
+            given[name] = from_record(one, cast(Mapping[str, object], given[name]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]
 
 

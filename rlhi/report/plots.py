@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from importlib.resources import files
 
 from markupsafe import Markup, escape
 
-from rlhi.contracts import PAST, Interval
+from rlhi.contracts import PAST, Account, Interval
 from rlhi.report.evidence import Counts, CycleEvidence, LossPoint
-from rlhi.report.words import SuiteRow, name_of, points
+from rlhi.report.standing import SuiteRow
+from rlhi.report.words import name_of, points
 
 WIDTH = 640
 NARROW = 460
-"""Widths in user units: of the plots over the whole page, and of those beside another."""
+SMALL = 380
+"""Widths in user units: of the plots over the whole page, of those beside another, and of what a phone shows whole."""
 
 
 def style() -> Markup:
@@ -60,35 +63,89 @@ def satisfaction_by_cycle(cycles: Sequence[CycleEvidence]) -> Markup:
     return _svg(height, "Satisfaction of held-out users by cycle, champion and challenger", parts)
 
 
-def forest(rows: Sequence[SuiteRow]) -> Markup:
-    """Every suite's gain with its interval, against the limit that the gate sets it; empty without rows."""
+def forest(rows: Sequence[SuiteRow], label: str) -> Markup:
+    """Every suite's gain with its interval and its lower bound, against the gate's limit; empty without rows.
+
+    What was measured against the first champion stands below, hollow.
+    """
     if not rows:
         return Markup()
-    pitch, top, left, right = 36, 10, 126, 150
-    height = top + pitch * len(rows) + 34
-    ends = [end for row in rows for end in (_end(row.gain, 0), _end(row.gain, 1), row.limit or 0.0)]
+    pitch, below, top, left, right = 36, 22, 10, 164, 140
+    every = [one for row in rows for one in (row, row.first) if one]
+    floor = top + pitch * len(rows) + below * (len(every) - len(rows))
+    ends = [end for row in every for end in (_end(row.gain, 0), _end(row.gain, 1), row.limit or 0.0, _lower(row))]
     ticks = _ticks(min(0.0, *ends), max(0.0, *ends), 5)
 
     def x_of(value: float) -> float:
         inside = min(max(value, ticks[0]), ticks[-1])
         return left + (WIDTH - left - right) * (inside - ticks[0]) / (ticks[-1] - ticks[0])
 
-    floor = top + pitch * len(rows)
     parts = []
     for tick in ticks:
         parts.append(_line(x_of(tick), top, x_of(tick), floor, "zero" if abs(tick) < 1e-9 else "grid"))
         parts.append(_text(x_of(tick), floor + 16, points(tick), "axis", "middle"))
     parts.append(_text(WIDTH - right + 24, floor + 16, "points", "axis"))
-    for at, row in enumerate(rows):
-        y = top + pitch * (at + 0.5)
-        parts.append(_text(left - 12, y + 4, row.name, "label", "end"))
+    y = top + pitch / 2
+    for row in rows:
+        depth = below if row.first else 0
         if row.limit is not None:
-            parts.append(_line(x_of(row.limit), y - 12, x_of(row.limit), y + 12, "limit"))
-        if math.isfinite(row.gain.mean):
-            parts.append(_line(x_of(row.gain.low), y, x_of(row.gain.high), y, f"range {row.state}"))
-            parts.append(f'<circle cx="{x_of(row.gain.mean):.1f}" cy="{y:.1f}" r="5.5" class="dot {row.state}"/>')
-        parts.append(_text(WIDTH - right + 14, y + 4, row.figures, "value"))
-    return _svg(height, "Gain of the challenger on every suite, with intervals and the gate's limits", parts)
+            parts.append(_line(x_of(row.limit), y - 12, x_of(row.limit), y + 12 + depth, "limit"))
+        parts += [*_row(row, row.name, y, left, x_of), _text(WIDTH - right + 14, y + 4, row.figures, "value")]
+        if row.first:
+            parts += _row(row.first, "first champion", y + depth, left, x_of)
+            parts.append(_text(WIDTH - right + 14, y + depth + 4, row.first.figures, "axis"))
+        y += pitch + depth
+    return _svg(floor + 24, label, parts)
+
+
+def _row(row: SuiteRow, name: str, y: float, left: float, x_of: Callable[[float], float]) -> Iterator[str]:
+    """One line of a forest: name, interval, the bound's bracket, and the mean."""
+    hollow = " hollow" if name != row.name else ""
+    yield _text(left - 12, y + 4, name, "axis" if hollow else "label", "end")
+    if not math.isfinite(row.gain.mean):
+        return
+    yield _line(x_of(row.gain.low), y, x_of(row.gain.high), y, f"range {row.state}")
+    if row.lower is not None and math.isfinite(row.lower):
+        x = x_of(row.lower)
+        yield _line(x, y, max(x, x_of(row.gain.low)), y, "bound")
+        yield _line(x, y - 7, x, y + 7, f"range {row.state}")
+    yield f'<circle cx="{x_of(row.gain.mean):.1f}" cy="{y:.1f}" r="5.5" class="dot {row.state}{hollow}"/>'
+
+
+def _lower(row: SuiteRow) -> float:
+    return 0.0 if row.lower is None or math.isnan(row.lower) else min(1.0, max(-1.0, row.lower))
+
+
+def budget(account: Account | None) -> Markup:
+    """The year's error, spent and left, over its decisions and the next free day; empty without an account."""
+    if account is None:
+        return Markup()
+    day, free = date.fromisoformat(account.day), date.fromisoformat(account.free)
+    first, last = day - timedelta(days=365), max(free, day + timedelta(days=30))
+    left, right, line = 8, SMALL - 8, 84
+
+    def x_of(when: date) -> float:
+        return left + (right - left) * (when - first).days / (last - first).days
+
+    whole = max(account.budget.spent + account.budget.left, 1e-9)
+    width = (right - left) * min(1.0, account.budget.spent / whole)
+    parts = [
+        f'<rect x="{left}" y="8" width="{right - left}" height="18" rx="4" class="left"/>',
+        f'<rect x="{left}" y="8" width="{width:.1f}" height="18" rx="4" class="bar"/>',
+        _text(left, 44, f"{account.budget.spent:.2%} spent", "value"),
+        _text(right, 44, f"{account.budget.left:.2%} left", "axis", "end"),
+        _line(left, line, right, line, "zero"),
+        _line(x_of(day), line - 9, x_of(day), line + 9, "range"),
+        _text(min(x_of(day), right - 36), line + 26, account.day, "axis", "middle"),
+        _text(left, line + 26, first.isoformat(), "axis"),
+    ]
+    for one in account.spendings:
+        if (when := date.fromisoformat(one.day)) >= first:
+            parts.append(f'<circle cx="{x_of(when):.1f}" cy="{line}" r="5" class="dot challenger"/>')
+    if free > day:
+        parts.append(_line(x_of(free), line - 14, x_of(free), line + 9, "limit"))
+        parts.append(_text(min(x_of(free), right), line - 20, f"next {free.isoformat()}", "label", "end"))
+    return _svg(line + 34, "The year's error: spent and left, the decisions, and the next free day", parts, SMALL)
 
 
 def before_and_after(rows: Sequence[tuple[str, Interval, Interval]], label: str) -> Markup:

@@ -8,13 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rlhi.config import Params
-from rlhi.contracts import (
-    FeedbackTurn,
-    GateDecision,
-    JudgedAnswer,
-    PreferencePair,
-    from_record,
-)  # fmt: skip
+from rlhi.contracts import Account, Conversation, FeedbackTurn, GateDecision, JudgedAnswer, PreferencePair, Spending
+from rlhi.evaluate.budget import account_of
 from rlhi.evaluate.replies import SideBySide, drawn, lost, won
 from rlhi.learn.training.card import promoted_card
 from rlhi.report import (
@@ -25,13 +20,16 @@ from rlhi.report import (
     Example,
     Figure,
     LossPoint,
+    asked,
     read_evidence,
     render,
+    would_change,
     write_evidence,
 )  # fmt: skip
 from rlhi.stages import RECORDED, CycleReport, StageError, state
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.drift import read_examples
 from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
@@ -54,10 +52,37 @@ def conclude(workspace: Path) -> CycleReport:
         _write_report(space, decision)
     # Before the commit: killed after it, the next cycle would find this one's stages new.
     write_json(space.path(RECORDED), {"stages": state(space)})
+    account, who = _account(space, decision), asked(decision)
+    told = (*([f"Asked: {who}"] if who else []), f"Budget: {account.as_text()}", *decision.reasons)
     with alone(space):  # no log lands in a table that is being committed
-        spent = decision.budget.level if decision.budget and decision.panel == "decision" else None
-        done = ledger.record(space.root, decision.verdict, decision.reasons, _card(space, decision), spent)
-    return CycleReport(pin.cycle, decision.verdict, ledger.champion(space.root), decision.reasons, done.revision)
+        done = ledger.record(space.root, decision.verdict, told, _card(space, decision), _spent(decision))
+    return CycleReport(
+        cycle=pin.cycle,
+        verdict=decision.verdict,
+        version=ledger.champion(space.root),
+        reasons=decision.reasons,
+        revision=done.revision,
+        asked=who,
+        changes=would_change(decision, space.params.gate, account, _held_out(space, conversations(space))),
+        budget=account.as_text(),
+    )
+
+
+def _spent(decision: GateDecision) -> float | None:
+    """The level of the decision that was taken; None where none was."""
+    return decision.budget.level if decision.budget and decision.panel == "decision" else None
+
+
+def _account(space: Workspace, decision: GateDecision) -> Account:
+    """The budget after this cycle, on its day."""
+    pin, spent = ledger.pinned(space.root), _spent(decision)
+    spendings = (*pin.decisions, *([] if spent is None else [Spending(pin.day, spent)]))
+    return account_of(space.params.gate.budget, spendings, pin.day)
+
+
+def _held_out(space: Workspace, accepted: Sequence[Conversation]) -> int:
+    """How many held-out users have talked."""
+    return sum(space.params.split.holds_out(user) for user in {row.user_id for row in accepted if row.has_user})
 
 
 def _card(space: Workspace, decision: GateDecision) -> str:
@@ -67,14 +92,6 @@ def _card(space: Workspace, decision: GateDecision) -> str:
         return ""
     cycle, version = ledger.pinned(space.root).cycle, ledger.next_version(space.root)
     return promoted_card(card.read_text(encoding="utf-8"), version, cycle, decision)
-
-
-def read_decision(space: Workspace) -> GateDecision:
-    """The last verdict, from metrics/decision.json."""
-    record = read_json(space.path("metrics/decision.json"))
-    for extra in ("cycle", "champion"):
-        record.pop(extra, None)
-    return from_record(GateDecision, record)
 
 
 def _write_report(space: Workspace, decision: GateDecision) -> None:
@@ -124,7 +141,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         new_conversations=sum(cycles.get(row.batch, pin.cycle) == pin.cycle for row in accepted),
         conversations=len(accepted),
         users=len(users),
-        held_out_users=sum(params.split.holds_out(user) for user in users),
+        held_out_users=_held_out(space, accepted),
         feedback=tuple(labels.most_common()),
         pairs=tuple(Counter(pair.source for pair in pairs).most_common()),
         judged=tuple(Counter(row.source for row in judged).most_common()),
@@ -142,6 +159,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         note=str(training.get("skipped", "")),
         wanting=found_wanting(space),
         drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
+        account=_account(space, decision),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rlhi.config import Params
 from rlhi.contracts import content_key
+from rlhi.stages.evaluate.decision import DECISION, may_be_decided
 from rlhi.stages.report import StageReport
 from rlhi.stages.table import STAGES, Stage, StageError
 from rlhi.workspace import ledger
@@ -59,16 +60,18 @@ def up_to_date(name: str, workspace: Workspace) -> bool:
     return state.get("asked") == asked and state.get("made") == _made(stage, workspace)
 
 
-def pending(workspace: Path) -> str | None:
-    """Why a cycle has nothing to do, or None when it has.
+def pending(workspace: Path, today: str | None = None) -> str | None:
+    """Why a cycle has nothing to do on a day (ISO, UTC; else the present one), or None when it has.
 
-    The last verdict stays as long as it would be reached from the same logs and parameters.
+    The last verdict stays as long as it would be reached from the same logs and parameters. A challenger that waited
+    for the budget alone gets its decision on the first day that allows one.
     """
     space = Workspace.open(workspace)
-    if not _exists(space, "metrics/decision.json") or ledger.under_way(space.root):
+    if not _exists(space, DECISION) or ledger.under_way(space.root):
         return None
     recorded = read_json(space.path(RECORDED)).get("stages")
-    if all(up_to_date(name, space) for name in STAGES) and recorded in (None, state(space)):
+    idle = all(up_to_date(name, space) for name in STAGES) and recorded in (None, state(space))
+    if idle and not may_be_decided(space, today or ledger.today()):
         return "nothing new since the last cycle: no training, no promotion"
     return None
 

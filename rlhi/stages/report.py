@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
+from typing import Literal
+
+from rlhi.contracts import PAST, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +40,32 @@ class CycleReport:
     """What a cycle came to. ``cycle`` is 0 where there was nothing to do: ``note`` says why, and there is no verdict.
 
     ``version`` is the champion after it, ``revision`` the commit that holds it; ``stages`` are those that ran.
+    ``asked`` says who was asked, ``changes`` what would change the verdict, ``budget`` how much of the year's error is
+    spent.
     """
 
     cycle: int
-    verdict: str
+    verdict: Verdict | Literal[""]
     version: str
     reasons: tuple[str, ...] = ()
     revision: str = ""
     stages: tuple[StageReport, ...] = ()
     note: str = ""
+    asked: str = ""
+    changes: tuple[str, ...] = ()
+    budget: str = ""
+
+    @property
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """What is told of a verdict before its reasons: a name and a line each."""
+        lines = ("asked", self.asked), *(("would change", change) for change in self.changes), ("budget", self.budget)
+        return tuple((name, line) for name, line in lines if line)
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
         return {
             "cycle": self.cycle, "verdict": self.verdict, "champion": f"policy@{self.version}",
+            "asked": self.asked, "would_change": list(self.changes), "budget": self.budget,
             "reasons": list(self.reasons), "note": self.note,
             "stages": {one.stage: {"seconds": one.seconds, **dict(one.counts)} for one in self.stages},
         }  # fmt: skip
@@ -59,14 +74,15 @@ class CycleReport:
         """For a terminal; the stages have told their lines while they ran."""
         if not self.cycle:
             return self.note
-        reasons = "\n".join(f"  - {reason}" for reason in self.reasons)
-        return f"cycle {self.cycle}: {self.verdict}; champion policy@{self.version}\n{reasons}"
+        lines = [*(f"  {name:<13} {line}" for name, line in self.told), *(f"  - {reason}" for reason in self.reasons)]
+        return "\n".join([f"cycle {self.cycle}: {PAST[self.verdict]}; champion policy@{self.version}", *lines])
 
     def as_markdown(self) -> str:
         """For an artifact, escaped."""
+        told = "".join(f"- **{name}**: {escaped(line)}\n" for name, line in self.told)
         reasons = "".join(f"- {escaped(reason)}\n" for reason in self.reasons)
         rows = "".join(f"| {one.stage} | {one.seconds:.1f} | {escaped(one.note)} |\n" for one in self.stages)
-        return f"**{escaped(self.note)}**\n\n{reasons}\n| stage | seconds | note |\n|---|---|---|\n{rows}"
+        return f"**{escaped(self.note)}**\n\n{told}\n{reasons}\n| stage | seconds | note |\n|---|---|---|\n{rows}"
 
 
 def escaped(text: str) -> str:

@@ -6,15 +6,31 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlhi.contracts import Conversation, FeedbackTurn, PreferencePair, Quarantined
+from rlhi.contracts import (
+    PAST,
+    Account,
+    Conversation,
+    FeedbackTurn,
+    GateDecision,
+    PreferencePair,
+    Quarantined,
+    to_record,
+)  # fmt: skip
+from rlhi.evaluate.budget import account_of
+from rlhi.report import asked, would_change
+from rlhi.stages.evaluate.decision import DECISION, read_decision
 from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
-from rlhi.workspace.store import Workspace, read_json, read_table
+from rlhi.workspace.store import Workspace, read_table
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The figures of a workspace: ``conversations`` counts the anonymous ones too, ``verdict`` is empty at first."""
+    """The figures of a workspace: ``conversations`` counts the anonymous ones too, ``decision`` is None at first.
+
+    ``changes`` would change it; ``account`` is the error budget of today. ``wanting`` is what was said of models that
+    may not teach on this log.
+    """
 
     conversations: int
     users: int
@@ -23,19 +39,24 @@ class Status:
     feedback: tuple[tuple[str, int], ...]
     pairs: int
     champion: str
-    verdict: str
-    reasons: tuple[str, ...]
+    account: Account
+    decision: GateDecision | None
+    changes: tuple[str, ...]
     cycles: int
     wanting: tuple[str, ...] = ()
-    """What was said of models that may not teach on this log."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
-        decision = {"verdict": self.verdict, "reasons": list(self.reasons)} if self.verdict else None
+        one = self.decision
+        decision = None if one is None else {
+            "verdict": one.verdict, "asked": asked(one),
+            "would_change": list(self.changes), "reasons": list(one.reasons),
+        }  # fmt: skip
         return {
             "conversations": self.conversations, "users": self.users, "anonymous": self.anonymous,
             "quarantined": self.quarantined, "feedback": dict(self.feedback), "pairs": self.pairs,
             "champion": f"policy@{self.champion}", "last_decision": decision, "cycles": self.cycles,
+            "budget": {**to_record(self.account.budget), "free": self.account.free},
             "may_not_teach": list(self.wanting),
         }  # fmt: skip
 
@@ -51,30 +72,38 @@ class Status:
             f"pairs          {self.pairs:,}",
             f"quarantined    {self.quarantined:,}",
             f"cycles         {self.cycles}",
+            f"budget         {self.account.as_text()}",
         ]
         lines += [f"may not teach  {told}" for told in self.wanting]
-        if self.verdict:
-            lines += [f"last decision  {self.verdict}", *(f"               - {reason}" for reason in self.reasons)]
+        if self.decision:
+            who = asked(self.decision)
+            lines.append(f"last decision  {PAST[self.decision.verdict]}{f' by {who}' if who else ''}")
+            lines += [f"would change   {change}" for change in self.changes]
+            lines += [f"               - {reason}" for reason in self.decision.reasons]
         return "\n".join(lines)
 
 
 def status(root: Path) -> Status:
     """Read the figures of a workspace."""
     space = Workspace.open(root)
+    params = space.params
     accepted = read_table(space.path("data/conversations"), Conversation)
     labels = Counter(row.label for row in read_table(space.path("data/feedback"), FeedbackTurn))
-    decision = read_json(space.path("metrics/decision.json"))
-    reasons = decision.get("reasons")
+    users = {row.user_id for row in accepted if row.has_user}
+    account = account_of(params.gate.budget, ledger.spendings(root), ledger.today())
+    decision = read_decision(space) if space.path(DECISION).exists() else None
+    held_out = sum(map(params.split.holds_out, users))
     return Status(
         conversations=len(accepted),
-        users=len({row.user_id for row in accepted if row.has_user}),
+        users=len(users),
         anonymous=sum(not row.has_user for row in accepted),
         quarantined=len(read_table(space.path("data/quarantine"), Quarantined)),
         feedback=tuple(labels.most_common()),
         pairs=len(read_table(space.path("data/pairs"), PreferencePair)),
         champion=ledger.champion(root),
-        verdict=str(decision.get("verdict", "")),
-        reasons=tuple(map(str, reasons)) if isinstance(reasons, list) else (),
+        account=account,
+        decision=decision,
+        changes=would_change(decision, params.gate, account, held_out) if decision else (),
         cycles=len(ledger.history(root)),
         wanting=found_wanting(space),
     )

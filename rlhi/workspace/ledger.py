@@ -14,14 +14,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from rlhi.config import load_params
-from rlhi.contracts import to_record
+from rlhi.contracts import Spending, to_record
 from rlhi.workspace.cycles import CyclePin, CycleRecord, finished, history, pinned, today
 from rlhi.workspace.repository import LedgerError, alone, commits, dvc, git, gto, number, prepare, tags
 from rlhi.workspace.store import read_json, write_json
 
 __all__ = [
     "CyclePin", "CycleRecord", "LedgerError", "begin", "champion", "history", "init", "next_version", "pinned",
-    "policy_path", "record", "record_collect", "rollback", "template", "under_way", "upcoming",
+    "policy_path", "record", "record_collect", "rollback", "spendings", "template", "today", "under_way", "upcoming",
 ]  # fmt: skip
 
 FIRST_VERSION = "v0.1.0"
@@ -134,10 +134,15 @@ def begin(root: Path) -> CyclePin:
     if under_way(root) and (held := pinned(root)).cycle == cycle and held.champion == now:
         return held
     split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split_by
-    decisions = [to_record(one.decided) for one in reversed(history(root)) if one.decided]
+    decisions = [to_record(one) for one in spendings(root)]
     pin = {"cycle": cycle, "champion": now, "split": split, "day": today(), "decisions": decisions}
     write_json(root / "cycle.json", pin)
     return pinned(root)
+
+
+def spendings(root: Path) -> tuple[Spending, ...]:
+    """Every decision of a finished cycle, oldest first."""
+    return tuple(one.decided for one in reversed(history(root)) if one.decided)
 
 
 def record_collect(root: Path, stages: Sequence[str]) -> str | None:
@@ -179,7 +184,8 @@ def record(
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
             trailers |= {"RLHI-Champion": version} if verdict == "promote" else {}
             trailers |= {} if spent is None else {"RLHI-Decided": f"{pin.day} {spent!r}"}
-            title = f"Cycle {pin.cycle}: " + (f"promote policy@{version}" if verdict == "promote" else verdict)
+            what = f"promote policy@{version}" if verdict == "promote" else verdict
+            title = f"Cycle {pin.cycle}: {what}{'' if spent is None else ', decided'}"
             _commit(root, title, trailers, "\n".join(f"- {reason}" for reason in reasons))
             promoting.unlink(missing_ok=True)
     _repair(root)

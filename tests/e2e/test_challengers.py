@@ -18,7 +18,7 @@ from rlhi.evaluate.suites.knowledge import questions
 from rlhi.models.prepare import policy_path
 from rlhi.models.prompts import with_persona
 from rlhi.simulate.requests import requests_of
-from rlhi.stages.conclude import read_decision
+from rlhi.stages.evaluate.decision import read_decision
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
 from tests.support.spaces import ANYBODY, configure, land_talk, make_space

@@ -12,8 +12,9 @@ import pytest
 from rlhi import stages
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply
-from rlhi.stages.conclude import conclude, read_decision
+from rlhi.stages.conclude import conclude
 from rlhi.stages.evaluate.confirm import CONFIRMED, CONFIRMED_REPLIES
+from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.replies import last_replies
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.workspace import ledger

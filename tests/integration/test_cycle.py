@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -20,9 +21,13 @@ from typer.testing import CliRunner
 
 from rlhi import stages
 from rlhi.cli.app import app
+from rlhi.config import GateConfig
+from rlhi.contracts import PAST
 from rlhi.simulate.users import WishRow
+from rlhi.stages.evaluate.decision import may_be_decided, read_decision
 from rlhi.stages.evaluate.replies import last_replies
 from rlhi.stages.simulator.truth import WISHES
+from rlhi.stages.status import status
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 from tests.support.cycles import digest, run_cycle
@@ -80,12 +85,50 @@ def test_a_cycle_is_one_commit_and_leaves_dvc_up_to_date(cycled: Path) -> None:
     assert record.verdict == "hold" and challenger and not challenger & cached, "a model of every night"
 
 
+def test_a_cycle_tells_who_was_asked_and_what_the_budget_is(cycled: Path) -> None:
+    message = subprocess.run(["git", "log", "-1", "--format=%B"], cwd=cycled, capture_output=True, text=True).stdout
+    assert "- Asked: a screen: 6 held-out users, " in message and "- Budget: 0 decisions in the past year" in message
+    told = status(cycled)
+    verdict, text = PAST[read_decision(Workspace(cycled)).verdict], told.as_text()
+    assert f"last decision  {verdict} by a screen: 6 held-out users, " in text
+    assert (
+        "budget         0 decisions in the past year, 0.00% of error spent, 5.00% left; the next may be taken now"
+        in text
+    )
+    assert all(f"would change   {change}" in text for change in told.changes) and told.changes
+    shown = json.loads(json.dumps(told.as_json()))
+    assert shown["budget"]["free"] == ledger.today() and shown["last_decision"]["would_change"] == [*told.changes]
+    page = (cycled / "reports/index.html").read_text(encoding="utf-8")
+    assert "What would change it" in page and "0 decisions in the past year" in page
+
+
 def test_a_cycle_with_nothing_new_does_nothing(cycled: Path) -> None:
     head = _head(cycled)
     start = time.monotonic()
     assert run_cycle(cycled) is None
     assert time.monotonic() - start < 10
     assert _head(cycled) == head
+
+
+def test_a_challenger_that_waits_for_the_budget_alone_has_its_day(fresh: Path, tmp_path: Path) -> None:
+    root = tmp_path / "waiting"
+    shutil.copytree(fresh, root, symlinks=True)
+    today = ledger.today()
+    message = f"Cycle 1: refuse\n\nRLHI-Cycle: 1\nRLHI-Verdict: refuse\nRLHI-Decided: {today} 0.001"
+    subprocess.run(["git", "commit", "--quiet", "--allow-empty", "--message", message], cwd=root, check=True)
+    anything: dict[str, object] = {"satisfaction": {"margin": -1.0}, "preference": False}
+    configure(Workspace(root), "gate", {}, gains=anything, guards={name: False for name in GateConfig().guards})
+    run_cycle(root)
+    decision = read_decision(Workspace(root))
+    assert (decision.verdict, decision.panel) == ("hold", "screen") and decision.budget and decision.budget.wait
+
+    def after(days: int) -> str | None:
+        return stages.pending(root, (date.fromisoformat(today) + timedelta(days=days)).isoformat())
+
+    assert stages.pending(root) == after(6) == "nothing new since the last cycle: no training, no promotion"
+    assert after(7) is None, "a decision is free, and nobody takes it"
+    configure(Workspace(root), "gate", {}, gains={"satisfaction": {"margin": 1.0}, "preference": False})
+    assert not may_be_decided(Workspace(root), "9999-01-01"), "what promises nothing is no reason for a cycle"
 
 
 def test_what_stages_made_by_hand_is_taken_up_by_the_next_cycle(cycled: Path, tmp_path: Path) -> None:
@@ -136,7 +179,8 @@ def test_replies_are_told_and_shown_and_an_older_workspace_gets_them_by_the_advi
     done = CliRunner().invoke(app, ["--workspace", str(root), "replies", "--json"])
     rows = json.loads(done.stdout)
     params = Workspace(root).params
-    assert len(rows) == (params.evaluate.users or 0) * params.evaluate.requests * params.evaluate.samples
+    assert params.evaluate.users
+    assert len(rows) == params.evaluate.users * params.evaluate.requests * params.evaluate.samples
     assert all(params.split.holds_out(row["user_id"]) and row["request"] for row in rows)
     assert any("met_champion" in row for row in rows), "the simulator's users have wishes"
     assert all(0 <= row[met] <= 1 for row in rows for met in ("met_champion", "met_challenger") if met in row)

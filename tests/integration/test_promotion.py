@@ -17,7 +17,8 @@ from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate.suites.instructions import INSTRUCTIONS
 from rlhi.models.base import Sampling
 from rlhi.models.local import LocalChatModel
-from rlhi.stages.conclude import conclude, read_decision
+from rlhi.stages.conclude import conclude
+from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.workspace import ledger
 from rlhi.workspace.store import read_table

@@ -64,6 +64,9 @@ def test_six_are_printed_and_json_has_all_of_them_in_the_same_order(space: Works
     assert (
         f"{DRAWN} of 20 pairs of replies, drawn by seed 0; cycle 3: champion policy@v0.2.0, challenger refused" in text
     )
+    of_two = {"cycle": 4, "champion": "v0.2.0", "verdict": "hold", "panel": "screen"}
+    write_json(space.path("metrics/decision.json"), of_two)
+    assert "cycle 4: champion policy@v0.2.0, challenger held by a screen" in told(space)
     asked = [line.split(maxsplit=1)[1].strip() for line in text.splitlines() if line.startswith("request")]
     assert asked == [row["request"] for row in rows[:DRAWN]]
     assert told(space, "--seed", "1") != text and told(space, "--number", "99").count("request") == 20

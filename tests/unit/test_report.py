@@ -11,7 +11,17 @@ import re
 import pytest
 
 from rlhi.config import GateConfig
-from rlhi.contracts import DriftColumn, DriftReport, GateDecision, Interval, Measurement
+from rlhi.contracts import (
+    Account,
+    Budget,
+    DriftColumn,
+    DriftReport,
+    GateDecision,
+    Interval,
+    Measurement,
+    Spending,
+    Verdict,
+)
 from rlhi.report import (
     Compared,
     CycleEvidence,
@@ -25,7 +35,7 @@ from rlhi.report import (
     write_evidence,
 )  # fmt: skip
 from rlhi.report.page import cut
-from rlhi.report.words import summary
+from rlhi.report.summary import against_itself, asked, summary, would_change
 
 SUITES = ("satisfaction", "preference", "instructions", "fluency", "choices", "my_suite")
 ATTACK = '<script>alert("x")</script><img src=http://evil.example/x onerror=alert(1)>'
@@ -41,9 +51,9 @@ def measurement(suite: str, mean: float = 0.15, low: float = 0.08, high: float =
     )
 
 
-def cycle(number: int = 1, verdict: str = "promote", *measured: Measurement) -> CycleEvidence:
+def cycle(number: int = 1, verdict: Verdict = "promote", *measured: Measurement) -> CycleEvidence:
     measured = measured or tuple(map(measurement, SUITES))
-    decision = GateDecision(verdict, (f"Because {ATTACK}.",), ("drift: no_reference",), measured, NO_REFERENCE)  # type: ignore[arg-type]
+    decision = GateDecision(verdict, (f"Because {ATTACK}.",), ("drift: no_reference",), measured, NO_REFERENCE)
     return CycleEvidence(
         number=number,
         date="3 November 2026",
@@ -122,7 +132,7 @@ def test_judged_answers_are_shown_where_the_method_learns_from_them() -> None:
     assert read_evidence(record, judged.gate).judged == ()
 
 
-def test_replies_come_first_then_won_and_lost_then_what_it_learned_from() -> None:
+def test_replies_come_after_the_figures_then_won_and_lost_then_what_it_learned_from() -> None:
     shown = dataclasses.replace(
         cycle(),
         drawn=(dataclasses.replace(REPLY, request=f"Drawn? {'very ' * 200}long", challenger=""),),
@@ -132,7 +142,7 @@ def test_replies_come_first_then_won_and_lost_then_what_it_learned_from() -> Non
     )
     page = render(Evidence("Demo", (shown,)))
     places = [page.index(word) for word in ("Drawn?", "Won?", "Lost?", "Learned?")]
-    assert places == sorted(places) and places[0] < page.index("What the gate saw")
+    assert places == sorted(places) and page.index("What the gate saw") < places[0]
     assert "1 of 212 pairs of replies, drawn by seed and not picked" in page
     assert "very long" not in page and "(says nothing)" in page
     assert '<span class="chip ">nearness 100%</span>' in page
@@ -172,17 +182,169 @@ def test_the_summary_says_what_was_decided() -> None:
         "Promoted v0.2.0: held-out users’ satisfaction 14% → 29% (gain +15 points, 95% interval 8 to 22)."
     )
     weak = cycle(2, "refuse", measurement("preference", 0.03, -0.04, 0.1), measurement("fluency", -0.2, -0.3, -0.1))
-    missing = dataclasses.replace(weak.decision, not_measured=("instructions", "choices"))  # type: ignore[type-var]
-    assert summary(dataclasses.replace(weak, decision=missing), 0.9) == (
+    assert summary(weak, 0.9) == (
         "Refused v0.2.0: share of held-out users who prefer it 29% (gain +3 points, 90% interval −4 to 10). "
-        "Stopped by: preference, fluency, instructions not measured."
+        "Stopped by: fluency. Not shown: preference."
     )
+    missing = decided(weak, verdict="invalid", not_measured=("instructions", "choices"))
+    told = summary(dataclasses.replace(missing, challenger="challenger"), 0.9)
+    assert told.startswith("Invalid decision on the challenger: ")
+    assert told.endswith("Stopped by: fluency, instructions not measured. Not shown: preference.")
+    nothing = decided(cycle(4, "hold"), measurements=())
+    assert summary(nothing, 0.95) == "Cycle 4 judged no challenger. v0.1.0 stays."
+
+
+def decided(one: CycleEvidence, **changes: object) -> CycleEvidence:
+    """The same cycle with another decision."""
+    assert one.decision is not None
+    return dataclasses.replace(one, decision=dataclasses.replace(one.decision, **changes))  # type: ignore[arg-type]
+
+
+def shown(suite: str, mean: float, half: float, users: int = 250, **others: object) -> Measurement:
+    """As the gate's stage writes it: with bounds at a level, and what could have been seen."""
+    gain = Interval(mean, mean - half, mean + half, users, 4 * users)
+    before, after = Interval(0.5, 0.4, 0.6, users, 4 * users), Interval(0.5 + mean, 0.4, 0.7, users, 4 * users)
+    bounds = {"level": 0.001, "above": mean - 2 * half, "below": mean + 2 * half, "least": 0.053}
+    return Measurement(suite, before, after, gain, **{**bounds, **others})  # type: ignore[arg-type]
+
+
+WAITING = Account(
+    "2026-11-30", Budget(0.001, 2, 0.002, 0.048, 0.002, "2026-11-20", "the last decision was on 2026-11-27"),
+    (Spending("2026-11-20", 0.001), Spending("2026-11-27", 0.001)), "2026-12-04",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word"),
+    [("promote", "✓ Promoted"), ("refuse", "✕ Refused"), ("hold", "… Held"), ("invalid", "! Invalid")],
+)
+def test_every_verdict_has_its_word_and_its_colour(verdict: Verdict, word: str) -> None:
+    page = render(Evidence("Demo", (cycle(1, verdict),)))
+    assert f'<span class="badge {verdict}">{word}</span>' in page and f".badge.{verdict} {{" in page
+    assert Tags(page).open == []
+
+
+def test_who_was_asked_is_told_and_a_screen_is_no_decision() -> None:
+    night = decided(cycle(1, "hold", shown("satisfaction", 0.05, 0.02, 48)), panel="screen")
+    assert night.decision and asked(night.decision) == "a screen: 48 held-out users, 192 pairs of replies"
+    assert summary(night, 0.95).startswith("Held v0.2.0, screened only: ") and "Not shown" not in summary(night, 0.95)
+    page = render(Evidence("Demo", (night,)))
+    assert "A screen: 48 held-out users, 192 pairs of replies. A screen promotes nothing." in page
+    assert night.decision and asked(dataclasses.replace(night.decision, measurements=())) == ""
+
+
+def changes(one: CycleEvidence) -> tuple[str, ...]:
+    assert one.decision is not None
+    return would_change(one.decision, one.gate, one.account, one.held_out_users)
+
+
+def test_what_would_change_a_screen_is_a_day_or_users_or_a_gain() -> None:
+    night = decided(cycle(1, "hold", shown("satisfaction", 0.05, 0.02, 48)), panel="screen", budget=WAITING.budget)
+    waiting = dataclasses.replace(night, account=WAITING)
+    assert changes(waiting) == ("The budget: a decision may be taken on 2026-12-04.",)
+    free = decided(night, budget=dataclasses.replace(WAITING.budget, wait=""))
+    assert changes(free) == ("144 more held-out users: a decision asks 192, and 48 talk.",)
+    falling = decided(
+        dataclasses.replace(free, held_out_users=300), measurements=(shown("satisfaction", 0.0, 0.02, 48),)
+    )
+    assert changes(falling) == (
+        "A gain in the screen: satisfaction shows none in the mean, and no decision is spent on that.",
+    )
+
+
+def test_what_would_change_a_decision_is_told_by_its_figures() -> None:
+    assert changes(cycle(1, "promote")) == ()
+    assert changes(decided(cycle(1, "hold"), measurements=())) == ("A challenger: none was trained.",)
+    small = cycle(1, "hold", shown("satisfaction", 0.04, 0.02))
+    # The bound lies 4 points below the mean, which lies 3 above the margin: 16/9 as many.
+    assert changes(small) == (
+        "satisfaction: 445 users would show this gain (250 would see a true gain of 5.3 points).",
+    )
+    few = cycle(1, "hold", shown("satisfaction", 0.08, 0.02, 100))
+    assert changes(few) == ("92 more held-out users: 100 were asked, of 192.",)
+    flat = cycle(1, "hold", shown("satisfaction", 0.0, 0.02), shown("knowledge", -0.09, 0.02, against="first"))
+    assert changes(flat) == (
+        "satisfaction: a gain: the mean points to none (250 would see a true gain of 5.3 points).",
+        "knowledge against the first champion: no fall of more than 12 points; with n = 250 one of 13 is possible, "
+        "n = 446 would show it.",
+    )
+    worse = cycle(1, "refuse", shown("satisfaction", 0.08, 0.02), shown("kept", -0.3, 0.05, group="plain text"))
+    assert changes(worse) == (
+        "Another challenger: this one is shown to be worse in kept of users who ask for plain text (−30 points).",
+    )
+    judged = decided(cycle(1, "hold", shown("preference", 0.1, 0.02)), not_measured=("preference", "satisfaction"))
+    assert changes(judged) == ("A gain that counts: none was measured; the judge that tells preference is not proven.",)
+    odd = decided(cycle(1, "invalid", measurement("satisfaction", math.nan)), not_measured=("knowledge",))
+    assert changes(odd)[:2] == (
+        "Figures that are numbers, of satisfaction.",
+        "A measurement of knowledge: required, and missing.",
+    )
+
+
+def test_a_gain_that_does_not_count_is_not_ticked() -> None:
+    judged = decided(cycle(1, "hold", shown("preference", 0.1, 0.02)), not_measured=("preference", "choices"))
+    page = render(Evidence("Demo", (judged,)))
+    assert "does not count: its judge is not proven" in page and 'class="state pass"' not in page
+    assert "Not measured: choices." in page
+
+
+def test_guards_stand_beside_the_first_champion_and_kinds_from_who_gained_to_who_lost() -> None:
+    kinds = [
+        dataclasses.replace(shown(suite, gain, 0.02, 14, group=kind), challenger=Interval(0.3, 0.2, 0.4, 14, 14))
+        for kind, gain in (("plain text", -0.3), (ATTACK, 0.3))
+        for suite in ("satisfaction", "kept")
+    ]
+    both = cycle(1, "hold", shown("knowledge", -0.02, 0.02), shown("knowledge", -0.31, 0.02, against="first"), *kinds)
+    page = render(Evidence("Demo", (both,)))
+    assert '<td class="num fail">−31 (−33 to −29)</td>' in page and page.count(">first champion<") == 1
+    assert "Stopped by: knowledge against the first champion." in page
+    table = page[page.index("Users who ask for") :]
+    assert table.index("onerror") < table.index("plain text") and Tags(page).open == []
+    assert not {"script", "img"} & set(Tags(page).tags)
+    assert '<td class="num fail">70%</td>' in table, "who lost much, of plain text"
+
+
+def test_the_budget_is_told_and_drawn_and_kept_in_the_record() -> None:
+    kept = dataclasses.replace(
+        cycle(1, "hold", shown("satisfaction", 0.05, 0.02)), account=WAITING, drawn=(), won=(), lost=()
+    )
+    assert read_evidence(json.loads(json.dumps(write_evidence(kept))), kept.gate) == kept
+    page = render(Evidence("Demo", (kept,)))
+    assert "2 decisions in the past year, 0.20% of error spent, 4.80% left" in page
+    assert "the next may be taken on 2026-12-04." in page and ">next 2026-12-04<" in page
+    drawn = page[page.index("The year&#39;s error") :]
+    assert drawn[: drawn.index("</svg>")].count("<circle") == 2
+
+
+def test_the_champion_against_itself_is_counted_over_decisions() -> None:
+    nights = [decided(cycle(at), by_chance=chance) for at, chance in enumerate((0.5, 0.01, None, 0.9, 0.3))]
+    screen = decided(cycle(9, "hold"), by_chance=0.001, panel="screen")
+    assert against_itself([*nights, screen]) == "below 5% in 1 of 4 decisions (25%, exact 95% interval 1% to 81%)"
+    assert against_itself([screen]) == ""
+    assert "The champion against itself: below 5% in 1 of 4 decisions" in render(Evidence("Demo", (*nights, screen)))
+
+
+def test_a_record_of_a_version_that_knew_no_budget_still_renders() -> None:
+    """As it was written before decisions had a panel, measurements a level, and cycles an account."""
+    record = json.loads(json.dumps(write_evidence(dataclasses.replace(cycle(1, "refuse"), drawn=(), won=(), lost=()))))
+    del record["account"]
+    for name in ("panel", "budget", "by_chance"):
+        del record["decision"][name]
+    for one in record["decision"]["measurements"]:
+        for name in ("against", "group", "level", "above", "below", "least"):
+            del one[name]
+    record["decision"]["measurements"][0]["gain"] |= {"mean": 0.0, "low": -0.1, "high": 0.1}
+    former = read_evidence(record, GateConfig())
+    page = render(Evidence("Demo", (former, cycle(2))))
+    assert Tags(page).open == [] and "Error budget" not in page
+    assert "Not shown: satisfaction." in page and "✕ Refused" in page
+    assert changes(former)[0].startswith("satisfaction: a gain: the mean points to none")
 
 
 def test_drift_that_refuses_is_named() -> None:
     drifted = DriftReport("drifted", 1.0, ("turns",), ("turns",), 50, 50)
     found = cycle(2, "refuse")
-    found = dataclasses.replace(found, decision=dataclasses.replace(found.decision, drift=drifted))  # type: ignore[type-var]
+    found = decided(found, drift=drifted)
     assert summary(found, 0.95).endswith("Stopped by: drift.")
     assert "Stopped" not in summary(dataclasses.replace(found, gate=GateConfig(drift="report")), 0.95)
     assert "drifted: turns" in render(Evidence("Demo", (found,)))

@@ -18,8 +18,6 @@ from rlhi.stages.evaluate.evaluate import RESULTS
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_note, read_table, write_json
 
-BY_KIND = "kept"
-"""The suite that is measured for each kind of persona too."""
 KIND_USERS = 12
 """A kind of persona that fewer users have shows nothing of its own."""
 
@@ -74,8 +72,9 @@ def _evidence(
 def _by_kind(
     space: Workspace, results: Sequence[EvalResult], measured: Callable[[Sequence[EvalResult]], Sequence[Measurement]]
 ) -> Iterator[Measurement]:
-    """Who lost much, for each kind of persona: what most gain may be paid for by one kind of users."""
-    rows = [row for row in results if row.suite == BY_KIND and row.model != "first"]
+    """Who gained and who lost, for each kind of persona: what most gain may be paid for by one kind of users."""
+    told = {name for name, suite in SUITES.items() if suite.by_kind}
+    rows = [row for row in results if row.suite in told and row.model != "first"]
     asked = {row.user_id for row in rows}
     says = {
         row.user_id: {claim.check.partition(":")[0] for claim in row.told if claim.check}

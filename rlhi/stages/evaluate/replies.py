@@ -65,5 +65,6 @@ def _cycle(space: Workspace) -> str:
     decision = read_json(space.path("metrics/decision.json"))
     if "cycle" not in decision:
         return ""
-    told = PAST[str(decision.get("verdict"))]
-    return f"cycle {decision['cycle']}: champion policy@{decision.get('champion')}, challenger {told}"
+    told, panel = PAST[str(decision.get("verdict"))], decision.get("panel")
+    by = f" by a {panel}" if panel else ""
+    return f"cycle {decision['cycle']}: champion policy@{decision.get('champion')}, challenger {told}{by}"
