@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 
 def figure(name: str, unit: str, ours: float, baseline: float, runs: Sequence[float]) -> dict[str, object]:
-    """The fields that every benchmark's JSON begins with; ``runs`` are our figure, once for each repetition."""
-    return {
-        "name": name, "unit": unit, "ours": ours, "baseline": baseline, "ratio": ours / baseline, "runs": list(runs),
-    }  # fmt: skip
+    """The fields that every benchmark's JSON begins with; ``runs`` are our figure, once for each repetition.
+
+    There is no ratio to a baseline of 0.
+    """
+    ratio = ours / baseline if baseline else None
+    return {"name": name, "unit": unit, "ours": ours, "baseline": baseline, "ratio": ratio, "runs": list(runs)}
