@@ -74,14 +74,26 @@ def nights(quick: bool) -> Iterator[Row]:
     yield _share("false_promotion_quarter", "share of quarters", _quarters(record.promoted), _quarters(record.formerly))
     yield _share("false_promotion_night", "share of nights", _nightly(record.promoted), _nightly(record.formerly))
     few = 30 if quick else 150
-    for name, plan in {
-        "false_promotion_year_people": Plan(SPREADS["people"]),
-        "false_promotion_year_at_margin": Plan(SPREADS["satisfaction"], Change(0.01)),
-    }.items():
-        yield _share(name, "share of years", *_years(lived(replace(plan, worlds=few))))
+    record = lived(Plan(SPREADS["people"], worlds=few))
+    yield _share("false_promotion_year_people", "share of years", *_years(record))
     yield _skewed(few)
+    yield from _at_margin("at_margin", Plan(SPREADS["satisfaction"], Change(0.01), worlds=few))
+    yield from _at_margin("skew_at_margin", Plan(SPREADS["people"], Change(0.01, SKEWS[0]), worlds=few))
     record = lived(Plan(SPREADS["satisfaction"], Change(0.01), worlds=few, changes=True, seed=1))
     yield _mean("promotions_year_changing", "promotions a year", record)
+
+
+def _at_margin(name: str, plan: Plan) -> Iterator[Row]:
+    """True gains as large as the margin: there a decision errs as often as its level says, or more often.
+
+    The screen's users are among the decision's. What they add to the error is told by decisions without a screen.
+    """
+    for suffix, screens in (("", True), ("_unscreened", False)):
+        record = lived(replace(plan, screens=screens))
+        if screens:
+            yield _share(f"false_promotion_year_{name}", "share of years", *_years(record))
+        ours = [night in one for one, all_ in zip(record.promoted, record.decided, strict=True) for night in all_]
+        yield _share(f"false_promotion_decision_{name}{suffix}", "share of decisions", ours, _nightly(record.formerly))
 
 
 def _skewed(worlds: int) -> Row:
@@ -202,13 +214,13 @@ def _error(share: float, count: int) -> float:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """For a terminal."""
-    lines = [f"{'':32}{'ours':>9}{'+-':>8}{'as it was':>11}"]
+    lines = [f"{'':48}{'ours':>9}{'+-':>8}{'as it was':>11}"]
     for row in rows:
         error = row["error"]
         told = f"{error:8.4f}" if isinstance(error, float) else f"{'':8}"
-        lines.append(f"{row['name']!s:32}{row['ours']:9.4f}{told}{row['baseline']:11.4f}  {row['unit']}")
+        lines.append(f"{row['name']!s:48}{row['ours']:9.4f}{told}{row['baseline']:11.4f}  {row['unit']}")
         each = row.get("each")
-        lines += [f"{'':4}{name:28}{value:9.4f}" for name, value in (each.items() if isinstance(each, dict) else ())]
+        lines += [f"{'':4}{name:44}{value:9.4f}" for name, value in (each.items() if isinstance(each, dict) else ())]
     return lines
 
 
@@ -216,7 +228,7 @@ def designed(quick: bool) -> list[str]:
     """Other panels and other spendings, for a terminal."""
     import numpy as np
 
-    rng, count = np.random.default_rng(1), 50 if quick else 400
+    rng, count = np.random.default_rng(1), 50 if quick else 1000
     designs: Sequence[Design] = [*sizes(rng, count), *spendings(rng, count)]
     lines = [f"a decision on a true +5: {'':20}{'replies':>8}{'satisfaction':>14}{'people':>8}"]
     return lines + [f"{one.name:45}{one.replies:8,}{one.satisfaction:14.0%}{one.people:8.0%}" for one in designs]

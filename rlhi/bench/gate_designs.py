@@ -53,11 +53,13 @@ def sizes(rng: Rng, count: int) -> Iterator[Design]:
 def spendings(rng: Rng, count: int) -> Iterator[Design]:
     """The default panel at levels that were saved up, without a margin, and with the champion's replies kept."""
     for weeks in WEEKS:
-        yield _design(rng, f"a decision every {weeks} weeks", Panel(), count, level=weeks * LEVEL)
+        name = "a decision a week" if weeks == 1 else f"a decision every {weeks} weeks"
+        yield _design(rng, name, Panel(), count, level=weeks * LEVEL)
     yield _design(rng, "no margin", Panel(), count, margin=0.0)
     yield _design(rng, "no margin, 16 x 1", Panel(192, 16, 1), count, margin=0.0)
     yield _design(rng, "16 kept replies of the champion to a request", Panel(), count, champion_samples=16)
     yield _design(rng, "16 x 1, 8 kept replies of the champion", Panel(192, 16, 1), count, champion_samples=8)
+    yield _design(rng, "16 x 2, 8 kept replies of the champion", Panel(192, 16, 2), count, champion_samples=8)
     yield _design(rng, "16 x 1, a decision every 2 weeks", Panel(192, 16, 1), count, level=2 * LEVEL)
 
 

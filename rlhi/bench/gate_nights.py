@@ -33,6 +33,7 @@ from rlhi.contracts import DriftReport, EvalResult, GateDecision, Interval, Meas
 from rlhi.evaluate.bounds import lower_bound, students, upper_bound
 from rlhi.evaluate.budget import budget_of
 from rlhi.evaluate.gate import GUARD_LEVEL, Evidence, decide, unpromising
+from rlhi.evaluate.said import Model
 from rlhi.evaluate.statistics import Asked, measure
 from rlhi.evaluate.suites.satisfaction import kept_by_user
 
@@ -109,10 +110,14 @@ def lived(plan: Plan) -> Record:
     some = slice(0, plan.screen.users)
     asked = Users(users.rates[:, some], users.steps[:, some])
     state = _State(users, champion_said(rng, plan.spread, asked, plan.screen), [[] for _ in range(plan.worlds)])
-    record = Record(*([[] for _ in range(plan.worlds)] for _ in range(3)))
+    record = Record(_empty(plan.worlds), _empty(plan.worlds), _empty(plan.worlds))
     for night in range(plan.nights):
         _night(rng, plan, state, record, night)
     return record
+
+
+def _empty(worlds: int) -> list[list[int]]:
+    return [[] for _ in range(worlds)]
 
 
 def _night(rng: Rng, plan: Plan, state: _State, record: Record, night: int) -> None:
@@ -189,10 +194,12 @@ def measured(suite: str, before: Floats, after: Floats, level: float) -> list[Me
     """One suite of every world."""
     gains = after - before
     above, below = lower_bound(gains, level), upper_bound(gains, level)
-    sides = [_intervals(values) for values in (before, after, gains)]
+    champion, challenger, gain = (_intervals(values) for values in (before, after, gains))
     return [
-        Measurement(suite, *intervals, level=level, above=float(low), below=float(high))
-        for *intervals, low, high in zip(*sides, above, below, strict=True)
+        Measurement(suite, one, other, change, level=level, above=low, below=high)
+        for one, other, change, low, high in zip(
+            champion, challenger, gain, above.tolist(), below.tolist(), strict=True
+        )
     ]
 
 
@@ -217,11 +224,12 @@ def rows_of(before: Floats, after: Floats) -> list[EvalResult]:
     """One world's replies, ``(users, requests, samples)``, as the rows that the stage writes."""
     import numpy as np
 
+    sides: Mapping[Model, Floats] = {"champion": before, "challenger": after}
     return [
         EvalResult("satisfaction", f"{user}-{request}/{sample}", f"user-{user:04}", model, float(value))
-        for model, side in (("champion", before), ("challenger", after))
+        for model, side in sides.items()
         for (user, request, sample), value in np.ndenumerate(side)
-    ]  # type: ignore[misc]
+    ]
 
 
 def checked(found: Sequence[Measurement], rows: Sequence[EvalResult], plan: Plan, level: float) -> GateDecision:

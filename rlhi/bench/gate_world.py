@@ -153,7 +153,8 @@ def changed(rates: Floats, spread: Spread, change: Change, to: Challenger) -> Fl
 
 def by_user(said: Said, users: Users) -> Floats:
     """Users' mean values."""
-    return replies(said, users).mean(axis=(-2, -1))
+    means: Floats = replies(said, users).mean(axis=(-2, -1))
+    return means
 
 
 def replies(said: Said, users: Users) -> Floats:

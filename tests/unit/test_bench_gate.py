@@ -82,7 +82,7 @@ def test_components_are_found_again_in_rows() -> None:
     champion = champion_said(rng, SATISFACTION, users, Panel(1500, 3, 2))
     challenger = challenger_said(rng, SATISFACTION, Change(), users, to, champion)
     found = components(rows_of(replies(champion, users)[0], replies(challenger, users)[0]), "satisfaction")
-    assert (found.users, found.level) == (1500, pytest.approx(0.325, abs=0.02))
+    assert found.users == 1500 and found.level == pytest.approx(0.325, abs=0.02)
     for told, true in ((found.values, SATISFACTION.values), (found.gains, SATISFACTION.gains)):
         assert told.users == pytest.approx(true.users, abs=0.006)
         assert told.requests == pytest.approx(true.requests, abs=0.012)
@@ -128,6 +128,16 @@ def test_a_margin_makes_false_promotions_rarer_and_a_level_keeps_them_within_the
     assert share(0.05) < 0.5 * none
     assert 0.2 < none < 0.5  # five decisions at 10% each would come to 41% if users were others every time
     assert share(0.05, 0.05) == pytest.approx(none, abs=0.15)
+
+
+def test_at_the_margin_decisions_err_and_are_told_with_a_screen_and_without() -> None:
+    plan = small(worlds=60, nights=40, change=Change(gain=0.05), config=loose(0.05))
+    year, screened, unscreened = gate._at_margin("here", plan)
+    assert [one["name"] for one in (year, screened, unscreened)] == [
+        "false_promotion_year_here", "false_promotion_decision_here", "false_promotion_decision_here_unscreened",
+    ]  # fmt: skip
+    assert float(str(year["ours"])) > float(str(screened["ours"])) > 0
+    assert float(str(unscreened["ours"])) == pytest.approx(0.1, abs=0.06)  # the level of one of these decisions
 
 
 def test_a_better_challenger_is_promoted_and_the_night_is_told() -> None:
