@@ -5,7 +5,7 @@ request differ. :data:`SPREADS` holds these parts as they were found, and :func:
 
     rlhi bench gate --spread WORKSPACE... [--json]
 
-``satisfaction`` is the mean over 18 trained challengers of the experiments (``docs/experiments``: 40 users, 3 requests,
+``satisfaction`` is the mean over 18 tables of 15 trained challengers (``docs/experiments``: 40 users, 3 requests,
 2 replies each; SFT, KTO and DPO, with and without persona). ``people`` are 597 comparisons in which 53 real people
 rated two models' answers to their own request from 1 to 5 (``RLHI_DATA``, source ifllm; :func:`of_people`), by pairs of
 models; with one answer each, what is between requests and between replies cannot be told apart and counts as replies.
