@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def figure(name: str, unit: str, ours: float, baseline: float, runs: Sequence[float]) -> dict[str, object]:
     """The fields that every benchmark's JSON begins with; ``runs`` are our figure, once for each repetition.
 
-    A baseline of 0 has no ratio.
+    There is no ratio to a baseline of 0.
     """
     ratio = ours / baseline if baseline else None
     return {"name": name, "unit": unit, "ours": ours, "baseline": baseline, "ratio": ratio, "runs": list(runs)}

@@ -132,6 +132,27 @@ def bench_pii(as_json: Json = False) -> None:
     print(bench(as_json))
 
 
+@bench_app.command("gate")
+def bench_gate(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer years and decisions, in a minute.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw what a decision shows into this SVG too.")] = None,
+    spread: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="WORKSPACE", help="Instead, how far users, requests and replies lie apart there."),
+    ] = None,
+    suite: Annotated[str, typer.Option(help="Of which suite, with --spread.")] = "satisfaction",
+    as_json: Json = False,
+) -> None:
+    """What the gate promises, measured: false promotions in a year of nights, true gains taken, harm that passes.
+
+    With --spread, real people's ratings are told too where RLHI_DATA has its conversations.jsonl.gz.
+    """
+    from rlhi.bench.gate import run as bench
+    from rlhi.bench.gate import spread as spread_of
+
+    print(spread_of(spread, suite, as_json) if spread else bench(quick, as_json, plot))
+
+
 Rows = Annotated[int, typer.Option("--rows", min=100, help="Conversations in the generated log.")]
 Fewer = Annotated[int, typer.Option("--baseline-rows", min=100, help="How many of them the baseline reads at most.")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources import files
 
@@ -18,6 +19,8 @@ WIDTH = 640
 NARROW = 460
 SMALL = 380
 """Widths in user units: of the plots over the whole page, of those beside another, and of what a phone shows whole."""
+
+_DASHES = ("2 4", "6 5", "none", "12 4")
 
 
 def style() -> Markup:
@@ -203,6 +206,40 @@ def loss_curve(logged: Sequence[LossPoint]) -> Markup:
     parts.append(_text(left, height - 10, f"step {first.step}", "axis"))
     parts.append(_text(end_x, height - 10, f"step {last.step}", "axis", "end"))
     return _svg(height, "Training loss by step", parts, NARROW)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A line of a plot: shares by points on the axis below, in rising order."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+def shares(curves: Sequence[Curve], label: str, below: str) -> Markup:
+    """Curves of shares from 0 to 100%, told apart by their dashes; empty without curves."""
+    if not curves:
+        return Markup()
+    height, left, right, top, bottom = 300, 48, 24, 26, 44
+    ends = _ticks(0, max(x for curve in curves for x, _ in curve.points), 6)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return left + (WIDTH - left - right) * x / ends[-1], height - bottom - (height - top - bottom) * y
+
+    parts = []
+    for tick in (0, 0.2, 0.4, 0.6, 0.8, 1):
+        y = place(0, tick)[1]
+        parts.append(_line(left, y, WIDTH - right, y, "grid"))
+        parts.append(_text(left - 8, y + 4, f"{100 * tick:.0f}%", "axis", "end"))
+    parts += [_text(place(x, 0)[0], height - bottom + 18, points(x), "axis", "middle") for x in ends]
+    parts.append(_text((left + WIDTH - right) / 2, height - 6, below, "axis", "middle"))
+    for at, curve in enumerate(curves):
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in curve.points))
+        key, dashes = top + 18 + 20 * at, _DASHES[at % len(_DASHES)]
+        for drawn in (path, f"{left + 14},{key} {left + 46},{key}"):
+            parts.append(f'<polyline points="{drawn}" class="curve" stroke-dasharray="{dashes}"/>')
+        parts.append(_text(left + 54, key + 4, curve.name, "label"))
+    return _svg(height, label, parts)
 
 
 def bars(counts: Counts, label: str) -> Markup:
