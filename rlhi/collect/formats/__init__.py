@@ -9,7 +9,8 @@ from pathlib import Path
 from rlhi.collect.formats.fields import Row, at
 from rlhi.collect.formats.format import anonymous
 from rlhi.collect.formats.known import FORMATS, Format
-from rlhi.collect.formats.records import Record, records, show
+from rlhi.collect.formats.record import Record, show
+from rlhi.collect.formats.records import records
 from rlhi.contracts import Conversation, Quarantined
 
 __all__ = ["FORMATS", "Format", "LogError", "read_log", "read_record", "refusal"]
