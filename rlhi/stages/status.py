@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlhi.contracts import Conversation, FeedbackTurn, PreferencePair, Quarantined
+from rlhi.stages.collect.ingest.told import counted, told
 from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table
@@ -28,6 +29,8 @@ class Status:
     cycles: int
     wanting: tuple[str, ...] = ()
     """What was said of models that may not teach on this log."""
+    unread: tuple[tuple[str, int], ...] = ()
+    """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -36,7 +39,7 @@ class Status:
             "conversations": self.conversations, "users": self.users, "anonymous": self.anonymous,
             "quarantined": self.quarantined, "feedback": dict(self.feedback), "pairs": self.pairs,
             "champion": f"policy@{self.champion}", "last_decision": decision, "cycles": self.cycles,
-            "may_not_teach": list(self.wanting),
+            "may_not_teach": list(self.wanting), "unread": dict(self.unread),
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -52,7 +55,9 @@ class Status:
             f"quarantined    {self.quarantined:,}",
             f"cycles         {self.cycles}",
         ]
-        lines += [f"may not teach  {told}" for told in self.wanting]
+        if unread := told(dict(self.unread)):
+            lines += [f"of the logs    {said}" for said in unread.split("; ")]
+        lines += [f"may not teach  {why}" for why in self.wanting]
         if self.verdict:
             lines += [f"last decision  {self.verdict}", *(f"               - {reason}" for reason in self.reasons)]
         return "\n".join(lines)
@@ -77,4 +82,5 @@ def status(root: Path) -> Status:
         reasons=tuple(map(str, reasons)) if isinstance(reasons, list) else (),
         cycles=len(ledger.history(root)),
         wanting=found_wanting(space),
+        unread=tuple(counted(space).items()),
     )
