@@ -18,6 +18,7 @@ from rlhi.contracts import (
 )  # fmt: skip
 from rlhi.evaluate.budget import account_of
 from rlhi.report import asked, would_change
+from rlhi.stages.collect.ingest.told import counted, told
 from rlhi.stages.evaluate.decision import DECISION, read_decision
 from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
@@ -44,6 +45,9 @@ class Status:
     changes: tuple[str, ...]
     cycles: int
     wanting: tuple[str, ...] = ()
+    """What was said of models that may not teach on this log."""
+    unread: tuple[tuple[str, int], ...] = ()
+    """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -58,6 +62,7 @@ class Status:
             "champion": f"policy@{self.champion}", "last_decision": decision, "cycles": self.cycles,
             "budget": {**to_record(self.account.budget), "free": self.account.free},
             "may_not_teach": list(self.wanting),
+            "unread": dict(self.unread),
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -74,7 +79,9 @@ class Status:
             f"cycles         {self.cycles}",
             f"budget         {self.account.as_text()}",
         ]
-        lines += [f"may not teach  {told}" for told in self.wanting]
+        if unread := told(dict(self.unread)):
+            lines += [f"of the logs    {said}" for said in unread.split("; ")]
+        lines += [f"may not teach  {why}" for why in self.wanting]
         if self.decision:
             who = asked(self.decision)
             lines.append(f"last decision  {PAST[self.decision.verdict]}{f' by {who}' if who else ''}")
@@ -106,4 +113,5 @@ def status(root: Path) -> Status:
         changes=would_change(decision, params.gate, account, held_out) if decision else (),
         cycles=len(ledger.history(root)),
         wanting=found_wanting(space),
+        unread=tuple(counted(space).items()),
     )

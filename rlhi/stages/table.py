@@ -80,6 +80,7 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage(
             "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
+            version=2,
         ),
         Stage(
             "feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True,

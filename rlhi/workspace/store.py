@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from rlhi.config import ConfigError, Params, load_params
 from rlhi.contracts import SCHEMA_VERSION, from_record, schema_of, to_record
+from rlhi.contracts.apart import neighbourhood
 from rlhi.workspace.files import StoreError, read_json, write_atomic, write_json, write_output
 
 __all__ = [
@@ -232,7 +233,8 @@ def read_note(folder: Path) -> dict[str, object]:
 
 def user_hash(user_id: str) -> int:
     """A stable 64-bit hash of a user; its lowest bits are the partition."""
-    return int.from_bytes(hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()[:8], "little")
+    name = neighbourhood(user_id).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(name).digest()[:8], "little")
 
 
 def partition_of(user_id: str) -> int:

@@ -20,7 +20,8 @@ from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, to_record
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest import spread
 from rlhi.stages.collect.ingest.fold import USUAL, Sizes
-from rlhi.stages.collect.ingest.pieces import Merged, write_files
+from rlhi.stages.collect.ingest.merging import Merged
+from rlhi.stages.collect.ingest.pieces import write_files
 from rlhi.stages.collect.ingest.spread import Piece, Result
 from rlhi.stages.collect.ingest.stage import conversations, ingest
 from rlhi.workspace.store import (
@@ -219,7 +220,7 @@ def test_a_log_that_is_none_is_quarantined_whole_and_the_rest_is_read(tmp_path: 
     refused = read_table(space.path("data/quarantine"), Quarantined)
     assert [(row.file, row.line) for row in refused] == [("bad.jsonl", 0)]
     assert "unknown format" in refused[0].reason
-    assert len(conversations(space)) == 3
+    assert len(conversations(space)) == 4
 
 
 def test_what_the_quarantine_shows_is_redacted(tmp_path: Path) -> None:
@@ -296,7 +297,7 @@ def test_a_kill_before_the_table_is_written_loses_no_refused_row(tmp_path: Path)
     with spread.using(killed), pytest.raises(KeyboardInterrupt):
         take(space, [[bad, *rows(3, seed=2)]])
     ingest(space, ingest=CONFIG)
-    assert len(conversations(space)) == 3
+    assert len(conversations(space)) == 4
     assert len(read_table(space.path("data/quarantine"), Quarantined)) == 1
 
 

@@ -218,7 +218,7 @@ def test_langfuse_traces_generations_and_sessions() -> None:
     assert said(generation)[1:] == ["When do I plant garlic?", "In October.", "And leeks?", "In spring."]
     assert (generation.conversation_id, generation.user_id, generation.model) == ("ses-1", "gardener", "demo")
     assert said(reduce(merge, [generation, trace])) == said(generation)
-    assert (question.conversation_id, said(question)) == ("ses-2-t-3", ["Can I eat ramsons?", "Yes, the leaves."])
+    assert (question.conversation_id, said(question)) == ("ses-2", ["Can I eat ramsons?", "Yes, the leaves."])
     assert said(session) == ["What is sumac?", "A tart red spice.", "And saffron?", "Threads of a crocus."]
     assert (session.conversation_id, session.user_id) == ("ses-3", "cook")
     assert session.turns[1].signals == (Signal("thumbs", -1.0, "too short"),)

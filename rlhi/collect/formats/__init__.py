@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rlhi.collect.formats.fields import Row, at
-from rlhi.collect.formats.format import anonymous
 from rlhi.collect.formats.known import FORMATS, Format
-from rlhi.collect.formats.records import Record, records, show
+from rlhi.collect.formats.record import Record, show
+from rlhi.collect.formats.records import records
+from rlhi.collect.formats.unread import noting, unread_of
 from rlhi.contracts import Conversation, Quarantined
+from rlhi.contracts.apart import anonymous
 
 __all__ = ["FORMATS", "Format", "LogError", "read_log", "read_record", "refusal"]
 
@@ -72,9 +74,13 @@ def read_record(
         fields = show(", ".join(sorted(map(str, record.value))[:8]))[:200]
         return False, Quarantined(file, record.line, f"unknown format (fields: {fields})", show(record.value))
     try:
-        conversation = format.parse(record.value)
-        if user_column:
-            conversation = _named(conversation, record.value, user_column)
+        with noting() as unread:
+            conversation = format.parse(record.value)
+            if user_column:
+                conversation = _named(conversation, record.value, user_column)
+        if unread:
+            told = sorted({*conversation.changes, *map(unread_of, unread)})
+            conversation = replace(conversation, changes=tuple(told))
         return True, accept(conversation) if accept else conversation
     except (ValueError, RecursionError) as error:
         return True, Quarantined(file, record.line, f"{format.name}: {error}", show(record.value))

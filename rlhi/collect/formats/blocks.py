@@ -10,19 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from rlhi.collect.formats.records import (
-    BOM,
-    GZIP,
-    MAX_ROW_BYTES,
-    Damage,
-    Record,
-    by_line,
-    chunks_of,
-    line_records,
-    records,
-    show,
-    starts,
-)
+from rlhi.collect.formats.lines import BOM, MAX_ROW_BYTES, line_records, lines_read, shown
+from rlhi.collect.formats.record import Damage, Record, show
+from rlhi.collect.formats.records import GZIP, by_line, chunks_of, records, starts
 from rlhi.contracts import Quarantined
 
 BLOCK_BYTES = 4 << 20
@@ -39,12 +29,13 @@ class Block:
 
     def records(self) -> Iterator[Record | Quarantined]:
         """The rows of the block."""
-        for at, text in enumerate(self.data.split(b"\n")):
-            if self.line:
-                yield from line_records(text, self.line + at, self.file)
-            elif text:
-                number, _, record = text.partition(b" ")
-                yield from line_records(record, int(number), self.file)
+        lines = self.data.split(b"\n")
+        if self.line:
+            yield from lines_read(lines, self.line, self.file)
+            return
+        for text in lines:
+            number, _, record = text.partition(b" ")
+            yield from line_records(record, int(number), self.file)
 
 
 def blocks(path: Path, file: str, size: int = BLOCK_BYTES) -> Iterator[Block | Quarantined]:
@@ -73,12 +64,12 @@ def _lines(
         if isinstance(chunk, Damage):
             whole = held.rfind(b"\n") + 1
             yield Block(file, line, bytes(held[:whole]))
-            yield Quarantined(file, line + held.count(b"\n", 0, whole), chunk.reason, _shown(held[whole:]))
+            yield Quarantined(file, line + held.count(b"\n", 0, whole), chunk.reason, shown(bytes(held[whole:])))
             return
         held += chunk
         ended = ended or b"\n" in chunk  # a long row is not looked through again for each of its chunks
-        if len(held) >= size and ended:
-            whole, ended = held.rfind(b"\n") + 1, False
+        if len(held) >= size and ended and (whole := _cut(held)):
+            ended = False
             yield Block(file, line, bytes(held[: whole - 1]))
             line += held.count(b"\n", 0, whole)
             del held[:whole]
@@ -93,8 +84,12 @@ def _with(first: bytes, rest: Iterable[bytes | Damage]) -> Iterator[bytes | Dama
     yield from rest
 
 
-def _shown(raw: bytearray) -> str:
-    return bytes(raw[:8000]).decode("utf-8", "replace")[:2000]
+def _cut(held: bytearray) -> int:
+    """Where to cut: before a line that begins a document, for one may go on over several lines. 0 for nowhere yet."""
+    whole = max(held.rfind(b"\n{"), held.rfind(b"\n["))
+    if whole < 0 and len(held) > MAX_ROW_BYTES // 2:
+        whole = held.rfind(b"\n")
+    return whole + 1
 
 
 def _records(rows: Iterable[Record | Quarantined], file: str, size: int) -> Iterator[Block | Quarantined]:

@@ -6,6 +6,8 @@ from typing import cast, get_args
 
 from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, items, mapping, moment, rows_in, text
 from rlhi.collect.formats.format import conversation, has_turns
+from rlhi.collect.formats.ids import first_id, identity
+from rlhi.collect.formats.requests import dated
 from rlhi.collect.formats.turns import turns_of
 from rlhi.contracts import Conversation, UserKind, content_key
 
@@ -21,8 +23,8 @@ def platform(row: Row) -> Conversation:
     return conversation(
         text(row, "source") or "conversations",
         turns_of(items(row, "turns")),
-        conversation_id=text(row, "conversation_id"),
-        user_id=text(row, "user_id"),
+        conversation_id=identity(row, "conversation_id"),
+        user_id=identity(row, "user_id"),
         kind=cast(UserKind, kind),
         created_at=moment(row, "created_at"),
         model=text(row, "model"),
@@ -43,15 +45,15 @@ def wildchat(row: Row) -> Conversation:
     The user is the hashed address with the hash of the browser's header: an address alone is a household.
     """
     turns = items(row, "conversation")
-    address = first_text([row, *turns], "hashed_ip")
+    address = first_id([row, *turns], "hashed_ip")
     header = next((found for part in [row, *turns] if (found := mapping(part, "header"))), {})
     browser = {name: value for name, value in header.items() if isinstance(value, str)}
     user = f"{address}-{content_key(browser)[:8]}" if address and browser else address
     return conversation(
         "wildchat",
         turns_of(turns),
-        conversation_id=first_text([row], "conversation_id", "conversation_hash"),
-        user_id=text(row, "user_id") or user,
+        conversation_id=first_id([row], "conversation_id", "conversation_hash"),
+        user_id=identity(row, "user_id") or user,
         created_at=first_moment([*turns, row], "timestamp"),
         model=text(row, "model"),
         language=text(row, "language"),
@@ -65,8 +67,8 @@ def lmsys(row: Row) -> Conversation:
     return conversation(
         "lmsys",
         turns_of(items(row, "conversation")),
-        conversation_id=text(row, "conversation_id"),
-        user_id=text(row, "user_id"),
+        conversation_id=identity(row, "conversation_id"),
+        user_id=identity(row, "user_id"),
         model=text(row, "model"),
         language=text(row, "language"),
         toxic=any(verdict.get("flagged") is True for verdict in rows_in(row.get("openai_moderation")) or ()),
@@ -86,13 +88,18 @@ def sharegpt(row: Row) -> Conversation:
 
 def _messages(row: Row, source: str, field: str) -> Conversation:
     about = [row, mapping(row, "metadata")]
+    turns = turns_of(items(row, field))
+    created_at, model = first_moment(about, *TIMES), first_text(about, "model")
+    name = first_id(about, "conversation_id")
+    if name is None and (name := first_id(about, "session_id", "thread_id")):  # a log of requests, answers among them
+        source, turns = "completions", dated(turns, created_at, model)
     return conversation(
         source,
-        turns_of(items(row, field)),
-        conversation_id=first_text(about, "conversation_id", "id"),
-        user_id=first_text(about, "user_id", "user"),
-        created_at=first_moment(about, *TIMES),
-        model=first_text(about, "model"),
+        turns,
+        conversation_id=name or first_id(about, "id"),
+        user_id=first_id(about, "user_id", "user"),
+        created_at=created_at,
+        model=model,
         language=first_text(about, "language"),
         toxic=row.get("toxic") is True,
         redacted=row.get("redacted") is True,

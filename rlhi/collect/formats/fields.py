@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+
+from rlhi.collect.formats.ids import identity
+from rlhi.collect.formats.times import instant
+from rlhi.collect.formats.unread import note
 
 Row = Mapping[str, object]
 
@@ -15,11 +18,11 @@ TIMES = ("created_at", "created", "timestamp", "create_time")
 
 
 def text(row: Row, name: str) -> str | None:
-    """A string or a number as text; blank counts as missing."""
+    """A string or a number as text; blank counts as missing, and so does NaN."""
     value = row.get(name)
     if isinstance(value, str):
         return value.strip() or None
-    if value is None or isinstance(value, bool | Mapping | list):
+    if value is None or isinstance(value, bool | Mapping | list) or value != value:
         return None
     return str(value).strip() or None
 
@@ -31,9 +34,9 @@ def first_text(rows: Iterable[Row], *names: str) -> str | None:
 
 
 def at(row: Row, path: str) -> str | None:
-    """The text at a dotted path such as ``metadata.account_id`` or ``conversation.0.hashed_ip``."""
+    """The id at a dotted path such as ``metadata.account_id`` or ``conversation.0.hashed_ip``."""
     if path in row:
-        return text(row, path)
+        return identity(row, path)
     value: object = row
     for name in path.split("."):
         value = loaded(value)
@@ -43,7 +46,7 @@ def at(row: Row, path: str) -> str | None:
             value = value[int(name)]
         else:
             return None
-    return text({path: value}, path)
+    return identity({path: value}, path)
 
 
 def loaded(value: object) -> object:
@@ -93,26 +96,19 @@ def items(row: Row, name: str) -> list[Row]:
 
 
 def moment(row: Row, name: str) -> str | None:
-    """A time as ISO 8601 in UTC (``2024-05-01T12:00:00Z``), from ISO text, seconds since 1970 or a datetime.
+    """A time as ISO 8601 in UTC (``2024-05-01T12:00:00Z``), from what :mod:`rlhi.collect.formats.times` reads.
 
-    A time that cannot be read counts as missing: it is no reason to lose a conversation.
+    A time that cannot be read is noted and counts as missing: it is no reason to lose a conversation.
     """
     value = row.get(name)
     if value is None:
         return None
     try:
-        if isinstance(value, datetime):
-            found = value
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found = datetime.fromtimestamp(value / 1000 if value > 1e11 else value, UTC)
-        elif isinstance(value, str):
-            found = datetime.fromisoformat(value.strip())
-        else:
-            return None
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = instant(value)
     except (ValueError, OverflowError, OSError):
+        note("time")
         return None
-    return found.isoformat().replace("+00:00", "Z")
+    return None if found is None else found.isoformat().replace("+00:00", "Z")
 
 
 def first_moment(rows: Iterable[Row], *names: str) -> str | None:

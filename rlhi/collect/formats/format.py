@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rlhi.collect.formats.fields import Row
 from rlhi.contracts import Conversation, Turn, UserKind, content_key
+from rlhi.contracts.apart import anonymous
 from rlhi.lexicons.languages import language_code
 
 
@@ -56,11 +57,6 @@ def conversation(
 def first_exchange(turns: Sequence[Turn]) -> list[str]:
     """The first two turns of the dialogue, the system's left aside."""
     return [turn.content for turn in turns if turn.role != "system"][:2]
-
-
-def anonymous(conversation_id: str) -> str:
-    """The user of a conversation whose user nobody named: no other conversation has the same."""
-    return f"anonymous-{content_key(conversation_id)}"
 
 
 def has_turns(field: str, *names: str) -> Callable[[Row], bool]:

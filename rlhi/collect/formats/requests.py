@@ -8,9 +8,11 @@ messages: there it is the hash of the user and of the first exchange, which ever
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, rows_in, text
 from rlhi.collect.formats.format import conversation, first_exchange
+from rlhi.collect.formats.ids import first_id, identity
 from rlhi.collect.formats.turns import reply, turns_of
 from rlhi.contracts import Conversation, Turn, content_key
 
@@ -39,8 +41,8 @@ def completion(row: Row) -> Conversation:
     return grown(
         "completions",
         answered(turns_of(messages), answer),
-        session=first_text(about, *SESSIONS),
-        user=first_text(about, *USERS),
+        session=first_id(about, *SESSIONS),
+        user=first_id(about, *USERS),
         created_at=first_moment([row, response, request], *TIMES),
         model=first_text([response, request, row], "model"),
         complete=answer is not None,
@@ -73,8 +75,8 @@ def litellm(row: Row) -> Conversation:
     return grown(
         "litellm",
         turns,
-        session=first_text(about, "litellm_session_id", "session_id", "conversation_id"),
-        user=text(row, "end_user") or text(request, "user") or text(given, "user_api_key_end_user_id"),
+        session=first_id(about, "litellm_session_id", "session_id", "conversation_id"),
+        user=identity(row, "end_user") or identity(request, "user") or identity(given, "user_api_key_end_user_id"),
         created_at=first_moment([row], "startTime"),
         model=first_text([row, request], "model_group", "model"),
         complete=answer is not None,
@@ -87,13 +89,31 @@ def grown(
 ) -> Conversation:  # fmt: skip
     """A conversation that goes on in later rows, under an id that all of them share.
 
+    A session's last exchange is given the time and the model of its row: later rows may hold nothing but the next one.
+
     Raises:
         ValueError: there is neither a session nor an answer, so that later rows cannot be told to belong to it.
     """
     if session is None and not complete:
         raise ValueError("the answer has no text, as when a tool is called; a later request may hold it")
     name = session or content_key(source, user, first_exchange(turns))
+    if session is not None:
+        turns = dated(turns, created_at, model)
     return conversation(source, turns, conversation_id=name, user_id=user, created_at=created_at, model=model)
+
+
+def dated(turns: Sequence[Turn], created_at: str | None, model: str | None) -> tuple[Turn, ...]:
+    """The turns, the last exchange of them with its time and its model where it says none itself."""
+    last = max((at for at, turn in enumerate(turns) if turn.role == "user"), default=0)
+    exchange = [
+        replace(
+            turn,
+            created_at=turn.created_at or created_at,
+            model=turn.model or (model if turn.role == "assistant" else None),
+        )
+        for turn in turns[last:]
+    ]
+    return (*turns[:last], *exchange)
 
 
 def answered(turns: tuple[Turn, ...], answer: str | None) -> tuple[Turn, ...]:

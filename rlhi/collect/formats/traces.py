@@ -18,6 +18,7 @@ from rlhi.collect.formats.fields import (
     text,
 )
 from rlhi.collect.formats.format import conversation
+from rlhi.collect.formats.ids import first_id
 from rlhi.collect.formats.requests import answered, grown
 from rlhi.collect.formats.signals import Scale, marked
 from rlhi.collect.formats.turns import reply, turns_of
@@ -44,7 +45,7 @@ def is_langfuse(row: Row) -> bool:
 def langfuse(row: Row) -> Conversation:
     """A trace, a generation or a session.
 
-    A trace whose input is one question and no history is a conversation of its own: later ones do not repeat it.
+    A trace whose input is one question and no history is the next exchange of its session.
     """
     if isinstance(row.get("traces"), list):
         return _session(row)
@@ -53,14 +54,14 @@ def langfuse(row: Row) -> Conversation:
         raise ValueError(f"a {kind[:40]} holds no conversation: export traces or generations")
     turns, history = _dialogue(row)
     about = _about(row)
-    session, trace = first_text(about, *SESSION), first_text(about, "traceId", "trace_id", "id")
-    if not history:
-        session = "-".join(part for part in (session, trace) if part) or None
+    session = first_id(about, *SESSION)
+    if session is None and not history:  # nothing repeats it: it is a conversation of its own
+        session = first_id(about, "traceId", "trace_id", "id")
     return grown(
         "langfuse",
         turns,
         session=session,
-        user=first_text(about, *USER),
+        user=first_id(about, *USER),
         created_at=first_moment(about, *BEGAN),
         model=first_text([row, *_generations(row)], *MODEL),
         complete=turns[-1].role == "assistant",
@@ -80,8 +81,8 @@ def _session(row: Row) -> Conversation:
     return conversation(
         "langfuse",
         turns,
-        conversation_id=first_text([row], "id", *SESSION),
-        user_id=first_text(about, *USER),
+        conversation_id=first_id([row], "id", *SESSION),
+        user_id=first_id(about, *USER),
         created_at=first_moment(traces, *BEGAN),
         model=first_text([found for trace in traces for found in (trace, *_generations(trace))], *MODEL),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from rlhi.collect.formats.fields import Row, mapping, moment, number, rows_in, text
 from rlhi.collect.formats.format import conversation
+from rlhi.collect.formats.ids import identity
 from rlhi.collect.formats.turns import role_of
 from rlhi.contracts import Conversation, Signal, Turn
 
@@ -36,8 +37,8 @@ def oasst(row: Row) -> Conversation:
     return conversation(
         "oasst",
         turns,
-        conversation_id=text(row, "message_tree_id"),
-        user_id=text(root, "user_id"),
+        conversation_id=identity(row, "message_tree_id"),
+        user_id=identity(root, "user_id"),
         kind="real_root_only",
         created_at=moment(root, "created_date"),
         language=text(root, "lang"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from rlhi.collect.formats.fields import Row, first_moment, first_text, mapping, moment, number, text
 from rlhi.collect.formats.format import conversation
+from rlhi.collect.formats.ids import first_id, identity
 from rlhi.collect.formats.signals import marked, stars
 from rlhi.collect.formats.turns import reply, role_of
 from rlhi.contracts import Conversation, Signal, Turn
@@ -37,8 +38,8 @@ def webui(row: Row) -> Conversation:
     return conversation(
         "open-webui",
         turns,
-        conversation_id=text(given, "chat_id") or first_text([kept, chat], "id"),
-        user_id=first_text([row, kept], "user_id"),
+        conversation_id=identity(given, "chat_id") or first_id([kept, chat], "id"),
+        user_id=first_id([row, kept], "user_id"),
         created_at=first_moment([kept, chat], "created_at", "timestamp"),
         model=next((turn.model for turn in reversed(turns) if turn.model), None),
     )

@@ -12,6 +12,7 @@ from rlhi.collect.formats.sources import Source, expand
 from rlhi.contracts import Quarantined
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import REFUSED, batches_read
+from rlhi.stages.collect.ingest.told import WORDS
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import Workspace, read_table
@@ -22,6 +23,7 @@ class IngestReport:
     """What came of the logs: rows by fate, and the files that were refused whole, with the reason.
 
     ``held`` rows were quarantined before, under the names of logs that came again: the quarantine knows names alone.
+    ``unread`` counts what could not be read or told apart (:mod:`rlhi.stages.collect.ingest.told`); ``note`` says it.
     """
 
     read: int
@@ -32,12 +34,14 @@ class IngestReport:
     held: int
     refused: tuple[str, ...]
     note: str
+    unread: tuple[tuple[str, int], ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
         return {
             "read": self.read, "new": self.new, "updated": self.updated, "duplicate": self.duplicate,
             "quarantined": self.quarantined, "quarantined_before": self.held, "refused": list(self.refused),
+            **{name.replace(" ", "_"): count for name, count in self.unread},
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -101,6 +105,7 @@ def _take_in(space: Workspace, logs: Sequence[str | Path]) -> IngestReport:
         held=held,
         refused=tuple(refused),
         note=report.note,
+        unread=tuple((name, figure(name)) for name in WORDS),
     )
 
 

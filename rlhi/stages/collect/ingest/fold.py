@@ -15,20 +15,19 @@ from rlhi.contracts import Conversation, Quarantined
 from rlhi.progress import progress
 from rlhi.stages.collect.incoming import Batch
 from rlhi.stages.collect.ingest.index import Index, file_index, forget_stale, joined
+from rlhi.stages.collect.ingest.merging import Merge, Merged, merge_partition
 from rlhi.stages.collect.ingest.pieces import (
     BUCKETS,
     KEY,
-    Merge,
-    Merged,
     Read,
     Spilled,
     Write,
-    merge_partition,
     read_block,
     redacted,
     write_files,
 )
 from rlhi.stages.collect.ingest.spread import Spread, spread_for
+from rlhi.stages.collect.ingest.told import WORDS, counted
 from rlhi.workspace.store import PARTITIONS, Workspace, finish_table, read_manifest, read_note
 
 FIRST = "0000-"
@@ -64,6 +63,8 @@ class Fold:
         self.salt = salt
         self.figures = figures
         self.sizes = sizes
+        self.unread = Counter(counted(space)) - figures
+        """What could not be read of the logs that were read before ``figures`` began."""
         self.work = space.path(".rlhi/ingest")
         manifest = read_manifest(space.path("data/conversations")) or {}
         files = manifest.get("files")
@@ -111,6 +112,9 @@ class Fold:
             trouble = [row for one in blocks_of for row in one.quarantined] + trouble
             if any(one.known for one in blocks_of):
                 self.figures["read"] += sum(one.rows for one in blocks_of) + len(broken[batch.digest])
+                self.figures["left over"] += len(broken[batch.digest])
+                for one in blocks_of:
+                    self.figures.update(one.unread)
                 spilled += blocks_of
                 refused += trouble
             else:
@@ -132,9 +136,12 @@ class Fold:
                 waiting.setdefault(bucket % cut, []).append((one.path, offset, length))
         numbers = sorted(waiting)
         pieces = [
-            Merge(self.space.root, self._standing(number), tuple(waiting[number]), self.work / f"merged-{number}")
+            Merge(
+                self.space.root, self._standing(number), tuple(waiting[number]), self.work / f"merged-{number}",
+                self.config.max_turns,
+            )
             for number in numbers
-        ]
+        ]  # fmt: skip
         merged = dict(zip(numbers, spread(merge_partition, pieces), strict=True))
         for done in merged.values():
             self.figures.update(done.fates)
@@ -193,8 +200,8 @@ class Fold:
         ]  # fmt: skip
         written = dict(done for done in spread(write_files, pieces) if done is not None)
         files = written if whole else {**self.files, **written}
-        finish_table(
-            self.space.path("data/conversations"), Conversation, files, key=KEY, note={**note, "partitions": partitions}
-        )
+        unread = {name: self.unread[name] + self.figures[name] for name in WORDS}
+        told = {"partitions": partitions} | ({"unread": unread} if any(unread.values()) else {})
+        finish_table(self.space.path("data/conversations"), Conversation, files, key=KEY, note={**note, **told})
         forget_stale(self.space, files)
         return replace(rows, marks=found)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import marshal
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rlhi.collect.clean.accept import harmless, impersonal, merge, with_languages
+from rlhi.collect.clean.accept import harmless, impersonal, with_languages
 from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
+from rlhi.collect.formats.unread import KINDS, unread_of
 from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
-from rlhi.contracts import Conversation, Quarantined, from_record, to_record
-from rlhi.stages.collect.ingest.index import KEPT, Index, file_index, index_path, joined, name_of, reason_of
+from rlhi.contracts import Conversation, Quarantined, to_record
+from rlhi.stages.collect.ingest.index import KEPT, Index, file_index, index_path, joined, reason_of
+from rlhi.stages.collect.ingest.merging import Merged, load, row_name
 from rlhi.workspace.store import Record, Workspace, put_records, read_records, user_hash
 
 KEY = ("user_id", "conversation_id")
@@ -43,7 +44,7 @@ class Read:
 class Spilled:
     """What a block gave: rows waiting in ``path`` at ``(offset, length)`` of each bucket, and what was refused.
 
-    ``known`` is the number of rows in a known format, accepted or not.
+    ``known`` is the number of rows in a known format, accepted or not. ``unread`` counts what in them says nothing.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Spilled:
     rows: int
     known: int
     quarantined: tuple[Quarantined, ...]
+    unread: Mapping[str, int]
 
 
 def read_block(piece: Read) -> Spilled:
@@ -60,8 +62,10 @@ def read_block(piece: Read) -> Spilled:
     """
     conversations: list[Conversation] = []
     refused, rows, known = [], 0, 0
+    unread: Counter[str] = Counter()
     for record in piece.block.records():
         rows += 1
+        unread["left over"] += isinstance(record, Quarantined)
         found, row = read_record(
             record,
             piece.block.file,
@@ -73,6 +77,8 @@ def read_block(piece: Read) -> Spilled:
             refused.append(redacted(row, piece.config))
         else:
             conversations.append(row)
+            if row.changes:
+                unread.update(f"{kind}s unread" for kind in KINDS if unread_of(kind) in row.changes)
     told = with_languages(conversations, piece.config)
     conversations = [hide_user(impersonal(conversation, piece.config), piece.salt) for conversation in told]
     index = Index.of(conversations)
@@ -86,92 +92,12 @@ def read_block(piece: Read) -> Spilled:
             data = marshal.dumps(([records[place] for place in places.tolist()], index.take(places).packed()))
             buckets[bucket] = (file.tell(), len(data))
             file.write(data)
-    return Spilled(piece.spill, buckets, rows, known, tuple(refused))
+    return Spilled(piece.spill, buckets, rows, known, tuple(refused), unread)
 
 
 def redacted(row: Quarantined, config: IngestConfig) -> Quarantined:
     """A refused row as the quarantine shows it."""
     return replace(row, raw=redact(row.raw, config.redact)[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """Merge the rows that wait for a partition, with what the table's ``files`` hold under their names."""
-
-    root: Path
-    files: tuple[str, ...]
-    waiting: tuple[tuple[Path, int, int], ...]
-    output: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """The rows that are new or grew, in ``path``; their index, and the fates of what waited."""
-
-    path: Path
-    index: Index
-    fates: Counter[str]
-
-
-def merge_partition(piece: Merge) -> Merged:
-    """The rows of a partition that change."""
-    spilled = [_load(path, offset, length) for path, offset, length in piece.waiting]
-    rows = [row for records, _ in spilled for row in records]
-    index = joined([Index.unpacked(packed) for _, packed in spilled])
-    before = _standing(piece, index, rows)
-    held, place_of = dict(before), dict[int, int]()
-    fates: Counter[str] = Counter()
-    for place, (name, row) in enumerate(zip(index.names.tolist(), rows, strict=True)):
-        old = held.get(name)
-        if old is None:
-            held[name], place_of[name] = row, place
-            fates["new"] += 1
-        elif (grown := _grown(old, row)) is None:
-            fates["duplicate"] += 1
-        else:
-            held[name] = grown
-            place_of.pop(name, None)
-            fates["updated"] += 1
-    changed = {name: row for name, row in held.items() if row is not before.get(name)}
-    as_spilled = [name for name in changed if name in place_of]
-    others = [name for name in changed if name not in place_of]  # text that no single log has is looked at once more
-    piece.output.write_bytes(marshal.dumps([changed[name] for name in (*as_spilled, *others)]))
-    entries = [
-        index.take(np.array([place_of[name] for name in as_spilled], dtype=np.int64)),
-        Index.of([from_record(Conversation, changed[name]) for name in others]),
-    ]
-    return Merged(piece.output, joined(entries), fates)
-
-
-def _grown(old: Record, new: Record) -> Record | None:
-    """One row for two exports of a conversation; None where the new one tells nothing."""
-    if {**new, "batch": old["batch"]} == old:
-        return None
-    grown = to_record(merge(from_record(Conversation, old), from_record(Conversation, new)))
-    return None if {**grown, "batch": old["batch"]} == old else grown
-
-
-def _standing(piece: Merge, index: Index, rows: Sequence[Record]) -> dict[int, Record]:
-    """What the table holds under the names of these rows, unmarked: a mark is not what a log says."""
-    wanted, ids = set(index.names.tolist()), sorted({str(row["conversation_id"]) for row in rows})
-    space = Workspace(piece.root)
-    found: dict[int, Record] = {}
-    for file in piece.files:
-        if np.isin(file_index(space, file).names, index.names).any():
-            for row in read_records(space.path("data/conversations") / file, ("conversation_id", ids)):
-                if (name := _name(row)) in wanted:
-                    found[name] = row | {"set_aside": ""}
-    return found
-
-
-def _name(row: Record) -> int:
-    return name_of(str(row["user_id"]), str(row["conversation_id"]))
-
-
-def _load(path: Path, offset: int = 0, length: int = -1) -> Any:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return marshal.loads(file.read(length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +126,11 @@ def write_files(piece: Write) -> tuple[str, int] | None:
     rows: dict[int, Record] = {}
     indexes = []
     for file in piece.files if piece.whole or piece.again else ():
-        named = {_name(row): row for row in read_records(folder / file)}
+        named = {row_name(row): row for row in read_records(folder / file)}
         rows |= named if piece.whole else {name: row for name, row in named.items() if name in piece.again}
         indexes.append(file_index(space, file))
     for changed in piece.changed:
-        rows |= zip(changed.index.names.tolist(), _load(changed.path), strict=True)
+        rows |= zip(changed.index.names.tolist(), load(changed.path), strict=True)
         indexes.append(changed.index)
     kept = {
         name: row | {"set_aside": reason_of(piece.marks.get(name, KEPT))}

@@ -27,11 +27,14 @@ from rlhi.stages.collect.incoming import landings
 from rlhi.stages.collect.ingest.fold import USUAL, Fold, Sizes
 from rlhi.stages.collect.ingest.index import read_index
 from rlhi.stages.collect.ingest.pieces import KEY
+from rlhi.stages.collect.ingest.told import WORDS, told
 from rlhi.stages.collect.salt import salt_of
 from rlhi.workspace.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
 
+# How logs are read: another way of it wants another number, and all landed logs are read again.
+READING = 2
 TABLE, REFUSED = "data/conversations", "data/quarantine"
-FATES = ("read", "new", "updated", "duplicate", "quarantined")
+FATES = ("read", "new", "updated", "duplicate", "quarantined", *WORDS)
 
 
 def ingest(space: Workspace, /, *, ingest: IngestConfig, sizes: Sizes = USUAL) -> Outcome:
@@ -61,8 +64,8 @@ def ingest(space: Workspace, /, *, ingest: IngestConfig, sizes: Sizes = USUAL) -
         todo = [batch for batch in landing if batch.digest not in read]
         if todo:
             read |= {batch.digest for batch in todo}
-            told: dict[str, object] = {"batches": sorted(read), "config": config}
-            index = Fold(space, ingest, salt, figures, sizes).run(todo, keep, told)
+            note: dict[str, object] = {"batches": sorted(read), "config": config}
+            index = Fold(space, ingest, salt, figures, sizes).run(todo, keep, note)
     index = index or read_index(space)
     counts = {**figures, **index.figures()}
     text = (
@@ -72,6 +75,8 @@ def ingest(space: Workspace, /, *, ingest: IngestConfig, sizes: Sizes = USUAL) -
         text += f", {counts['anonymous']} conversations name no user: each is its own anonymous user, without persona"
     if counts["set aside"]:
         text += f"; {counts['set aside']} say what others say and are set aside"
+    if unread := told(figures):
+        text += f"; {unread}"
     made = figures["new"] + figures["updated"]
     return Outcome(made, index.size - figures["new"], counts, text)
 
@@ -96,7 +101,7 @@ def _stands(folder: Path) -> bool:
 def _config(space: Workspace, ingest: IngestConfig) -> str:
     """What makes another table of the same logs; another salt makes other users."""
     asked = ingest.model_dump(mode="json", exclude={"runner", "cluster"})
-    return content_key(SCHEMA_VERSION, asked, salt_of(space, ingest))
+    return content_key(SCHEMA_VERSION, READING, asked, salt_of(space, ingest))
 
 
 def forget(space: Workspace) -> None:
