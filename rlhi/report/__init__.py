@@ -6,6 +6,7 @@ from rlhi.report.evidence import (
     Evidence,
     Example,
     Figure,
+    Judge,
     LossPoint,
     read_evidence,
     write_evidence,
@@ -13,6 +14,6 @@ from rlhi.report.evidence import (
 from rlhi.report.page import render
 
 __all__ = [
-    "Compared", "CycleEvidence", "Evidence", "Example", "Figure", "LossPoint", "read_evidence", "render",
+    "Compared", "CycleEvidence", "Evidence", "Example", "Figure", "Judge", "LossPoint", "read_evidence", "render",
     "write_evidence",
 ]  # fmt: skip

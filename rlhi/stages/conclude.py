@@ -23,6 +23,7 @@ from rlhi.report import (
     Evidence,
     Example,
     Figure,
+    Judge,
     LossPoint,
     read_evidence,
     render,
@@ -33,6 +34,7 @@ from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
+from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
 from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
@@ -129,6 +131,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         reward_accuracy=_number(reward.get("accuracy")),
         longer_wins=_number(reward.get("longer_wins")),
         reward_pairs=int(str(reward.get("comparisons", 0))),
+        judge=_judge(space),
         loss=loss,
         examples=tuple(_example(pair) for pair in sorted(pairs, key=lambda pair: (-pair.margin, pair.key))[:EXAMPLES]),
         compared=len(replies),
@@ -140,6 +143,12 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         note=str(training.get("skipped", "")),
         wanting=found_wanting(space),
     )
+
+
+def _judge(space: Workspace) -> Judge | None:
+    metrics = judge_metrics(space)
+    accuracy, longer_wins = accuracy_of(metrics), _number(metrics.get("longer_wins"))
+    return Judge(accuracy, longer_wins, has_judge(space)) if accuracy.clusters and longer_wins is not None else None
 
 
 def _example(pair: PreferencePair) -> Example:
