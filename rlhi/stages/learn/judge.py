@@ -14,7 +14,7 @@ from rlhi.contracts import Interval, from_record, to_record
 from rlhi.evaluate.statistics import clustered
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import Comparison
-from rlhi.models.base import RewardModel
+from rlhi.models.base import Embedder, RewardModel
 from rlhi.stages import backends
 from rlhi.stages.learn.reward_models import FOLDER as REWARD
 from rlhi.stages.learn.reward_models import scorer
@@ -32,7 +32,7 @@ def train_judge(
     judged: Sequence[Comparison],
     unseen: Sequence[Comparison],
     config: RewardConfig,
-    models: ModelsConfig,
+    embedder: Embedder,
     seed: int,
 ) -> dict[str, str]:
     """Train the judge on what judges preferred and test it on held-out users; what to say of it in the stage's report.
@@ -47,7 +47,7 @@ def train_judge(
         space.path(HEAD).unlink(missing_ok=True)
         write_json(space.path(FOLDER) / METRICS, record)
         return {"judge": f"none: {len(judged)} comparisons of judges, {least} are asked for"} if judged else {}
-    made = rewarding.train(judged, backends.embedder(models), config)
+    made = rewarding.train(judged, embedder, config)
     write_atomic(space.path(HEAD), made.to_bytes())
     record |= tested(unseen, rewarding.margins(made, unseen), seed)
     write_json(space.path(FOLDER) / METRICS, record)

@@ -18,7 +18,7 @@ from rlhi.learn.reward.comparisons import (
 )
 from rlhi.learn.reward.head import RewardAccuracy
 from rlhi.models.base import RewardModel, Scored
-from rlhi.stages import Outcome
+from rlhi.stages import Outcome, backends
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import persona_elsewhere, personas_told, read_personas
 from rlhi.stages.learn.judge import METRICS, tested, train_judge
@@ -59,7 +59,9 @@ def reward(
     """
     said = _comparisons(space, personas, split)
     learned, unseen = said["teaches"], said["held_out"]
-    held = RewardModels(space, models)
+    # Answers are crossed with each other, and held-out ones are read by three models: each text is embedded once.
+    embedder = backends.remembering(models)
+    held = RewardModels(space, models, embedder)
     # Between cycles it is the next one's: the last one's is what it has to beat.
     cycle = ledger.upcoming(space.root)
     chosen = _choose(held, learned, unseen, reward, seed, cycle)
@@ -67,7 +69,7 @@ def reward(
     own, counts = _tested(space, split, chosen, seed)
     record = {"trained_on": len(learned), "former_kept": chosen.kept, "former_accuracy": chosen.before, **own}
     write_json(space.path(FOLDER) / METRICS, {**record, **chosen.model.metrics})
-    judge = train_judge(space, said["judges"], unseen, reward, models, seed)
+    judge = train_judge(space, said["judges"], unseen, reward, embedder, seed)
     made = 0 if chosen.kept or chosen.model.is_neutral else len(learned)
     return Outcome(made, 0, {"trained on": len(learned), **counts, **judge}, chosen.note or _note(own, chosen, reward))
 
