@@ -8,9 +8,9 @@ challenger that is truly five points better is promoted within a week in four of
 Simulated: users' rates, requests and replies, with the spread that was found between real challengers and between real
 people's ratings (:mod:`rlhi.bench.gate_spread`); every night a fresh challenger, which differs from the champion though
 it is no better; the screen of the same 48 users and requests, the champion's replies to it kept; the budget, the
-screen's word and the verdict, by the gate's functions; decisions on 192 users, those of the screen among them, with 16
-replies each. In a year ``satisfaction`` and ``kept`` are measured; the other guards have rows of their own and could
-only hold back more.
+screen's word and the verdict, by the gate's functions; decisions on 192 users, those of the screen among them, with 48
+replies each by either model. In a year ``satisfaction`` and ``kept`` are measured; the other guards have rows of their
+own and could only hold back more.
 
 Not simulated: models and texts, the reward model's ``preference``, drift, personas, users who come and go, challengers
 that resemble last night's (which makes false promotions rarer, for fewer nights are a chance of their own), and wishes
@@ -26,6 +26,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
+from rlhi.bench.drift import drift_figures
 from rlhi.bench.experiments.sizes import DEMO
 from rlhi.bench.feedback_data import data_folder
 from rlhi.bench.figure import figure
@@ -62,7 +63,7 @@ def run(quick: bool, as_json: bool, plot: Path | None = None) -> str:
 
 def figures(quick: bool) -> list[Row]:
     """All rows: each part of the promise gives its own."""
-    parts: tuple[Callable[[bool], Iterator[Row]], ...] = (nights, taken, guarded, demo)  # further parts: append here
+    parts: tuple[Callable[[bool], Iterator[Row]], ...] = (nights, taken, guarded, demo, drifted)
     return [row for part in parts for row in part(quick)]
 
 
@@ -210,6 +211,12 @@ def _error(share: float, count: int) -> float:
     """The standard error of a simulated share; of none and of all as if half a case more had come out otherwise."""
     inside = min(max(share, 0.5 / count), 1 - 0.5 / count)
     return float((inside * (1 - inside) / count) ** 0.5)
+
+
+def drifted(quick: bool) -> Iterator[Row]:
+    """How often drift is seen, and how often nothing is called one (:mod:`rlhi.bench.drift`)."""
+    for one in drift_figures(quick):
+        yield {**one.record(), "error": one.standard_error}
 
 
 def table(rows: Sequence[Row]) -> list[str]:

@@ -25,7 +25,7 @@ LEVEL = BudgetConfig().error / BudgetConfig().decisions
 USERS = (96, 192, 400)
 REPLIES: Mapping[str, tuple[int, int]] = MappingProxyType({
     "4 x 2": (4, 2), "4 x 4": (4, 4), "8 x 2": (8, 2), "16 x 1": (16, 1), "4 x 8": (4, 8), "8 x 4": (8, 4),
-    "16 x 2": (16, 2), "32 x 1": (32, 1),
+    "16 x 2": (16, 2), "32 x 1": (32, 1), "16 x 3": (16, 3),
 })  # fmt: skip
 """Requests by samples."""
 WEEKS = (1, 2, 4, 13)
@@ -56,8 +56,7 @@ def spendings(rng: Rng, count: int) -> Iterator[Design]:
         name = "a decision a week" if weeks == 1 else f"a decision every {weeks} weeks"
         yield _design(rng, name, Panel(), count, level=weeks * LEVEL)
     yield _design(rng, "no margin", Panel(), count, margin=0.0)
-    yield _design(rng, "no margin, 16 x 1", Panel(192, 16, 1), count, margin=0.0)
-    yield _design(rng, "16 kept replies of the champion to a request", Panel(), count, champion_samples=16)
+    yield _design(rng, "4 x 4, no margin", Panel(192, 4, 4), count, margin=0.0)
     yield _design(rng, "16 x 1, 8 kept replies of the champion", Panel(192, 16, 1), count, champion_samples=8)
     yield _design(rng, "16 x 2, 8 kept replies of the champion", Panel(192, 16, 2), count, champion_samples=8)
     yield _design(rng, "16 x 1, a decision every 2 weeks", Panel(192, 16, 1), count, level=2 * LEVEL)

@@ -29,13 +29,14 @@ from rlhi.config.suites import guards
 from rlhi.contracts import Interval, Measurement
 from rlhi.evaluate.bounds import lower_bound, students
 from rlhi.evaluate.gate import GUARD_LEVEL
+from rlhi.evaluate.suites.instructions import INSTRUCTIONS
 
 if TYPE_CHECKING:
     from rlhi.bench.gate_world import Floats, Rng
 
 SIZES: Mapping[str, Panel] = MappingProxyType({
     "answers": Panel(), "nearness": Panel(), "fluency": Panel(),
-    "instructions": Panel(24, 1, 8), "knowledge": Panel(164, 1, 1),
+    "instructions": Panel(len(INSTRUCTIONS), 1, EvaluateConfig().instruction_samples), "knowledge": Panel(164, 1, 1),
     "choices": Panel(86, 1, 1),  # 18 of 40 held-out users had chosen something
 })  # fmt: skip
 FORMER_SIZES: Mapping[str, Panel] = MappingProxyType({

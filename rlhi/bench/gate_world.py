@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rlhi.bench.gate_spread import Spread
+from rlhi.config import ConfirmConfig, GateConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,11 +32,11 @@ _EDGE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """How many users are asked how much, by each model."""
+    """How many users are asked how much, by each model; as a decision asks by default."""
 
-    users: int = 192
-    requests: int = 4
-    samples: int = 4
+    users: int = GateConfig().min_users
+    requests: int = ConfirmConfig().requests
+    samples: int = ConfirmConfig().samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ def _print(found: Trace) -> None:
     from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    role = "held out: measured, never learned from" if found.held_out else "learned from"
+    kept = "judges: trains the judge of evaluations alone" if found.judges else "learned from"
+    role = "held out: measured, never learned from" if found.held_out else kept
     console.print(plain(f"conversation {found.conversation_id} of user {found.user_id}, {role}"))
     console.print(Text.assemble(("persona ", "bold"), plain(found.persona or "says nothing")))
     if found.rests_here:

@@ -11,7 +11,16 @@ from pathlib import Path
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from rlhi.config.base import ModelsConfig, Precision, SamplingConfig, Section, ServedConfig, SplitConfig, WhichPersona
+from rlhi.config.base import (
+    ModelsConfig,
+    Precision,
+    SamplingConfig,
+    Section,
+    ServedConfig,
+    SplitConfig,
+    UserPart,
+    WhichPersona,
+)
 from rlhi.config.collect import (
     ClaimGroup,
     FeedbackConfig,
@@ -78,6 +87,7 @@ __all__ = [
     "StepLimits",
     "TrainingLimits",
     "TunedRewardConfig",
+    "UserPart",
     "WhichPersona",
     "load_params",
 ]
@@ -116,12 +126,23 @@ class Params(Section):
 
     @property
     def split_by(self) -> dict[str, object]:
-        """By name, the parameters that decide who is held out: fixed from the first cycle on."""
+        """By name, the parameters that decide what a user's turns are for: fixed from the first cycle on."""
         split, ingest = self.split, self.ingest
         return {
-            "split.held_out": split.held_out, "split.salt": split.salt,
+            "split.held_out": split.held_out, "split.salt": split.salt, "split.judges": split.judges,
             "ingest.hash_users": ingest.hash_users, "ingest.user_column": ingest.user_column,
         }  # fmt: skip
+
+    def fixed_by(self, cycle: Mapping[str, object]) -> Params:
+        """As a workspace reads them whose ``cycle.json`` this is.
+
+        Judges that the file does not name are as many as its cycles have: none, where these began without any.
+        """
+        if not cycle or "judges" in self.split.model_fields_set:
+            return self
+        fixed = cycle.get("split")
+        judges = fixed.get("split.judges", 0.0) if isinstance(fixed, dict) else 0.0
+        return self.model_copy(update={"split": self.split.model_copy(update={"judges": judges})})
 
     @model_validator(mode="after")
     def _enough_can_be_new(self) -> Params:

@@ -77,13 +77,36 @@ class ModelsConfig(Section):
     precision: Precision = "auto"
 
 
+UserPart = Literal["held_out", "judges", "teaches"]
+"""What a user's turns are for: to measure on, to train the judge of evaluations, or to learn from."""
+
+
 class SplitConfig(Section):
-    """Who is held out: a salted hash of the user, fixed for the workspace's life."""
+    """Who is held out, and who of the others judges: salted hashes of the user, fixed for the workspace's life.
+
+    What judges preferred trains the judge that evaluations ask and nothing else: it chooses no pairs and makes none.
+    """
 
     held_out: float = Field(default=0.4, gt=0, lt=1)
     salt: str = "rlhi"
+    judges: float = Field(default=0.25, ge=0, lt=1, description="share of the users who are not held out")
+
+    def part_of(self, user_id: str) -> UserPart:
+        """What this user's turns are for."""
+        if self.holds_out(user_id):
+            return "held_out"
+        return "judges" if _drawn(f"{self.salt}\0judges\0{user_id}") < self.judges else "teaches"
 
     def holds_out(self, user_id: str) -> bool:
-        """True when this user's turns may only be measured on, never learned from."""
-        digest = hashlib.sha256(f"{self.salt}\0{user_id}".encode("utf-8", "surrogatepass")).digest()
-        return int.from_bytes(digest[:8], "big") / 2**64 < self.held_out
+        """True when this user's turns may only be measured on."""
+        return _drawn(f"{self.salt}\0{user_id}") < self.held_out
+
+    def teaches(self, user_id: str) -> bool:
+        """True when this user's turns may be learned from."""
+        return self.part_of(user_id) == "teaches"
+
+
+def _drawn(name: str) -> float:
+    """A number in [0, 1) that the name alone decides."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

@@ -32,7 +32,7 @@ class EvaluateConfig(PanelConfig):
         default=None, ge=0, description="a simulated user's first, that the persona knows"
     )
     users: int | None = Field(default=48, ge=0)
-    instruction_samples: int = Field(default=8, ge=1)
+    instruction_samples: int = Field(default=4, ge=1)
     lost: float = Field(default=0.25, gt=0, le=1, description="a user whose own satisfaction falls so far lost much")
     others: int = Field(default=19, ge=1, description="requests that the yardstick tells the true one from")
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
@@ -47,8 +47,8 @@ class ConfirmConfig(PanelConfig):
     With no ``users`` the screen's replies decide: the same users and requests every time, as an experiment wants it.
     """
 
-    requests: int = Field(default=4, ge=1)
-    samples: int = Field(default=4, ge=1)
+    requests: int = Field(default=16, ge=1)
+    samples: int = Field(default=3, ge=1)
     lift_samples: int = Field(default=0, ge=0)
 
 

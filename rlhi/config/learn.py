@@ -103,6 +103,7 @@ class RewardConfig(Section):
     penalty: float = Field(default=2.0, gt=0, description="of each comparison")
     persona_dimensions: int = Field(default=16, ge=1)
     min_pairs: int = Field(default=8, ge=1)
+    judge_pairs: int = Field(default=48, ge=1, description="fewer comparisons of judges train no judge")
     tuned: TunedRewardConfig = TunedRewardConfig()
 
     @property

@@ -66,8 +66,8 @@ class Suite:
         since: the ``version`` of the stage ``evaluate`` from which on it measures what it does. A new suite, and one
             that comes to measure something else, takes the next number, so that finished workspaces are evaluated anew.
         rule: what the gate asks of it by default; without one it is recorded only.
-        judged: its values are the reward model's word, and count where that model is proven (``gate.judge``). The
-            champion's value is 1 less the challenger's.
+        judged: its values are a model's word, and count where that model chose no pairs and is proven (``gate.judge``).
+            The champion's value is 1 less the challenger's.
         headline: what a report's first sentence says of it; the first suite that has one and was measured is told.
         title: its line in the demo's table, told as ``shown``; none without.
         scale: what a gain is multiplied by to be told; 2 where values are halved differences.
@@ -97,7 +97,7 @@ _ROWS = (
         "satisfaction", 7, GainConfig(), headline="held-out users’ satisfaction",
         title="held-out users get an answer as they wish it", shown="levels", by_kind=True,
     ),
-    Suite("preference", 7, GainConfig(), judged=True, headline="share of held-out users who prefer it", by_kind=True),
+    Suite("preference", 9, GainConfig(), judged=True, headline="share of held-out users who prefer it", by_kind=True),
     Suite("beyond_two_sentences", 7),
     Suite("beyond_best_style", 7, title="beyond the best one style for all", shown="gain"),
     Suite("wishes", 7, title="the wish alone, before and after"),
@@ -105,7 +105,7 @@ _ROWS = (
     Suite("answers", 7, GuardConfig(max_drop=0.15), title="the request can be told from the reply"),
     Suite("nearness", 7, GuardConfig(max_drop=0.1, required=True), title="replies near their request"),
     Suite("persona_lift", 7, title="own persona less another's, change", shown="gain", scale=2),
-    Suite("instructions", 7, GuardConfig(max_drop=0.15, required=True)),
+    Suite("instructions", 10, GuardConfig(max_drop=0.15, required=True)),
     Suite("knowledge", 7, GuardConfig(max_drop=0.12, required=True), title="facts known"),
     Suite("fluency", 7, GuardConfig(max_drop=0.05, required=True)),
     Suite("choices", 7, GuardConfig(max_drop=0.2)),

@@ -7,6 +7,7 @@ from rlhi.report.evidence import (
     Evidence,
     Example,
     Figure,
+    Judge,
     LossPoint,
     read_evidence,
     write_evidence,
@@ -15,6 +16,6 @@ from rlhi.report.page import render
 from rlhi.report.summary import asked, would_change
 
 __all__ = [
-    "Compared", "CycleEvidence", "Drifted", "Evidence", "Example", "Figure", "LossPoint", "asked", "read_evidence",
-    "render", "would_change", "write_evidence",
+    "Compared", "CycleEvidence", "Drifted", "Evidence", "Example", "Figure", "Judge", "LossPoint", "asked",
+    "read_evidence", "render", "would_change", "write_evidence",
 ]  # fmt: skip

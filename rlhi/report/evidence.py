@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import cast
 
 from rlhi.config import GateConfig
-from rlhi.contracts import Account, GateDecision, Measurement, from_record, to_record
+from rlhi.contracts import Account, GateDecision, Interval, Measurement, from_record, to_record
 
 Counts = tuple[tuple[str, int], ...]
 """Names with their counts, in the order to show."""
@@ -53,6 +53,18 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """The model that told ``preference``: the share of held-out users' comparisons that it ranks right.
+
+    Beside it the share that the rule "the longer wins" gets right; ``independent`` of one that chose no pairs.
+    """
+
+    accuracy: Interval
+    longer_wins: float
+    independent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LossPoint:
     """One logged step of the training run."""
 
@@ -69,7 +81,8 @@ class CycleEvidence:
     ``account`` is the error budget after the cycle, None in older records.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
-    reward model, and the rule that the longer answer wins, get right. ``decision`` is None when nothing was judged.
+    reward model, and the rule that the longer answer wins, get right. ``judge`` is None where no held-out user compared
+    anything, ``decision`` when nothing was judged.
     """
 
     number: int
@@ -86,6 +99,7 @@ class CycleEvidence:
     reward_accuracy: float | None = None
     longer_wins: float | None = None
     reward_pairs: int = 0
+    judge: Judge | None = None
     loss: tuple[LossPoint, ...] = ()
     examples: tuple[Example, ...] = ()
     compared: int = 0
@@ -139,7 +153,7 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
     given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
-    for name, one in (("decision", GateDecision), ("account", Account)):
+    for name, one in (("decision", GateDecision), ("account", Account), ("judge", Judge)):
         if given.get(name) is not None:
             given[name] = from_record(one, cast(Mapping[str, object], given[name]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]

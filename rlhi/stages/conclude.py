@@ -19,6 +19,7 @@ from rlhi.report import (
     Evidence,
     Example,
     Figure,
+    Judge,
     LossPoint,
     asked,
     read_evidence,
@@ -33,6 +34,7 @@ from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.drift import read_examples
 from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
+from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
 from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
@@ -148,6 +150,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         reward_accuracy=_number(reward.get("accuracy")),
         longer_wins=_number(reward.get("longer_wins")),
         reward_pairs=int(str(reward.get("comparisons", 0))),
+        judge=_judge(space),
         loss=loss,
         examples=tuple(_example(pair) for pair in sorted(pairs, key=lambda pair: (-pair.margin, pair.key))[:EXAMPLES]),
         compared=len(replies),
@@ -161,6 +164,12 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
         account=_account(space, decision),
     )
+
+
+def _judge(space: Workspace) -> Judge | None:
+    metrics = judge_metrics(space)
+    accuracy, longer_wins = accuracy_of(metrics), _number(metrics.get("longer_wins"))
+    return Judge(accuracy, longer_wins, has_judge(space)) if accuracy.clusters and longer_wins is not None else None
 
 
 def _example(pair: PreferencePair) -> Example:

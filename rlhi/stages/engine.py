@@ -102,7 +102,7 @@ def _check_split(params: Params, space: Workspace) -> None:
         if name in held and given != held[name]:
             raise StageError(
                 f"{name} is {given!r} in params.yaml, and {held[name]!r} in this workspace's cycles: users who were "
-                "learned from would be measured on; put it back, or make another workspace with `rlhi init`"
+                "learned from would be measured on or judge; put it back, or make another workspace with `rlhi init`"
             )
 
 

@@ -74,6 +74,7 @@ class Stage:
 
 
 _LOG = ("data/conversations", "data/feedback", "data/personas")
+_JUDGES = ("models/reward", "models/judge")
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -100,7 +101,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward",), keeps=True, version=7,
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward", "models/judge"), keeps=True, version=8,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
@@ -114,13 +115,13 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "models/reward", "models/challenger"),
+            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", *_JUDGES, "models/challenger"),
             ("data/evaluation", "data/replies"), pool="gpu",
             version=max(suite.since for suite in SUITES.values()),
         ),
         Stage(
             "confirm", "evaluate", ("confirm", "evaluate", "gate", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/simulator", "models/reward", "models/challenger", "data/evaluation"),
+            ("cycle.json", *_LOG, "data/simulator", *_JUDGES, "models/challenger", "data/evaluation"),
             ("data/confirmation", "data/confirmed_replies"), pool="gpu",
             version=max(suite.since for suite in SUITES.values()),
         ),
@@ -130,7 +131,7 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "gate", "evaluate", ("confirm", "evaluate", "gate", "seed"),
-            ("cycle.json", "data/personas", "data/evaluation", "data/confirmation", "data/drift", "models/reward"), (),
+            ("cycle.json", "data/personas", "data/evaluation", "data/confirmation", "data/drift", *_JUDGES), (),
             metrics=("metrics/decision.json", "metrics/metrics.json"), version=4,
         ),
     )

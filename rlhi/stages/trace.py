@@ -64,11 +64,15 @@ class TracedTurn:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A conversation with all that the workspace's tables hold of it. ``rests_here``: claims with a turn of it."""
+    """A conversation with all that the workspace's tables hold of it. ``rests_here``: claims with a turn of it.
+
+    Its user is ``held_out``, or ``judges``, or is learned from.
+    """
 
     conversation_id: str
     user_id: str
     held_out: bool
+    judges: bool
     persona: str
     rests_here: tuple[str, ...]
     turns: tuple[TracedTurn, ...]
@@ -96,11 +100,12 @@ def trace(root: Path, conversation_id: str | None) -> Trace:
     candidates = [row for row in read_table(space.path("data/candidates"), Candidate) if _of(row, conversation)]
     ours = [row for row in pairs if _of(row, conversation)]
     labels = {row.turn_index: row for row in log.labels if row.conversation_id == conversation.conversation_id}
-    persona = log.personas.get(conversation.user_id)
+    persona, part = log.personas.get(conversation.user_id), space.params.split.part_of(conversation.user_id)
     return Trace(
         conversation.conversation_id,
         conversation.user_id,
-        space.params.split.holds_out(conversation.user_id),
+        part == "held_out",
+        part == "judges",
         persona.text if persona else "",
         _rests_on(persona, conversation),
         tuple(

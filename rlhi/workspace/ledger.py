@@ -133,7 +133,9 @@ def begin(root: Path) -> CyclePin:
     cycle, now = upcoming(root), champion(root)
     if under_way(root) and (held := pinned(root)).cycle == cycle and held.champion == now:
         return held
-    split = read_json(root / "cycle.json").get("split") or load_params(root / "params.yaml").split_by
+    held_fast = read_json(root / "cycle.json")
+    fixed, given = held_fast.get("split"), load_params(root / "params.yaml").fixed_by(held_fast).split_by
+    split = given | fixed if isinstance(fixed, dict) else given
     decisions = [to_record(one) for one in spendings(root)]
     pin = {"cycle": cycle, "champion": now, "split": split, "day": today(), "decisions": decisions}
     write_json(root / "cycle.json", pin)

@@ -85,7 +85,7 @@ class Workspace:
             raise ConfigError(f"{self.root} is the source of rlhi, no workspace: {_A_WORKSPACE}")
         if not (self.root / ".dvc").is_dir() or not (self.root / "params.yaml").is_file():
             raise ConfigError(f"{self.root} is not a workspace: {_A_WORKSPACE}")
-        return load_params(self.root / "params.yaml")
+        return load_params(self.root / "params.yaml").fixed_by(read_json(self.root / "cycle.json"))
 
     def path(self, name: str) -> Path:
         """A path inside the workspace, ``/`` between its parts."""

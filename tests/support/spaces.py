@@ -39,6 +39,7 @@ REPLIES = [
 ANYBODY = {"answers": 0.0, "ended": 0.0, "language": 0.0}
 """Limits of competence that a model of random weights meets."""
 TINY: dict[str, dict[str, object]] = {
+    "split": {"judges": 0},  # few talk in them, and all of these teach
     "ingest": {"hash_users": False},  # workspaces are compared with each other, and each has a salt of its own
     "rewrites": {"turns": 12, "tries": 2, "competence": {**ANYBODY}},
     "candidates": {"prompts": 12, "n": 4, "competence": {**ANYBODY}},

@@ -48,7 +48,7 @@ OPEN: Mapping[str, object] = {
     "guards": {name: {"max_drop": 2.0} for name in GateConfig().guards},
     "drift": "report", "judge": 0,
 }  # fmt: skip
-AS_BY_DEFAULT = {"instruction_samples": 8, "recognised": 1}
+AS_BY_DEFAULT = {"instruction_samples": 4, "recognised": 1}
 ALL_PROMOTED = Arm("all promoted, replay of 30%", {"pairs": {"replay": 0.3}, "gate": OPEN})
 
 # Three of four wish for bullet points, one for prose: of users whose wishes oppose one another a prior knows nothing.

@@ -27,11 +27,11 @@ TOKENS = 96
 TEXT: Mapping[str, object] = {"max_new_tokens": TOKENS, "context_tokens": 320}
 DEMO: Mapping[str, Mapping[str, object]] = {
     "ingest": {"hash_users": False},  # nobody is to be hidden, and a seed is to draw the same users in every workspace
-    "split": {"held_out": HELD_OUT},
+    "split": {"held_out": HELD_OUT, "judges": 0},  # hidden wishes are what rises: no judge is asked
     "rewrites": REWRITES,
     "candidates": CANDIDATES,
     "dpo": LENGTH,
-    "evaluate": {"users": 0, "instruction_samples": 4, "lost": 0.5},
+    "evaluate": {"users": 0, "instruction_samples": 2, "lost": 0.5},
     "confirm": {"users": 56, "requests": REQUESTS, "samples": SAMPLES, "lift_samples": 1},
     "gate": {"min_users": 30, "budget": {"decisions": 2, "days": 0}, "guards": {"kept": {"max_drop": 0.2}}},
 }
@@ -66,7 +66,7 @@ class Size:
         """As sections of params.yaml."""
         return {
             "ingest": {"hash_users": False},
-            "split": {"held_out": self.held_out},
+            "split": {"held_out": self.held_out, "judges": 0},
             "rewrites": {**REWRITES, "turns": self.rewrites, "competence": ANY_TEACHER},
             "candidates": {**CANDIDATES, "prompts": self.candidates, "competence": ANY_TEACHER},
             "dpo": {"max_pairs": self.pairs, **LENGTH, "min_new_pairs": 8},

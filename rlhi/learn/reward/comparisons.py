@@ -87,6 +87,14 @@ def comparisons(
     ]
 
 
+def halves(rows: Iterable[Comparison]) -> tuple[list[Comparison], list[Comparison]]:
+    """Those that choose between two models, and those that the chosen one is tested on: by hash of the user."""
+    both: tuple[list[Comparison], list[Comparison]] = ([], [])
+    for row in rows:
+        both[int(content_key("halves", row.user_id), 16) % 2].append(row)
+    return both
+
+
 def prompt_before(conversation: Conversation, turn_index: int) -> tuple[Message, ...]:
     """What was said up to the request whose answer stands at ``turn_index``; system turns are the log's, not ours."""
     said = (conversation.turns[at] for at in spoken(conversation.turns[:turn_index]))

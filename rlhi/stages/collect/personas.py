@@ -49,8 +49,8 @@ def personas(space: Workspace, /, *, personas: PersonasConfig, split: SplitConfi
             made.append(row)
             advance(1, "")
     if personas.prior:
-        # Held-out users are measured on: what they wish is no part of what others are told to wish.
-        shared = building.prior([row for row in made if not split.holds_out(row.user_id)], personas)
+        # What users wish who are measured on or judge is no part of what others are told to wish.
+        shared = building.prior([row for row in made if split.teaches(row.user_id)], personas)
         made = list(building.with_prior(made, shared))
     write_table(table, Persona, made, user=lambda row: row.user_id)
     new = sum(row.key not in before for row in made)
@@ -154,10 +154,10 @@ BRIEF = "Keep answers short."
 """What the control ``brief`` tells of everybody: the dumbest way to please a world that wants brevity."""
 
 
-def personas_told(rows: Iterable[Persona], which: WhichPersona, holds_out: Callable[[str], bool]) -> dict[str, Persona]:
+def personas_told(rows: Iterable[Persona], which: WhichPersona, part_of: Callable[[str], object]) -> dict[str, Persona]:
     """The persona told of each user: the own, one that says something else of another user, none, or one for all.
 
-    The other user is on the same side of the split, so that no control tells training of those who are held out.
+    The other user is on the same side of the split, so that no control tells training of those who do not teach.
     """
     own = {row.user_id: row for row in rows}
     if which == "own":
@@ -172,8 +172,8 @@ def personas_told(rows: Iterable[Persona], which: WhichPersona, holds_out: Calla
     told = dict(own)
     for at, row in enumerate(ring):
         others = (*ring[at + 1 :], *ring[:at])
-        side = holds_out(row.user_id)
-        fit = (one for one in others if holds_out(one.user_id) == side and one.text != row.text)
+        part = part_of(row.user_id)
+        fit = (one for one in others if part_of(one.user_id) == part and one.text != row.text)
         told[row.user_id] = next(fit, row)
     return told
 
@@ -232,7 +232,7 @@ def _histories(space: Workspace) -> list[History]:
 def _builder(
     space: Workspace, personas: PersonasConfig, split: SplitConfig, histories: Iterable[History]
 ) -> PersonaBuilder:
-    learned_from = (one for one in histories if not split.holds_out(one.user_id))
+    learned_from = (one for one in histories if split.teaches(one.user_id))
     others = population((one.user_id, requests(said(one))) for one in learned_from)
     local = LocalBuilder(personas, others)
     if personas.builder == "local":

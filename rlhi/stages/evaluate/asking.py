@@ -16,7 +16,7 @@ from rlhi.progress import progress
 from rlhi.stages import backends
 from rlhi.stages.evaluate.questions import Draw, Logged, Questions, answers, likelihoods
 from rlhi.stages.learn.dpo import TRAINING
-from rlhi.stages.learn.reward_models import scorer
+from rlhi.stages.learn.judge import judge_of
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, write_table
 
@@ -107,7 +107,7 @@ class Asking:
             return Chosen([choice for choice, _ in logged], by_model(part)) if logged else None
 
         return Said(
-            by_model(lambda one: one.replies), backends.embedder(self.models), scorer(self.space, self.models),
+            by_model(lambda one: one.replies), backends.embedder(self.models), judge_of(self.space, self.models),
             progress,
             swapped=by_model(lambda one: one.swapped) if asked.swapped else None,
             chosen=chosen(asked.logged, lambda one: one.chosen),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rlhi.config import ConfirmConfig, EvaluateConfig, GateConfig
 from rlhi.config.suites import SUITES
-from rlhi.contracts import Budget, DriftReport, EvalResult, Interval, Measurement, from_record, to_record
+from rlhi.contracts import Budget, DriftReport, EvalResult, Measurement, from_record, to_record
 from rlhi.evaluate.budget import budget_of
 from rlhi.evaluate.gate import GUARD_LEVEL, Evidence, Judge, decide, kinds_of
 from rlhi.evaluate.statistics import Asked, by_chance, measure
@@ -15,6 +15,7 @@ from rlhi.stages import Outcome
 from rlhi.stages.collect.personas import read_personas
 from rlhi.stages.evaluate.confirm import CONFIRMED, WHY_SCREENED
 from rlhi.stages.evaluate.evaluate import RESULTS
+from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_note, read_table, write_json
 
@@ -36,7 +37,8 @@ def gate(
         one.suite: {"champion": one.champion.mean, "challenger": one.challenger.mean, "gain": one.gain.mean}
         for one in decision.overall
     }
-    write_json(space.path("metrics/metrics.json"), {"promote": int(decision.verdict == "promote"), **figures})
+    promote = {"promote": int(decision.verdict == "promote")}
+    write_json(space.path("metrics/metrics.json"), {**promote, **figures, "judge": _of_judge(space)})
     return Outcome(1, 0, {"verdict": decision.verdict, "asked": decision.panel}, "; ".join(decision.reasons))
 
 
@@ -93,7 +95,15 @@ def _against_itself(results: Sequence[EvalResult], gate: GateConfig) -> float | 
 
 
 def _judge(space: Workspace) -> Judge:
-    """How much of what held-out users preferred the reward model ranks right; anything, where none was compared."""
-    held = read_json(space.path("models/reward/metrics.json")).get("judge")
-    accuracy = from_record(Interval, held) if isinstance(held, dict) else Interval(0.5, 0.0, 1.0, 0, 0)
-    return Judge(accuracy, independent=False)
+    """How much of what held-out users preferred is ranked right by who tells preference; anything, if none compared."""
+    return Judge(accuracy_of(judge_metrics(space)), independent=has_judge(space))
+
+
+def _of_judge(space: Workspace) -> dict[str, object]:
+    """The judge's figures beside "the longer wins", for ``dvc metrics diff``."""
+    metrics, judge = judge_metrics(space), _judge(space)
+    one = judge.accuracy
+    return {
+        "accuracy": one.mean, "low": one.low, "high": one.high, "comparisons": one.items, "users": one.clusters,
+        "longer_wins": metrics.get("longer_wins"), "independent": int(judge.independent),
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who is learned from, and how: the log without held-out users, their requests, and the maker of their pairs."""
+"""Who is learned from, and how: the log of users who teach, their requests, and the maker of their pairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rlhi.workspace.store import Workspace, read_table
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What the log holds and what was found out of it, held-out users included: conversations and personas by name."""
+    """What the log holds of all users and what was found out of it: conversations and personas by name."""
 
     conversations: dict[str, Conversation]
     labels: list[FeedbackTurn]
@@ -38,13 +38,13 @@ def read_log(space: Workspace) -> Log:
 def complaints(log: Log, config: RewritesConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be rewritten."""
     found = ugr.complaints(log.conversations.values(), log.labels, log.personas, config)
-    return [one for one in found if not split.holds_out(one.user_id)]
+    return [one for one in found if split.teaches(one.user_id)]
 
 
 def requests(log: Log, config: CandidatesConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be sampled for: requests, complaints and thanks left out, with their users' personas."""
     found = ubr.requests(log.conversations.values(), log.labels, log.personas, config)
-    return [one for one in found if not split.holds_out(one.user_id)]
+    return [one for one in found if split.teaches(one.user_id)]
 
 
 def lessons_of(training: Mapping[str, object]) -> frozenset[str]:
@@ -63,7 +63,7 @@ def pair_maker(
     learned: frozenset[str] = frozenset(),
 ) -> PairMaker:
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
-    judged_by = personas_told(log.personas.values(), config.persona, split.holds_out)
+    judged_by = personas_told(log.personas.values(), config.persona, split.part_of)
     by_id = _learned_from(log, split)
     return PairMaker(by_id, log.personas, judged_by, scorer, config, learned, seed, embedder)
 
@@ -75,7 +75,5 @@ def judged_maker(log: Log, config: PairsConfig, split: SplitConfig, seed: int, l
 
 def _learned_from(log: Log, split: SplitConfig) -> dict[str, Conversation]:
     return {
-        name: conversation
-        for name, conversation in log.conversations.items()
-        if not split.holds_out(conversation.user_id)
+        name: conversation for name, conversation in log.conversations.items() if split.teaches(conversation.user_id)
     }

@@ -20,7 +20,7 @@ def pairs(space: Workspace, /, *, pairs: PairsConfig, split: SplitConfig, models
     Judged answers tell the persona that pairs tell, all that is known of the user: what its claims ask for is what is
     to be learned, and most complaints are the first word of it (docs/training.md, "Judged answers").
     """
-    rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if not split.holds_out(row.user_id)]
+    rows = [row for row in read_table(space.path("data/rewrites"), Rewrite) if split.teaches(row.user_id)]
     sampled = read_table(space.path("data/candidates"), Candidate)
     embedder = backends.remembering(models)
     log, head = read_log(space), scorer(space, models, embedder)
