@@ -232,8 +232,8 @@ def test_choices_compare_log_likelihood_per_byte() -> None:
 
 
 def test_the_instruction_suite_is_whole() -> None:
-    assert len(INSTRUCTIONS) == 24
-    assert len({each.item for each in INSTRUCTIONS}) == len({each.prompt for each in INSTRUCTIONS}) == 24
+    assert len(INSTRUCTIONS) == 72
+    assert len({each.item for each in INSTRUCTIONS}) == len({each.prompt for each in INSTRUCTIONS}) == 72
     assert len({each.check.kind for each in INSTRUCTIONS}) >= 12
     assert [item for item, _ in asked()] == [each.item for each in INSTRUCTIONS]
     assert all([message.role for message in prompt] == ["user"] for _, prompt in asked())

@@ -84,7 +84,7 @@ _ITEMS: tuple[tuple[str, str, str], ...] = (
     ("When was the steam engine invented? Do not write any digit.", "no_digits", ""),
     ("Describe a dozen eggs without digits.", "no_digits", ""),
     ("Tell me about owls, and ask me something at the end.", "ends_with_question", ""),
-    ("Recommend a board game. Your last sentence has to be a question.", "ends_with_question", ""),
+    ("Recommend an instrument for a beginner. Your last sentence has to be a question.", "ends_with_question", ""),
     ("I feel like painting. Reply and end on a question mark.", "ends_with_question", ""),
     ("Congratulate a friend who passed an exam, without any exclamation mark.", "no_exclamation", ""),
     ("Welcome guests to an inn. No exclamation marks.", "no_exclamation", ""),
@@ -93,7 +93,7 @@ _ITEMS: tuple[tuple[str, str, str], ...] = (
     ("What is a mineral? Put the most important words in **bold**.", "bold_keywords", ""),
     ("Explain what a compass is, with its key terms in **bold** type.", "bold_keywords", ""),
     ("What is a harbour? Prose only: no list of any kind.", "no_lists", ""),
-    ("Which vegetables grow in winter? Answer in sentences and do not make a list.", "no_lists", ""),
+    ("Which coins does a purse hold? Answer in sentences and do not make a list.", "no_lists", ""),
     ("Describe spring in one paragraph.", "one_paragraph", ""),
     ("What does a librarian do? Reply in a single paragraph.", "one_paragraph", ""),
 )
