@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
 
 USERS = 200  # on either side of a draw
-DRAWS, QUICK_DRAWS, AT_ONCE, RUNS = 4000, 400, 200, 4
+DRAWS, QUICK_DRAWS, AT_ONCE, RUNS = 4000, 200, 200, 4
 QUICK_USERS = 480  # to draw from
 P, SHARE = 0.05, 0.5  # of the baseline, Evidently's defaults
 NUMBERS = (

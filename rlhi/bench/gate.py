@@ -69,12 +69,12 @@ def figures(quick: bool) -> list[Row]:
 
 def nights(quick: bool) -> Iterator[Row]:
     """Years without a better challenger."""
-    worlds = 100 if quick else 400
+    worlds = 60 if quick else 400
     record = lived(Plan(SPREADS["satisfaction"], worlds=worlds))
     yield _share("false_promotion_year", "share of years", *_years(record))
     yield _share("false_promotion_quarter", "share of quarters", _quarters(record.promoted), _quarters(record.formerly))
     yield _share("false_promotion_night", "share of nights", _nightly(record.promoted), _nightly(record.formerly))
-    few = 30 if quick else 150
+    few = 15 if quick else 150
     record = lived(Plan(SPREADS["people"], worlds=few))
     yield _share("false_promotion_year_people", "share of years", *_years(record))
     yield _skewed(few)
