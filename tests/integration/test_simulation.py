@@ -13,7 +13,7 @@ from rlhi.bench.experiments.sizes import DEMO
 from rlhi.bench.experiments.world import LEARN
 from rlhi.checks.answers import AnswerKey
 from rlhi.cli.demo import DemoCycle, _size, _table
-from rlhi.config import load_params
+from rlhi.config import GateConfig, load_params
 from rlhi.contracts import Conversation, EvalResult, FeedbackTurn, Interval, Measurement
 from rlhi.models.base import Sampling
 from rlhi.simulate import SimulatorConfig, TruthRow, WishRow
@@ -81,11 +81,14 @@ def test_arithmetic_is_measured_by_right_answers(tmp_path: Path, tiny_policy: Pa
     assert rows and {row.value for row in rows} <= {0.0, 1.0}
 
 
-def test_the_demo_sizes_are_parameters_and_leave_the_gate_alone(tmp_path: Path) -> None:
+def test_the_demo_sizes_are_parameters_and_its_gate_differs_in_what_few_users_show(tmp_path: Path) -> None:
+    """A demo with margins or drops of its own would prove nothing."""
     (tmp_path / "params.yaml").write_text(ledger.template("params.yaml"), encoding="utf-8")
     before = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
     _size(tmp_path, 3)
-    params = load_params(tmp_path / "params.yaml")
-    assert params.seed == 3 and params.evaluate.users == DEMO["evaluate"]["users"]
+    params, default = load_params(tmp_path / "params.yaml"), GateConfig()
+    assert params.seed == 3 and params.confirm.users == DEMO["confirm"]["users"] and params.evaluate.users == 0
     after = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
-    assert after["gate"] == before["gate"] and after["drift"] == before["drift"]
+    assert after["drift"] == before["drift"] and params.gate.gains == default.gains
+    assert {**params.gate.guards, "kept": default.guards["kept"]} == default.guards
+    assert params.gate.budget.error == default.budget.error and params.gate.drift == default.drift
