@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, Turn
+from rlhi.contracts.thoughts import opened_by, thought_marks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -36,7 +37,8 @@ def persona_system(persona: str) -> str:
 
 def with_persona(turns: Sequence[Turn | Message], persona: str) -> tuple[Message, ...]:
     """A conversation as a chat prompt that begins with the persona's system message."""
-    dialogue = tuple(Message(turn.role, turn.content) for turn in turns if turn.role != "system")
+    said = (turn for turn in turns if turn.role != "system" and turn.content.strip())
+    dialogue = tuple(Message(turn.role, turn.content) for turn in said)
     return (Message("system", persona_system(persona)), *dialogue)
 
 
@@ -83,6 +85,25 @@ def chat_tokens(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase)
     """The tokens of messages that the model is to answer, in its chat template."""
     text = chat_text(messages, tokenizer, add_generation_prompt=True)
     return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def reply_text(tokens: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
+    """What a model said in these tokens, with the tags of its thoughts, be they special tokens or in the prompt."""
+    opened, marks = _thought_marks(tokenizer)
+    if not marks:
+        return opened + str(tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+    text = str(tokenizer.decode(tokens, skip_special_tokens=False))
+    for name in _special_tokens(tokenizer):
+        if name not in marks:
+            text = text.replace(name, "")
+    return opened + text.strip()
+
+
+@lru_cache(maxsize=8)
+def _thought_marks(tokenizer: PreTrainedTokenizerBase) -> tuple[str, frozenset[str]]:
+    """The tag with which the chat template opens a thought for the model, and the special tokens that mark thoughts."""
+    asked = chat_text([Message("user", "Hi")], tokenizer, add_generation_prompt=True)
+    return opened_by(asked), thought_marks(_special_tokens(tokenizer))
 
 
 def prompt_tokens(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
