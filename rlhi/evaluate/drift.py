@@ -55,7 +55,7 @@ class DriftFiles:
 
 def drift_row(conversation: Conversation, labels: Sequence[FeedbackTurn]) -> DriftRow:
     """One conversation as a row. ``labels`` may be those of many conversations; the others' are passed over."""
-    texts = [turn.content for turn in conversation.turns if turn.role == "user"]
+    texts = [turn.content for turn in conversation.turns if turn.role == "user" and turn.has_text]
     words = [len(text.split()) for text in texts]
     joined = "\n".join(texts)
     own = [label.label for label in labels if label.conversation_id == conversation.conversation_id]

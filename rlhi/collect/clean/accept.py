@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from rlhi.collect.clean.chains import waits
 from rlhi.collect.clean.identify import identify
 from rlhi.collect.pii.person_names import person_names
 from rlhi.collect.pii.redact import redact, redact_conversation
@@ -53,7 +54,7 @@ def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
         ValueError: it is out of bounds, or no user says anything in it.
     """
     turns = tuple(_harmless(turn) for turn in conversation.turns)
-    if not any(turn.role == "user" and turn.content.strip() for turn in turns):
+    if not any(turn.role == "user" and turn.has_text for turn in turns) and not waits(conversation):
         raise ValueError("no user turn with text")
     if len(turns) > config.max_turns:
         raise ValueError(f"{len(turns)} turns, more than ingest.max_turns ({config.max_turns})")
@@ -125,11 +126,12 @@ def _progress(row: Conversation) -> tuple[int, int, str, str]:
 
 
 def _harmless(turn: Turn) -> Turn:
-    said = (turn.content, turn.model or "", *[signal.text for signal in turn.signals])
+    said = (turn.content, turn.thought, turn.model or "", *[signal.text for signal in turn.signals])
     if not any(map(_harmful, said)):
         return turn
     signals = tuple(replace(signal, text=_text(signal.text)) for signal in turn.signals)
-    return replace(turn, content=_text(turn.content), model=_maybe(turn.model), signals=signals)
+    content, thought = _text(turn.content), _text(turn.thought)
+    return replace(turn, content=content, model=_maybe(turn.model), signals=signals, thought=thought)
 
 
 def _harmful(text: str) -> bool:

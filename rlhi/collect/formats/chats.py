@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast, get_args
 
-from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, items, mapping, moment, rows_in, text
+from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, mapping, moment, rows_in, text
 from rlhi.collect.formats.format import conversation, has_turns
-from rlhi.collect.formats.turns import turns_of
+from rlhi.collect.formats.turns import messages, messages_in
 from rlhi.contracts import Conversation, UserKind, content_key
 
 HAS_CONVERSATION = has_turns("conversation", "role")
@@ -20,7 +21,7 @@ def platform(row: Row) -> Conversation:
         raise ValueError(f"user_id_kind is {kind[:40]!r}, not one of {', '.join(get_args(UserKind))}")
     return conversation(
         text(row, "source") or "conversations",
-        turns_of(items(row, "turns")),
+        messages(row, "turns"),
         conversation_id=text(row, "conversation_id"),
         user_id=text(row, "user_id"),
         kind=cast(UserKind, kind),
@@ -42,14 +43,14 @@ def wildchat(row: Row) -> Conversation:
 
     The user is the hashed address with the hash of the browser's header: an address alone is a household.
     """
-    turns = items(row, "conversation")
+    turns = [turn for turn in messages_in(row.get("conversation")) or () if isinstance(turn, Mapping)]
     address = first_text([row, *turns], "hashed_ip")
     header = next((found for part in [row, *turns] if (found := mapping(part, "header"))), {})
     browser = {name: value for name, value in header.items() if isinstance(value, str)}
     user = f"{address}-{content_key(browser)[:8]}" if address and browser else address
     return conversation(
         "wildchat",
-        turns_of(turns),
+        messages(row, "conversation"),
         conversation_id=first_text([row], "conversation_id", "conversation_hash"),
         user_id=text(row, "user_id") or user,
         created_at=first_moment([*turns, row], "timestamp"),
@@ -64,7 +65,7 @@ def lmsys(row: Row) -> Conversation:
     """LMSYS-Chat-1M: no users, no times; toxic is what OpenAI's moderation flagged in any turn."""
     return conversation(
         "lmsys",
-        turns_of(items(row, "conversation")),
+        messages(row, "conversation"),
         conversation_id=text(row, "conversation_id"),
         user_id=text(row, "user_id"),
         model=text(row, "model"),
@@ -88,7 +89,7 @@ def _messages(row: Row, source: str, field: str) -> Conversation:
     about = [row, mapping(row, "metadata")]
     return conversation(
         source,
-        turns_of(items(row, field)),
+        messages(row, field).marked(*about),
         conversation_id=first_text(about, "conversation_id", "id"),
         user_id=first_text(about, "user_id", "user"),
         created_at=first_moment(about, *TIMES),

@@ -7,12 +7,10 @@ messages: there it is the hash of the user and of the first exchange, which ever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, rows_in, text
+from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, text
 from rlhi.collect.formats.format import conversation, first_exchange
-from rlhi.collect.formats.turns import reply, turns_of
-from rlhi.contracts import Conversation, Turn, content_key
+from rlhi.collect.formats.turns import Dialogue, messages_in, reply, turns_of
+from rlhi.contracts import Conversation, content_key
 
 ANSWERS = ("response", "choices", "completion", "output")
 SESSIONS = ("conversation_id", "session_id", "thread_id")
@@ -36,14 +34,18 @@ def completion(row: Row) -> Conversation:
         raise ValueError("messages is not a list of objects")
     answer = next((found for name in ANSWERS if (found := reply(loaded(row.get(name))))), None)
     about = [row, request, mapping(row, "metadata"), mapping(request, "metadata")]
+    parts = [request, response]
+    kept = first_text([mapping(part, "conversation") for part in parts], "id") or first_text(parts, "conversation")
+    chain = _chain(response, request, kept)
     return grown(
         "completions",
-        answered(turns_of(messages), answer),
-        session=first_text(about, *SESSIONS),
+        turns_of(messages).answered(answer).marked(*about, response),
+        session=first_text(about, *SESSIONS) or kept,
         user=first_text(about, *USERS),
         created_at=first_moment([row, response, request], *TIMES),
         model=first_text([response, request, row], "model"),
         complete=answer is not None,
+        chain=chain,
     )
 
 
@@ -65,14 +67,14 @@ def litellm(row: Row) -> Conversation:
     if not messages:
         raise ValueError("no messages: LiteLLM keeps them when store_prompts_in_spend_logs is on")
     answer = reply(loaded(row.get("response")))
-    turns = answered(turns_of(messages), answer)
-    if any(SHORTENED in turn.content or turn.content.strip() == WITHHELD for turn in turns):
+    said = turns_of(messages).answered(answer)
+    if any(SHORTENED in turn.content or turn.content.strip() == WITHHELD for turn in said.turns):
         raise ValueError("LiteLLM shortened or withheld the text")
     given = mapping(row, "metadata")
     about = [request, mapping(request, "metadata"), given, mapping(given, "requester_metadata")]
     return grown(
         "litellm",
-        turns,
+        said.marked(row, *about),
         session=first_text(about, "litellm_session_id", "session_id", "conversation_id"),
         user=text(row, "end_user") or text(request, "user") or text(given, "user_api_key_end_user_id"),
         created_at=first_moment([row], "startTime"),
@@ -82,25 +84,29 @@ def litellm(row: Row) -> Conversation:
 
 
 def grown(
-    source: str, turns: Sequence[Turn], *, session: str | None, user: str | None,
-    created_at: str | None, model: str | None, complete: bool,
+    source: str, said: Dialogue, *, session: str | None, user: str | None,
+    created_at: str | None, model: str | None, complete: bool, chain: tuple[str, ...] = (),
 ) -> Conversation:  # fmt: skip
     """A conversation that goes on in later rows, under an id that all of them share.
 
     Raises:
         ValueError: there is neither a session nor an answer, so that later rows cannot be told to belong to it.
     """
-    if session is None and not complete:
+    if session is None and not complete and not chain:
         raise ValueError("the answer has no text, as when a tool is called; a later request may hold it")
-    name = session or content_key(source, user, first_exchange(turns))
-    return conversation(source, turns, conversation_id=name, user_id=user, created_at=created_at, model=model)
+    name = session or content_key(source, user, first_exchange(said.turns) if complete else chain)
+    return conversation(
+        source, said, conversation_id=name, user_id=user, created_at=created_at, model=model, chain=chain
+    )
 
 
-def answered(turns: tuple[Turn, ...], answer: str | None) -> tuple[Turn, ...]:
-    """The history with its answer, which some loggers have put there already."""
-    if answer is None or (turns and turns[-1].role == "assistant" and turns[-1].content == answer):
-        return turns
-    return (*turns, Turn("assistant", answer))
+def _chain(response: Row, request: Row, kept: str | None) -> tuple[str, ...]:
+    """What this request goes on from, and the response to it, where a server keeps the turns before."""
+    own = first_text([response], "id", "response_id")
+    before = first_text([request, response], "previous_response_id")
+    if own is None or not (before or kept or isinstance(loaded(response.get("output")), list)):
+        return ()
+    return (before or kept or "", own)
 
 
 def _request(row: Row) -> Row:
@@ -112,12 +118,12 @@ def _body(part: Row) -> Row:
     return mapping(part, "body") or part
 
 
-def _asked(row: Row) -> list[Row]:
+def _asked(row: Row) -> list[object]:
     """The messages of a call: a list, or the text of a bare prompt."""
     for name in ("messages", "input"):
         value = loaded(row.get(name))
         if isinstance(value, str) and value.strip():
             return [{"role": "user", "content": value}]
-        if found := rows_in(value):
+        if found := messages_in(value):
             return found
     return []

@@ -14,6 +14,7 @@ from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.progress import progress
 from rlhi.stages.collect.incoming import Batch
+from rlhi.stages.collect.ingest.chains import BEGUN_BEFORE, follow
 from rlhi.stages.collect.ingest.index import Index, file_index, forget_stale, joined
 from rlhi.stages.collect.ingest.pieces import (
     BUCKETS,
@@ -32,6 +33,7 @@ from rlhi.stages.collect.ingest.spread import Spread, spread_for
 from rlhi.workspace.store import PARTITIONS, Workspace, finish_table, read_manifest, read_note
 
 FIRST = "0000-"
+UNREAD = "turns left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ class Fold:
         large = sum(batch.path.stat().st_size for batch in batches) > self.sizes.large_bytes
         with spread_for(large, self.config.runner == "threads") as spread:
             spilled, refused = self._read(batches, spread)
+            spilled, lone, begun = follow(self.space, self.files, spilled, spread)
+            refused += lone
+            self.figures[BEGUN_BEFORE] += begun
             # The landing decides how finely it is merged, not the table: the first one meets a table of few partitions.
             cut = self._cut(sum(one.rows for one in spilled))
             merged = self._merge(spilled, cut, spread)
@@ -110,6 +115,7 @@ class Fold:
             blocks_of, trouble = found[batch.digest], broken[batch.digest]
             trouble = [row for one in blocks_of for row in one.quarantined] + trouble
             if any(one.known for one in blocks_of):
+                self.figures[UNREAD] += sum(one.unread for one in blocks_of)
                 self.figures["read"] += sum(one.rows for one in blocks_of) + len(broken[batch.digest])
                 spilled += blocks_of
                 refused += trouble

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from rlhi.collect.clean.accept import harmless, impersonal, merge, with_languages
+from rlhi.collect.clean.chains import Link, link, waits
+from rlhi.collect.clean.chains import joined as follow_chain
 from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
+from rlhi.collect.formats.format import unread_in
 from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, from_record, to_record
@@ -43,7 +46,9 @@ class Read:
 class Spilled:
     """What a block gave: rows waiting in ``path`` at ``(offset, length)`` of each bucket, and what was refused.
 
-    ``known`` is the number of rows in a known format, accepted or not.
+    In the bucket ``BUCKETS`` wait those that go on from other rows; ``links`` tell from which.
+
+    ``known`` is the number of rows in a known format, accepted or not; ``unread`` of turns whose speaker is not known.
     """
 
     path: Path
@@ -51,6 +56,8 @@ class Spilled:
     rows: int
     known: int
     quarantined: tuple[Quarantined, ...]
+    unread: int = 0
+    links: tuple[Link, ...] = ()
 
 
 def read_block(piece: Read) -> Spilled:
@@ -59,6 +66,7 @@ def read_block(piece: Read) -> Spilled:
     Text is looked at here and not again: merging and writing move records.
     """
     conversations: list[Conversation] = []
+    lines: list[int] = []
     refused, rows, known = [], 0, 0
     for record in piece.block.records():
         rows += 1
@@ -73,20 +81,44 @@ def read_block(piece: Read) -> Spilled:
             refused.append(redacted(row, piece.config))
         else:
             conversations.append(row)
+            lines.append(record.line)
     told = with_languages(conversations, piece.config)
     conversations = [hide_user(impersonal(conversation, piece.config), piece.salt) for conversation in told]
-    index = Index.of(conversations)
     records = [to_record(row) | {"batch": piece.digest} for row in conversations]
+    links = tuple(found for row in conversations if row.chain and (found := link(row)))
+    waiting: list[object] = []
+    if links:
+        whole = [at for at, row in enumerate(conversations) if not waits(row)]
+        waiting = [
+            (piece.block.file, line, record)
+            for line, record, row in zip(lines, records, conversations, strict=True)
+            if waits(row)
+        ]
+        conversations, records = [conversations[at] for at in whole], [records[at] for at in whole]
+    buckets = spill(piece.spill, conversations, records, waiting)
+    unread = sum(unread_in(row) for row in told if row.changes)
+    return Spilled(piece.spill, buckets, rows, known, tuple(refused), unread, links)
+
+
+def spill(
+    path: Path, rows: Sequence[Conversation], records: Sequence[Record], waiting: Sequence[object] = ()
+) -> dict[int, tuple[int, int]]:
+    """Write rows sorted into buckets by user, and those that wait; where each bucket stands in the file."""
+    index = Index.of(rows)
     bucket_of = (index.users % np.uint64(BUCKETS)).astype(np.int64)
     buckets = {}
-    piece.spill.parent.mkdir(parents=True, exist_ok=True)
-    with piece.spill.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
         for bucket in np.unique(bucket_of).tolist():
             places = np.flatnonzero(bucket_of == bucket)
             data = marshal.dumps(([records[place] for place in places.tolist()], index.take(places).packed()))
             buckets[bucket] = (file.tell(), len(data))
             file.write(data)
-    return Spilled(piece.spill, buckets, rows, known, tuple(refused))
+        if waiting:
+            data = marshal.dumps(waiting)
+            buckets[BUCKETS] = (file.tell(), len(data))
+            file.write(data)
+    return buckets
 
 
 def redacted(row: Quarantined, config: IngestConfig) -> Quarantined:
@@ -121,9 +153,12 @@ def merge_partition(piece: Merge) -> Merged:
     before = _standing(piece, index, rows)
     held, place_of = dict(before), dict[int, int]()
     fates: Counter[str] = Counter()
+    chained: dict[int, list[Record]] = {}
     for place, (name, row) in enumerate(zip(index.names.tolist(), rows, strict=True)):
         old = held.get(name)
-        if old is None:
+        if row["chain"] and row["chain"][0]:
+            chained.setdefault(name, []).append(row)
+        elif old is None:
             held[name], place_of[name] = row, place
             fates["new"] += 1
         elif (grown := _grown(old, row)) is None:
@@ -132,6 +167,9 @@ def merge_partition(piece: Merge) -> Merged:
             held[name] = grown
             place_of.pop(name, None)
             fates["updated"] += 1
+    for name, parts in chained.items():
+        held[name] = _chained(held.get(name), parts, fates)
+        place_of.pop(name, None)
     changed = {name: row for name, row in held.items() if row is not before.get(name)}
     as_spilled = [name for name in changed if name in place_of]
     others = [name for name in changed if name not in place_of]  # text that no single log has is looked at once more
@@ -141,6 +179,19 @@ def merge_partition(piece: Merge) -> Merged:
         Index.of([from_record(Conversation, changed[name]) for name in others]),
     ]
     return Merged(piece.output, joined(entries), fates)
+
+
+def _chained(old: Record | None, parts: Sequence[Record], fates: Counter[str]) -> Record:
+    """A conversation whose requests hold what is new alone; ``old`` where the two say the same."""
+    responses = {part["chain"][1] for part in parts}
+    new = len(responses - set(old["chain"][1:] if old else ()))
+    fates["duplicate"] += len(parts) - new
+    fates["updated"] += new - (old is None)
+    fates["new"] += old is None
+    if old is not None and not new:
+        return old
+    rows = [from_record(Conversation, row) for row in ([old] if old else []) + list(parts)]
+    return to_record(follow_chain(rows)) | {"batch": (old or parts[0])["batch"]}
 
 
 def _grown(old: Record, new: Record) -> Record | None:

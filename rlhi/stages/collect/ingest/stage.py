@@ -24,13 +24,16 @@ from rlhi.config import IngestConfig
 from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, content_key
 from rlhi.stages import Outcome
 from rlhi.stages.collect.incoming import landings
-from rlhi.stages.collect.ingest.fold import USUAL, Fold, Sizes
+from rlhi.stages.collect.ingest.chains import BEGUN_BEFORE, OutOfOrder
+from rlhi.stages.collect.ingest.fold import UNREAD, USUAL, Fold, Sizes
 from rlhi.stages.collect.ingest.index import read_index
 from rlhi.stages.collect.ingest.pieces import KEY
 from rlhi.stages.collect.salt import salt_of
 from rlhi.workspace.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
 
 TABLE, REFUSED = "data/conversations", "data/quarantine"
+# How logs are read. Another way of it wants another number: all landed logs are then read again.
+READING = 2
 FATES = ("read", "new", "updated", "duplicate", "quarantined")
 
 
@@ -57,12 +60,18 @@ def ingest(space: Workspace, /, *, ingest: IngestConfig, sizes: Sizes = USUAL) -
     keep(())
     figures: Counter[str] = Counter(dict.fromkeys(FATES, 0))
     index = None
-    for landing in landed:
+    for at, landing in enumerate(landed):
         todo = [batch for batch in landing if batch.digest not in read]
         if todo:
             read |= {batch.digest for batch in todo}
             told: dict[str, object] = {"batches": sorted(read), "config": config}
-            index = Fold(space, ingest, salt, figures, sizes).run(todo, keep, told)
+            try:
+                index = Fold(space, ingest, salt, figures, sizes).run(todo, keep, told)
+            except OutOfOrder:  # conversations in the table go on from what came now: all logs are read as one
+                finish_table(table, Conversation, {}, key=KEY, note={"batches": [], "config": config})
+                figures = Counter(dict.fromkeys(FATES, 0))
+                every = [batch for one in landed[: at + 1] for batch in one]
+                index = Fold(space, ingest, salt, figures, sizes).run(every, keep, told)
     index = index or read_index(space)
     counts = {**figures, **index.figures()}
     text = (
@@ -72,6 +81,10 @@ def ingest(space: Workspace, /, *, ingest: IngestConfig, sizes: Sizes = USUAL) -
         text += f", {counts['anonymous']} conversations name no user: each is its own anonymous user, without persona"
     if counts["set aside"]:
         text += f"; {counts['set aside']} say what others say and are set aside"
+    if figures[BEGUN_BEFORE]:
+        text += f"; of {figures[BEGUN_BEFORE]} the beginning is missing, for what they go on from was not logged"
+    if figures[UNREAD]:
+        text += f"; {figures[UNREAD]} turns of unknown roles are left out (`rlhi quarantine --changes`)"
     made = figures["new"] + figures["updated"]
     return Outcome(made, index.size - figures["new"], counts, text)
 
@@ -94,9 +107,9 @@ def _stands(folder: Path) -> bool:
 
 
 def _config(space: Workspace, ingest: IngestConfig) -> str:
-    """What makes another table of the same logs; another salt makes other users."""
+    """What makes another table of the same logs: how they are read, the parameters, and the salt, which makes users."""
     asked = ingest.model_dump(mode="json", exclude={"runner", "cluster"})
-    return content_key(SCHEMA_VERSION, asked, salt_of(space, ingest))
+    return content_key(SCHEMA_VERSION, READING, asked, salt_of(space, ingest))
 
 
 def forget(space: Workspace) -> None:
