@@ -26,7 +26,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"\b(?:end|stop)\b|(?:^|[_ -])(?:end|stop)(?:[_ -]|$)", re.IGNORECASE)
-_SIGNS = ("<", "[", "◁")
+_BEGINNINGS = frozenset({"analysis", "commenta", "Here is ", "Here's m", "Here are"})
 # gpt-oss: what it says in the channel `final` is the answer. Without special tokens the names run into the text.
 _CHANNELS = re.compile(r"\s*(?:<\|start\|>\s*)?(?:assistant\s*)?<\|channel\|>")
 _CHANNEL_TOKENS = frozenset({"<|channel|>", "<|message|>", "<|start|>", "<|end|>", "<|return|>", "<|call|>"})
@@ -85,11 +85,11 @@ def parted(text: str) -> Parted:
     >>> parted("Models think between `<think>` and `</think>`.").thought
     ''
     """
+    if not may_hold_thought(text):
+        return Parted("", text)
     if found := _RUN_TOGETHER.match(text) or _ANNOUNCED.match(text):
         thought, answer = (part for part in found.groups() if part is not None)
         return Parted(thought.strip(), _unwrapped(answer))
-    if not any(sign in text for sign in _SIGNS):
-        return Parted("", text)
     if _CHANNELS.match(text) and (said := _CHANNEL.findall(text)):
         answer, thought = (together(one for name, one in said if (name == "final") == final) for final in (True, False))
         return Parted(thought, answer)
@@ -102,6 +102,11 @@ def parted(text: str) -> Parted:
     return Parted(thought, _unwrapped("".join(kept)))
 
 
+def may_hold_thought(text: str) -> bool:
+    """False for most text, at a glance: it has none of the signs that tags are made of, and no words of a thought."""
+    return "<" in text or "[" in text or "◁" in text or text[:40].lstrip()[:8] in _BEGINNINGS
+
+
 def holds_thought(text: str) -> bool:
     """Whether anything in a text may be a thought: a tag or a channel outside of code, be it only spoken of.
 
@@ -110,7 +115,7 @@ def holds_thought(text: str) -> bool:
     """
     if parted(text).thought:
         return True
-    bare = _CODE.sub("", text) if any(sign in text for sign in _SIGNS) else ""
+    bare = _CODE.sub("", text) if may_hold_thought(text) else ""
     return bool(_TAG.search(bare)) or "<|channel|>" in bare
 
 

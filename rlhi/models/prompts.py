@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, Turn
 from rlhi.contracts.thoughts import opened_by, thought_marks
+from rlhi.models.templates import PLAIN, taken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -17,12 +18,14 @@ BASE_SYSTEM = "You are a helpful assistant."
 
 
 def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
-    """A model folder's tokenizer; its pad token is set."""
+    """A model folder's tokenizer; its pad token is set, and a plain chat template where it has none."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN
     return tokenizer
 
 
@@ -73,11 +76,16 @@ def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     return sorted(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
 
 
+def as_taken(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) -> tuple[Message, ...]:
+    """The messages as the model's chat template takes them (:mod:`rlhi.models.templates`)."""
+    return taken(messages, tokenizer)
+
+
 def chat_text(
     messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, add_generation_prompt: bool = False
 ) -> str:
-    """The messages in the model's chat template, their words as words (:func:`plain`)."""
-    rows = [{"role": one.role, "content": plain(one.content, tokenizer)} for one in messages]
+    """The messages in the model's chat template, as it takes them, their words as words (:func:`plain`)."""
+    rows = [{"role": one.role, "content": plain(one.content, tokenizer)} for one in taken(messages, tokenizer)]
     return str(tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=add_generation_prompt))
 
 

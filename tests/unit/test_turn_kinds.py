@@ -84,7 +84,7 @@ def test_one_odd_turn_costs_no_conversation_and_is_counted() -> None:
 def test_items_of_tools_are_told_by_their_shape(kind: str) -> None:
     output = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": ANSWER}]}
     item = {"type": kind, "id": "x", "output": "secret", "results": [{"text": "secret"}], "content": "secret"}
-    row = {
+    row: dict[str, Any] = {
         "request": {"user": "u", "input": [{"role": "user", "content": ASK}, item, output,
                                            {"role": "user", "content": COMPLAINT}]},
         "response": {"id": "r", "output": [item, {**output, "content": [{"type": "output_text", "text": "Names."}]}]},

@@ -126,6 +126,8 @@ def _progress(row: Conversation) -> tuple[int, int, str, str]:
 
 
 def _harmless(turn: Turn) -> Turn:
+    if not (turn.thought or turn.model or turn.signals or _harmful(turn.content)):
+        return turn
     said = (turn.content, turn.thought, turn.model or "", *[signal.text for signal in turn.signals])
     if not any(map(_harmful, said)):
         return turn

@@ -22,6 +22,7 @@ DOWN = (
 )  # fmt: skip
 # What a mark is called beside a request, on a turn or on a trace; of these the first that is there counts.
 MARKS = ("rating", "user_rating", "feedback", "user_feedback", "userFeedback", "thumbs", "thumb", "vote", "reaction")
+MARKING = frozenset({*MARKS, "signals", "candidates"})
 VALUES = ("rating", "value", "score", "thumbs", "thumb", "vote", "type", "label", "sentiment")
 COMMENTED = ("comment", "feedback_comment", "feedback_text")
 COMMENTS = ("comment", "text", "reason", "content")
@@ -75,10 +76,10 @@ def signals_of(row: Row, content: str, scale: Scale | None) -> tuple[Signal, ...
     Raises:
         ValueError: ``signals`` is there and is not what we write.
     """
+    if MARKING.isdisjoint(row):  # as most turns
+        return ()
     if row.get("signals") is not None:
         return _ours(row["signals"])
-    if len(row) == 2:  # who speaks and what is said, as of most turns
-        return ()
     comment = first_text([row], *COMMENTED) or ""
     ratings = marked(row["rating"], scale, comment) if "rating" in row else rating_in(row)
     return (*ratings, *_choices(row, content)) if row.get("candidates") else ratings

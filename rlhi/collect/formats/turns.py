@@ -10,8 +10,10 @@ from rlhi.collect.formats.fields import DEPTH, Row, first_moment, loaded, rows_i
 from rlhi.collect.formats.roles import is_tools, role_named, speaker_of
 from rlhi.collect.formats.signals import Scale, rating_in, scale_of, signals_of
 from rlhi.contracts import Role, Signal, Turn
-from rlhi.contracts.thoughts import Parted, parted, together
+from rlhi.contracts.thoughts import Parted, may_hold_thought, parted, together
 
+# The fields of a turn whose content says all: no tools, no thoughts.
+PLAIN = frozenset({"role", "content", "created_at", "timestamp", "model", "signals", "rating", "candidates"})
 # Where an answer lies in what chat APIs and tracers keep of it, the likeliest first.
 WRAPPINGS = ("body", "choices", "message", "content", "output", "text", "completion", "answer", "response")
 
@@ -51,7 +53,7 @@ def role_of(row: Row, at: int) -> Role | None:
     speaker = speaker_of(row)
     if speaker is None:
         raise ValueError(f"turn {at + 1} has the unknown role {role_named(row)!r}")
-    return None if speaker in ("tool", "thought") else speaker
+    return None if speaker == "tool" or speaker == "thought" else speaker
 
 
 def turns_of(rows: Sequence[object]) -> Dialogue:
@@ -62,7 +64,7 @@ def turns_of(rows: Sequence[object]) -> Dialogue:
     Raises:
         ValueError: a signal that is none.
     """
-    messages = [row for row in rows if isinstance(row, Mapping)]
+    messages = [row for row in rows if type(row) is dict or isinstance(row, Mapping)]
     scale = scale_of(rating for row in messages if isinstance(rating := row.get("rating"), int | float))
     turns: list[Turn] = []
     thoughts: list[str] = []
@@ -87,13 +89,17 @@ def turns_of(rows: Sequence[object]) -> Dialogue:
 
 def _turn(row: Row, role: Role, scale: Scale | None) -> Turn | None:
     """The turn of a message; None where there is nothing in it but tools."""
-    words = words_of(row)
-    said, thought = words.said, ""
-    if role == "assistant":
-        found = answer_of(words)
-        said, thought = found.answer, found.thought
-    if words.tools and not said.strip():
-        return None
+    content, thought = row.get("content"), ""
+    if type(content) is str and PLAIN.issuperset(row) and not (role == "assistant" and may_hold_thought(content)):
+        said = content  # as nearly all turns
+    else:
+        words = words_of(row)
+        said = words.said
+        if role == "assistant":
+            found = answer_of(words)
+            said, thought = found.answer, found.thought
+        if words.tools and not said.strip():
+            return None
     signals = signals_of(row, said, scale) if role != "system" else ()
     return Turn(role, said, first_moment([row], "created_at", "timestamp"), text(row, "model"), signals, thought)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from rlhi.workspace.store import Record, Workspace, put_records, read_records, u
 KEY = ("user_id", "conversation_id")
 # Rows of a landing wait in this many buckets by user; a power of two, and so every smaller number of partitions fits.
 BUCKETS = 256
+Waiting = tuple[str, int, Record]
+"""A row that goes on from another: its file, its line, and itself."""
 # What waits is written by `marshal`: records of dicts, lists and scalars, read by processes of the same Python within
 # the same command, and many times faster than pickled rows are.
 
@@ -85,8 +87,8 @@ def read_block(piece: Read) -> Spilled:
     told = with_languages(conversations, piece.config)
     conversations = [hide_user(impersonal(conversation, piece.config), piece.salt) for conversation in told]
     records = [to_record(row) | {"batch": piece.digest} for row in conversations]
-    links = tuple(found for row in conversations if row.chain and (found := link(row)))
-    waiting: list[object] = []
+    links = tuple(one for row in conversations if row.chain and (one := link(row)))
+    waiting: list[Waiting] = []
     if links:
         whole = [at for at, row in enumerate(conversations) if not waits(row)]
         waiting = [
@@ -101,7 +103,7 @@ def read_block(piece: Read) -> Spilled:
 
 
 def spill(
-    path: Path, rows: Sequence[Conversation], records: Sequence[Record], waiting: Sequence[object] = ()
+    path: Path, rows: Sequence[Conversation], records: Sequence[Record], waiting: Sequence[Waiting] = ()
 ) -> dict[int, tuple[int, int]]:
     """Write rows sorted into buckets by user, and those that wait; where each bucket stands in the file."""
     index = Index.of(rows)
@@ -115,7 +117,7 @@ def spill(
             buckets[bucket] = (file.tell(), len(data))
             file.write(data)
         if waiting:
-            data = marshal.dumps(waiting)
+            data = marshal.dumps(cast(Any, list(waiting)))
             buckets[BUCKETS] = (file.tell(), len(data))
             file.write(data)
     return buckets
@@ -156,7 +158,7 @@ def merge_partition(piece: Merge) -> Merged:
     chained: dict[int, list[Record]] = {}
     for place, (name, row) in enumerate(zip(index.names.tolist(), rows, strict=True)):
         old = held.get(name)
-        if row["chain"] and row["chain"][0]:
+        if any(_chain(row)[:1]):
             chained.setdefault(name, []).append(row)
         elif old is None:
             held[name], place_of[name] = row, place
@@ -183,8 +185,8 @@ def merge_partition(piece: Merge) -> Merged:
 
 def _chained(old: Record | None, parts: Sequence[Record], fates: Counter[str]) -> Record:
     """A conversation whose requests hold what is new alone; ``old`` where the two say the same."""
-    responses = {part["chain"][1] for part in parts}
-    new = len(responses - set(old["chain"][1:] if old else ()))
+    responses = {_chain(part)[1] for part in parts}
+    new = len(responses - set(_chain(old)[1:] if old else ()))
     fates["duplicate"] += len(parts) - new
     fates["updated"] += new - (old is None)
     fates["new"] += old is None
@@ -192,6 +194,10 @@ def _chained(old: Record | None, parts: Sequence[Record], fates: Counter[str]) -
         return old
     rows = [from_record(Conversation, row) for row in ([old] if old else []) + list(parts)]
     return to_record(follow_chain(rows)) | {"batch": (old or parts[0])["batch"]}
+
+
+def _chain(row: Record) -> list[str]:
+    return cast(list[str], row["chain"])
 
 
 def _grown(old: Record, new: Record) -> Record | None:
