@@ -13,8 +13,8 @@ from rlhi.collect.clean.identify import identify
 from rlhi.collect.wishes.claims import wishes_in
 from rlhi.config import DriftConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Turn, content_key
+from rlhi.contracts.turns import opening
 from rlhi.evaluate.drift import DriftRow, drift_row
-from rlhi.evaluate.drift.rows import request_of
 from rlhi.evaluate.drift.topics import topics
 from rlhi.models.base import Embedder
 
@@ -46,7 +46,7 @@ def real(data: Path, embedder: Embedder, users: int | None = None) -> list[Talk]
     said: Mapping[str, list[FeedbackTurn]] = defaultdict(list)
     for label in labels(rows):
         said[label.conversation_id].append(label)
-    asked = [request_of(row) for row in rows]
+    asked = [opening(row.turns) for row in rows]
     _, found = topics([], asked, embedder, DriftConfig().topics)
     languages = identify([row.turns for row in rows])
     return [

@@ -18,7 +18,10 @@ def show(rows: Sequence[Read]) -> None:
     for row in rows:
         claims = " ".join(row.claims)
         table.add_row(
-            plain(row.follow_up, hint=""), row.label, f"{row.probability:.0%}", plain(claims, hint="") if claims else ""
+            plain(row.follow_up, hint=""),
+            row.label or "no words to read",
+            "" if row.probability is None else f"{row.probability:.0%}",
+            plain(claims, hint="") if claims else "",
         )
     console = Console()
     console.width = max(console.width, 100) if not console.is_terminal else console.width

@@ -75,7 +75,8 @@ def _plain(value: object) -> object:
     if kind is tuple or kind is list:
         return [_plain(item) for item in cast(Sequence[object], value)]
     if names := _names(kind):
-        return {name: _plain(getattr(value, name)) for name in names}
+        # Most fields are scalars, and a call costs more than the question.
+        return {name: held if type(held := getattr(value, name)) in _SCALARS else _plain(held) for name in names}
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, str | int | float | bool):

@@ -44,13 +44,23 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a logged conversation, with what its reader marked on it."""
+    """One message of a logged conversation, with what its reader marked on it.
+
+    ``content`` is empty where nothing was said in words: a picture, an answer that never came, one of thoughts alone.
+    ``thought`` is what the model thought before it answered. No prompt, label, persona or pair is told it.
+    """
 
     role: Role
     content: str
     created_at: str | None = None
     model: str | None = None
     signals: tuple[Signal, ...] = ()
+    thought: str = ""
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything was said in words."""
+        return bool(self.content.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ class Conversation:
         batch: the hash of the log that brought it.
         changes: what cleaning changed in its text (``email x2``).
         set_aside: why nothing is learned from it: ``template``, or ``duplicate of`` a row's name; empty for the others.
+        chain: where the server keeps what was said: the id that the first request goes on from, empty for a beginning,
+            and the ids of the responses since (:mod:`rlhi.collect.clean.chains`); empty where logs hold the history.
 
     >>> said = (Turn("user", "How do tides work?"), Turn("assistant", "The moon pulls."), Turn("user", "Longer."))
     >>> Conversation("talk-1", "u1", "real", None, None, "en", said, "wildchat").has_user
@@ -85,6 +97,7 @@ class Conversation:
     batch: str = ""
     changes: tuple[str, ...] = ()
     set_aside: str = ""
+    chain: tuple[str, ...] = ()
 
     @property
     def has_user(self) -> bool:

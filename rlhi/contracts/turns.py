@@ -1,23 +1,26 @@
-"""Which turn follows which: system turns, wherever a log has them, are passed over.
+"""Which turn follows which: system turns, wherever a log has them, are passed over, and so are turns without text.
 
 Rows name a turn by its place in ``Conversation.turns``, system turns counted. An application that puts retrieved
-documents or the time before every request logs such a turn between any two.
+documents or the time before every request logs such a turn between any two. Several turns of one speaker in a row are
+one turn in several parts, as where a tool was called between them: the last part stands for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 
 from rlhi.contracts import Turn
 
 NOWHERE = -1
+BETWEEN = "\n\n"
+"""What stands between the parts of one turn."""
 
 
 def spoken(turns: Sequence[Turn]) -> list[int]:
-    """The places of what the user and the assistant said."""
-    return [at for at, turn in enumerate(turns) if turn.role != "system"]
+    """The places of what the user and the assistant said in words."""
+    return [at for at, turn in enumerate(turns) if turn.role != "system" and turn.has_text]
 
 
 def beside(turns: Sequence[Turn], at: int, by: int) -> int:
@@ -28,13 +31,13 @@ def beside(turns: Sequence[Turn], at: int, by: int) -> int:
     (3, 1, -1)
     """
     places = range(at + 1, len(turns)) if by > 0 else range(at - 1, -1, -1)
-    said = (place for place in places if turns[place].role != "system")
+    said = (place for place in places if turns[place].role != "system" and turns[place].has_text)
     return next(islice(said, abs(by) - 1, None), NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """The places of a user's request, of the answer right after it, and of what the user said to that, or NOWHERE."""
+    """The places of a user's request, of the answer to it, and of what the user said to that, or NOWHERE."""
 
     request: int
     answer: int
@@ -44,24 +47,60 @@ class Exchange:
 def exchanges(turns: Sequence[Turn]) -> Iterator[Exchange]:
     """Every request that was answered, in order.
 
+    Requests and answers without text, such as pictures, make none: nobody can tell from words what was found of them.
+
     >>> turns = [Turn("user", "Hi"), Turn("assistant", "Hello"), Turn("user", "Why?"), Turn("assistant", "So.")]
     >>> list(exchanges(turns))
     [Exchange(request=0, answer=1, follow_up=2), Exchange(request=2, answer=3, follow_up=-1)]
+    >>> parts = [Turn("user", "Hi"), Turn("assistant", "One moment."), Turn("assistant", "Hello"), Turn("user", "No")]
+    >>> list(exchanges(parts))
+    [Exchange(request=0, answer=2, follow_up=3)]
     """
-    places = spoken(turns)
-    after = dict(pairwise(places))
-    for request, answer in after.items():
-        if (turns[request].role, turns[answer].role) == ("user", "assistant"):
-            said = after.get(answer, NOWHERE)
-            yield Exchange(request, answer, said if said != NOWHERE and turns[said].role == "user" else NOWHERE)
+    request = answer = NOWHERE
+    before = ""
+    for at, turn in enumerate(turns):
+        if turn.role == "system":
+            continue
+        if turn.role == "assistant":
+            answer = at if turn.has_text and request != NOWHERE else NOWHERE
+        else:
+            if answer != NOWHERE:
+                yield Exchange(request, answer, at if turn.has_text else NOWHERE)
+            request = at if turn.has_text else NOWHERE if before != "user" else request
+            answer = NOWHERE
+        before = turn.role
+    if answer != NOWHERE:
+        yield Exchange(request, answer)
+
+
+def followed(turns: Sequence[Turn]) -> dict[int, Exchange]:
+    """The exchanges that a user said something to, by the place of what they said."""
+    return {one.follow_up: one for one in exchanges(turns) if one.follow_up != NOWHERE}
 
 
 def opening(turns: Sequence[Turn]) -> str:
     """The first words of the user, empty if there are none."""
-    return next((turn.content for turn in turns if turn.role == "user"), "")
+    return next((turn.content for turn in turns if turn.role == "user" and turn.has_text), "")
+
+
+def asked(turns: Sequence[Turn], at: int) -> tuple[Turn, ...]:
+    """What was said up to the request that the answer at ``at`` answers: without other parts of that answer."""
+    last = next((place for place in range(at - 1, -1, -1) if turns[place].role == "user" and turns[place].has_text), at)
+    return tuple(turns[: last + 1] if last < at else turns[:at])
 
 
 def request(turns: Sequence[Turn], at: int) -> str:
-    """What the answer at ``at`` answers: the words said right before it, empty if nothing was."""
-    place = beside(turns, at, -1)
-    return "" if place == NOWHERE else turns[place].content
+    """What the answer at ``at`` answers: all that its user said since the answer before, empty if nothing was."""
+    parts: list[str] = []
+    for place in reversed(spoken(turns[:at])):
+        if turns[place].role == "user":
+            parts.append(turns[place].content)
+        elif parts:
+            break
+    return BETWEEN.join(reversed(parts))
+
+
+def is_first(turns: Sequence[Turn], at: int) -> bool:
+    """Whether the answer at ``at`` is to a user's first request: nothing was answered before."""
+    last = len(asked(turns, at))
+    return not any(turn.role == "assistant" and turn.has_text for turn in turns[:last])

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from rlhi.contracts import Message, Profile
 from rlhi.contracts.options import RewardKind
+from rlhi.contracts.thoughts import parted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,11 @@ class Scored:
     persona: Profile
     prompt: tuple[Message, ...]
     response: str
+
+
+def sampled(text: str, cut: bool = False, tokens: int = 0) -> Sampled:
+    """What a model said as an answer: without the thought that it may have begun with."""
+    return Sampled(parted(text).answer, cut, tokens)
 
 
 class Sampled(str):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from rlhi.config import Precision
 from rlhi.contracts import Message
-from rlhi.models.base import ModelError, Sampled, Sampling
+from rlhi.models.base import ModelError, Sampled, Sampling, sampled
 from rlhi.models.precision import computed, dtype
-from rlhi.models.prompts import chat_tokens, plain, prompt_tokens, tokenizer_of
+from rlhi.models.prompts import chat_tokens, plain, prompt_tokens, reply_text, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -128,8 +128,7 @@ class LocalChatModel:
         return [[self._told(one) for one in replies] for replies in drawn]
 
     def _told(self, drawn: Drawn) -> Sampled:
-        text = self.tokenizer.decode(drawn.tokens, skip_special_tokens=True).strip()
-        return Sampled(text, not drawn.ended, len(drawn.tokens))
+        return sampled(reply_text(drawn.tokens, self.tokenizer), not drawn.ended, len(drawn.tokens))
 
     def draw(
         self, batch: Sequence[Sequence[Message]], sampling: Sampling, log_probabilities: bool = False

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, to_record
-from rlhi.models.base import ModelError, Sampled, Sampling
+from rlhi.models.base import ModelError, Sampled, Sampling, sampled
 from rlhi.models.prompts import well_formed
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class OpenAIChatModel:
                 raise ModelError(f"{self.url} ({self.name}) gave no reply, {asked} were asked for: look at its log")
             self._one_by_one |= len(answer.choices) < asked
             texts += [
-                Sampled(well_formed(one.message.content or ""), one.finish_reason == "length")
+                sampled(well_formed(one.message.content or ""), one.finish_reason == "length")
                 for one in answer.choices[:asked]
             ]
         return texts

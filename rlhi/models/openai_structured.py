@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from rlhi.contracts import Message, to_record
+from rlhi.contracts.thoughts import parted
 from rlhi.models.base import Answer, Usage
 from rlhi.models.openai_api import PARALLEL, OpenAIChatModel, refuses
 
@@ -100,7 +101,8 @@ class OpenAIStructuredModel(OpenAIChatModel):
 
 
 def _object(reply: str) -> str:
-    """The outermost JSON object of a reply: models like to wrap it in a fence or in words."""
+    """The outermost JSON object of a reply: models like to wrap it in a fence or in words, and to think before it."""
+    reply = parted(reply).answer
     start, end = reply.find("{"), reply.rfind("}")
     return reply[start : end + 1] if 0 <= start < end else reply or "null"
 

@@ -62,14 +62,35 @@ def checked_policy(name: str) -> Path:
     """The folder of a first champion: ``embedded``, or a folder with ``config.json`` and safetensors.
 
     Raises:
-        ModelError: it is no such folder.
+        ModelError: it is no such folder, or no conversation can be rendered for it.
     """
     if name == "embedded":
         return policy_path()
     folder = Path(name).expanduser().resolve()
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         raise ModelError(f"{folder} holds no model: a folder with config.json, safetensors and a tokenizer is needed")
+    _check_template(folder)
     return folder
+
+
+def _check_template(folder: Path) -> None:
+    """Raises ModelError where no conversation can be rendered for the model."""
+    from rlhi.models.prompts import tokenizer_of
+    from rlhi.models.templates import renders_talk
+
+    try:
+        tokenizer = tokenizer_of(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{folder} has no tokenizer that can be read: {(str(error).splitlines() or [''])[0]}"
+        ) from None
+    if tokenizer.eos_token_id is None:
+        raise ModelError(f"{folder} cannot be taught when to end: its tokenizer has no eos_token")
+    if not renders_talk(tokenizer):
+        raise ModelError(
+            f"{folder} cannot be talked to: its chat template leaves out or refuses what a user and an assistant say; "
+            "put another one into tokenizer_config.json (chat_template)"
+        )
 
 
 def prepare(say: Callable[[str], None]) -> tuple[Path, Path]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlhi.contracts import Message, Turn
+from rlhi.contracts.thoughts import opened_by, thought_marks
+from rlhi.models.templates import PLAIN, taken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -16,12 +18,14 @@ BASE_SYSTEM = "You are a helpful assistant."
 
 
 def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
-    """A model folder's tokenizer; its pad token is set."""
+    """A model folder's tokenizer; its pad token is set, and a plain chat template where it has none."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN
     return tokenizer
 
 
@@ -36,7 +40,8 @@ def persona_system(persona: str) -> str:
 
 def with_persona(turns: Sequence[Turn | Message], persona: str) -> tuple[Message, ...]:
     """A conversation as a chat prompt that begins with the persona's system message."""
-    dialogue = tuple(Message(turn.role, turn.content) for turn in turns if turn.role != "system")
+    said = (turn for turn in turns if turn.role != "system" and turn.content.strip())
+    dialogue = tuple(Message(turn.role, turn.content) for turn in said)
     return (Message("system", persona_system(persona)), *dialogue)
 
 
@@ -71,11 +76,16 @@ def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     return sorted(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
 
 
+def as_taken(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) -> tuple[Message, ...]:
+    """The messages as the model's chat template takes them (:mod:`rlhi.models.templates`)."""
+    return taken(messages, tokenizer)
+
+
 def chat_text(
     messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, add_generation_prompt: bool = False
 ) -> str:
-    """The messages in the model's chat template, their words as words (:func:`plain`)."""
-    rows = [{"role": one.role, "content": plain(one.content, tokenizer)} for one in messages]
+    """The messages in the model's chat template, as it takes them, their words as words (:func:`plain`)."""
+    rows = [{"role": one.role, "content": plain(one.content, tokenizer)} for one in taken(messages, tokenizer)]
     return str(tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=add_generation_prompt))
 
 
@@ -83,6 +93,25 @@ def chat_tokens(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase)
     """The tokens of messages that the model is to answer, in its chat template."""
     text = chat_text(messages, tokenizer, add_generation_prompt=True)
     return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def reply_text(tokens: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
+    """What a model said in these tokens, with the tags of its thoughts, be they special tokens or in the prompt."""
+    opened, marks = _thought_marks(tokenizer)
+    if not marks:
+        return opened + str(tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+    text = str(tokenizer.decode(tokens, skip_special_tokens=False))
+    for name in _special_tokens(tokenizer):
+        if name not in marks:
+            text = text.replace(name, "")
+    return opened + text.strip()
+
+
+@lru_cache(maxsize=8)
+def _thought_marks(tokenizer: PreTrainedTokenizerBase) -> tuple[str, frozenset[str]]:
+    """The tag with which the chat template opens a thought for the model, and the special tokens that mark thoughts."""
+    asked = chat_text([Message("user", "Hi")], tokenizer, add_generation_prompt=True)
+    return opened_by(asked), thought_marks(_special_tokens(tokenizer))
 
 
 def prompt_tokens(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:

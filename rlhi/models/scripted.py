@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlhi.contracts import Message, content_key
-from rlhi.models.base import ModelError, Sampled, Sampling
+from rlhi.models.base import ModelError, Sampled, Sampling, sampled
 
 
 class ScriptedChatModel:
@@ -38,5 +38,5 @@ class ScriptedChatModel:
         """``sampling.n`` replies a conversation; neighbours differ as long as the script has other lines."""
         starts = [int(content_key([m.content for m in messages], sampling.seed), 16) for messages in batch]
         return [
-            [Sampled(self.replies[(start + at) % len(self.replies)]) for at in range(sampling.n)] for start in starts
+            [sampled(self.replies[(start + at) % len(self.replies)]) for at in range(sampling.n)] for start in starts
         ]

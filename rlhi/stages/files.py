@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.records import Record as Logged
+from rlhi.collect.formats.records import records as records_of
 from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import FeedbackConfig, ModelsConfig
-from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message, Quarantined
-from rlhi.contracts.turns import NOWHERE, exchanges
+from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message, Quarantined, Turn
+from rlhi.contracts.turns import followed, request
 from rlhi.models.base import Scored
 from rlhi.models.prompts import well_formed
 from rlhi.stages import StageError
@@ -23,24 +22,31 @@ from rlhi.workspace.store import Workspace, write_output
 
 Record = dict[str, object]
 LocalLabeller = Literal["local", "accurate"]
+Context = tuple[str, str, str]
 CONTEXT = ("request", "answer", "follow_up")
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a follow-up says: its label, how sure that is, and what it asks for in words that a persona can hold."""
+    """What a follow-up says: its label, how sure that is, and what it asks for in words that a persona can hold.
+
+    ``label`` is None where there are no words to go by: of a picture, or of what follows one.
+    """
 
     follow_up: str
-    label: FeedbackLabel
-    probability: float
+    label: FeedbackLabel | None
+    probability: float | None
     claims: tuple[str, ...]
+
+
+WORDLESS = Read("", None, None, ())
 
 
 def label_file(rows: Path, out: Path | None, labeller: LocalLabeller = "local") -> list[Read]:
     """Add ``label`` and ``probability`` to rows with a ``context`` or a conversation, and write them to ``out``.
 
-    A context is a list of three texts, or an object of the three that :data:`CONTEXT` names. A conversation (``turns``,
-    ``messages`` or ``conversation``) is labelled by its last follow-up. Returns what was read of each.
+    A context is a list of three texts, or an object of the three that :data:`CONTEXT` names. A conversation in any
+    format of logs is labelled by its last follow-up, None where that has no words. Returns what was read of each.
 
     Raises:
         StageError: a row has neither; the message names its line.
@@ -55,13 +61,18 @@ def label_file(rows: Path, out: Path | None, labeller: LocalLabeller = "local") 
         raise StageError(f"{rows} holds no rows")
     records = [record for _, record in read]
     contexts = [_context(record, rows, line) for line, record in read]
-    found = follow_up_labeller(config, ModelsConfig()).label_probabilities(contexts).tolist()
+    worded = [context for context in contexts if context is not None]
+    model = follow_up_labeller(config, ModelsConfig())
+    found = iter(model.label_probabilities(worded).tolist() if worded else [])
     told = []
-    for record, context, row in zip(records, contexts, found, strict=True):
-        label, probability = decide(row, config.threshold)
-        record["label"], record["probability"] = label, probability
-        asks = claims_in(context[2]) if label in REATTEMPTS else ()
-        told.append(Read(context[2], label, probability, tuple(claim for _, claim in asks)))
+    for record, context in zip(records, contexts, strict=True):
+        one = WORDLESS
+        if context is not None:
+            label, probability = decide(next(found), config.threshold)
+            asks = claims_in(context[2]) if label in REATTEMPTS else ()
+            one = Read(context[2], label, probability, tuple(claim for _, claim in asks))
+        record["label"], record["probability"] = one.label, one.probability
+        told.append(one)
     if out is not None:
         _write(out, records)
     return told
@@ -87,28 +98,40 @@ def score_file(root: Path, rows: Path, out: Path) -> int:
     return len(records)
 
 
-def _context(record: Record, file: Path, line: int) -> tuple[str, str, str]:
+def _context(record: Record, file: Path, line: int) -> Context | None:
     texts = _last_of_log(record, file, line) if not record.get("context") else _given(record, file, line)
-    if not all(text.strip() for text in texts):
+    if texts is not None and not all(text.strip() for text in texts):
         raise StageError(f"{file}:{line}: request, answer or follow-up says nothing")
     return texts
 
 
-def _last_of_log(record: Record, file: Path, line: int) -> tuple[str, str, str]:
-    """The last follow-up of a conversation in any format that `rlhi ingest` reads, else of a plain list of turns."""
+def _last_of_log(record: Record, file: Path, line: int) -> Context | None:
+    """The last follow-up of a conversation in any format that `rlhi ingest` reads, else of a plain list of turns.
+
+    None where the user went on after an answer, but one of the two has no words.
+    """
     known, row = read_record(Logged(line, record), file.name)
     if not known:
         return _given(record, file, line)
     if isinstance(row, Quarantined):
         raise StageError(f"{file}:{line}: {row.reason}")
-    for one in reversed(list(exchanges(row.turns))):
-        if one.follow_up != NOWHERE:
-            said = [row.turns[place].content for place in (one.request, one.answer, one.follow_up)]
-            return said[0], said[1], said[2]
+    turns = row.turns
+    one = max(followed(turns).values(), key=lambda one: one.follow_up, default=None)
+    later = turns[one.follow_up + 1 :] if one else turns
+    if _goes_on(later) and not all(turn.has_text for turn in later if turn.role != "system"):
+        return None
+    if one is not None:
+        return request(turns, one.answer), turns[one.answer].content, turns[one.follow_up].content
     raise StageError(f"{file}:{line}: no follow-up in it: a user's turn behind an answer to a user's turn")
 
 
-def _given(record: Record, file: Path, line: int) -> tuple[str, str, str]:
+def _goes_on(turns: Sequence[Turn]) -> bool:
+    """Whether a user speaks behind an answer in these turns."""
+    roles = [turn.role for turn in turns if turn.role != "system"]
+    return "assistant" in roles and "user" in roles[roles.index("assistant") :]
+
+
+def _given(record: Record, file: Path, line: int) -> Context:
     turns = next((record[name] for name in ("context", "turns", "messages", "conversation") if name in record), None)
     if isinstance(turns, dict) and turns.keys() >= set(CONTEXT):
         turns = [turns[name] for name in CONTEXT]
@@ -156,25 +179,17 @@ def _scored(record: Record, file: Path, line: int) -> Scored:
 
 
 def _read(file: Path) -> Iterator[tuple[int, Record]]:
-    """(line, record) of every line that is not empty."""
+    """(line, record) of every row, by the reader that `rlhi ingest` has."""
     try:
-        data = file.read_bytes()
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        for row in records_of(file, str(file)):
+            if isinstance(row, Quarantined):
+                raise StageError(f"{file}:{row.line}: {row.reason}")
+            yield row.line, dict(row.value)
+    except OSError as error:
         raise StageError(f"{file} cannot be read: {error}") from None
-    for at, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise StageError(f"{file}:{at}: no JSON ({error})") from None
-        if not isinstance(record, dict):
-            raise StageError(f"{file}:{at}: should be a JSON object")
-        yield at, record
 
 
 def _write(out: Path, records: list[Record]) -> None:
     # Half a surrogate pair is no UTF-8 and comes out as the escape that it came in as.
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    text = "".join(json.dumps(record, ensure_ascii=False, default=str) + "\n" for record in records)
     write_output(out, text.encode("utf-8", "backslashreplace"))

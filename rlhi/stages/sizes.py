@@ -14,6 +14,7 @@ from rlhi.collect.formats.sources import expand
 from rlhi.config import Params, SamplingConfig, load_params
 from rlhi.config.edit import with_values
 from rlhi.contracts import Conversation, Message
+from rlhi.contracts.turns import asked, exchanges
 from rlhi.evaluate.suites import MEASURES
 from rlhi.learn.sizes import Bounds, LogSizes, Proposal, Speed, lengths, night
 from rlhi.models.base import Sampling
@@ -133,11 +134,11 @@ def _written(file: Path, text: str) -> str:
 
 
 def _answers(conversation: Conversation) -> list[Place]:
-    return [(conversation, at) for at, turn in enumerate(conversation.turns) if turn.role == "assistant" and at]
+    return [(conversation, one.answer) for one in exchanges(conversation.turns)]
 
 
 def _prompt(conversation: Conversation, at: int) -> tuple[Message, ...]:
-    return with_persona(conversation.turns[:at], "")
+    return with_persona(asked(conversation.turns, at), "")
 
 
 def _follow_ups(conversation: Conversation) -> int:

@@ -81,11 +81,11 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage(
             "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
-            version=2,
+            version=3,
         ),
         Stage(
             "feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True,
-            version=2,
+            version=3,
         ),
         Stage(
             "personas", "collect", ("personas", "split"), (*_LOG[:2], "data/persona_edits"), ("data/personas",),
@@ -93,20 +93,20 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
-            pool="gpu", keeps=True, version=6,
+            pool="gpu", keeps=True, version=7,
         ),
         Stage(
             "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
-            ("data/candidates",), pool="gpu", keeps=True, version=4,
+            ("data/candidates",), pool="gpu", keeps=True, version=5,
         ),
         Stage(
             "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward", "models/judge"), keeps=True, version=8,
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward", "models/judge"), keeps=True, version=9,
         ),
         Stage(
             "pairs", "learn", ("pairs", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
-            version=12,
+            version=13,
         ),
         Stage(
             "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),

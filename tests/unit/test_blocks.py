@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rlhi.collect.clean.accept import harmless
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block, blocks
 from rlhi.collect.formats.records import MAX_ROW_BYTES, Record, records
+from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined
 
 
@@ -46,11 +48,11 @@ def test_bytes_in_columns_are_text_where_they_are(tmp_path: Path) -> None:
     })  # fmt: skip
     pq.write_table(table, tmp_path / "log.parquet")
     for rows in (found(tmp_path / "log.parquet"), list(records(tmp_path / "log.parquet", "log"))):
-        (_, talk), (_, refused) = (read_record(row, "log") for row in rows)
+        (_, talk), (_, refused) = (read_record(row, "log", lambda row: harmless(row, IngestConfig())) for row in rows)
         assert isinstance(talk, Conversation) and isinstance(refused, Quarantined)
         assert (talk.conversation_id, talk.turns[0].content) == ("one", "Grüße")
         assert talk.created_at == "2026-01-01T00:00:00Z"
-        assert "no text" in refused.reason
+        assert "no user turn with text" in refused.reason
 
 
 @pytest.mark.parametrize("listed", [True, False])

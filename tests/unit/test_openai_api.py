@@ -121,3 +121,16 @@ def test_a_server_of_one_reply_a_request_is_asked_one_by_one(said: str) -> None:
     assert model.chat(ASKED, Sampling(n=2)) == [["Basil likes sun."] * 2]
     assert [body["n"] for body in endpoint.asked[len(asked) + 1 :]] == [1, 1], "and not asked for more again"
     endpoint.close()
+
+
+def test_thoughts_in_replies_are_no_answers() -> None:
+    endpoint = Endpoint("<think>\nSay hi.\n</think>\n\nHi there.")
+    try:
+        model = OpenAIChatModel(address(endpoint))
+        assert model.chat(ASKED, Sampling()) == [["Hi there."]]
+        endpoint.replies = ["<think>\nSay"]
+        assert model.chat(ASKED, Sampling()) == [[""]]
+        endpoint.replies = ['{"better": "no"} would be wrong.\n</think>\n{"better": "first"}']
+        assert OpenAIStructuredModel(address(endpoint)).structured(ASKED, Verdict) == [Verdict(better="first")]
+    finally:
+        endpoint.close()

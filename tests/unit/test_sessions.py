@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -114,3 +116,39 @@ def test_a_session_without_an_end_is_cut_at_the_bound() -> None:
 def test_parts_hold_all_turns_in_their_order(roles: list[str]) -> None:
     turns = [Turn(role, f"{place}") for place, role in enumerate(roles)]  # type: ignore[arg-type]
     assert [turn for part in parts_of(turns) for turn in part.turns] == turns
+
+
+@given(st.permutations(range(5)))
+def test_exchanges_of_pictures_and_of_thoughts_stand_in_the_order_of_time(order: list[int]) -> None:
+    drawn = [(Turn("user", "", at(2 * number)), Turn("assistant", f"A cat, {number}.", at(2 * number), thought="Fur."))
+             for number in (0, 1)]  # fmt: skip
+    silent = (Turn("user", "Draw it.", at(4)), Turn("assistant", "", at(4)))
+    rows = [
+        *(row(one, minute=2 * number) for number, one in enumerate(drawn)),
+        row(silent, minute=4),
+        row(exchange(3, 6), minute=6),
+        row((Turn("user", "", at(8)), Turn("assistant", "", at(8))), minute=8),
+    ]
+    whole = together(*(rows[number] for number in order))
+    assert whole == together(*rows) and len(whole.turns) == 10 and whole.turns[1].thought == "Fur."
+    for one in rows:
+        assert together(whole, one) == whole
+
+
+def test_pictures_without_times_are_as_many_as_their_answers() -> None:
+    cat, dog = (row((Turn("user", ""), Turn("assistant", text)), minute=None) for text in ("A cat.", "A dog."))
+    whole = together(cat, dog)
+    assert [turn.content for turn in whole.turns] == ["", "A cat.", "", "A dog."]
+    assert together(whole, dog) == together(whole, cat) == whole
+
+
+@pytest.mark.parametrize("histories", [False, True])
+def test_words_stand_where_another_row_has_an_answer_without(histories: bool) -> None:
+    before = (exchange(0, 0),) if histories else ()
+    empty = row(*before, (Turn("user", "Say hi", at(2)), Turn("assistant", "", at(2))), minute=2)
+    said_so = Turn("assistant", "Hi.", at(2), thought="Be short.")
+    full = row(*before, (Turn("user", "Say hi", at(2)), said_so), minute=2)
+    bare = row(*before, (Turn("user", "Say hi", at(2)), replace(said_so, thought="")), minute=2)
+    for rows in permutations([empty, full, bare]):
+        assert together(*rows).turns[-1] == said_so
+        assert len(together(*rows).turns) == 2 + 2 * histories

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from rlhi.collect.clean.chains import waits
 from rlhi.collect.clean.identify import identify
 from rlhi.collect.pii.person_names import person_names
 from rlhi.collect.pii.redact import redact, redact_conversation
@@ -53,7 +54,7 @@ def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
         ValueError: it is out of bounds, or no user says anything in it.
     """
     turns = tuple(_harmless(turn) for turn in conversation.turns)
-    if not any(turn.role == "user" and turn.content.strip() for turn in turns):
+    if not any(turn.role == "user" and turn.has_text for turn in turns) and not waits(conversation):
         raise ValueError("no user turn with text")
     if len(turns) > config.max_turns:
         raise ValueError(f"{len(turns)} turns, more than ingest.max_turns ({config.max_turns})")
@@ -100,9 +101,9 @@ def impersonal(conversation: Conversation, config: IngestConfig) -> Conversation
 def merge(old: Conversation | None, new: Conversation) -> Conversation:
     """One row for two exports of one conversation: the one that went on longer.
 
-    The greater of a total order (turns, signals, time, content) wins whole, and a flag that either carries stays,
-    so that any order and any repetition of exports give the same row. Only the ``batch`` of two that say the same is
-    that of the first.
+    The greater of a total order (turns, those with words, signals, time, content) wins whole, and a flag that either
+    carries stays, so that any order and any repetition of exports give the same row. Only the ``batch`` of two that say
+    the same is that of the first.
 
     Raises:
         ValueError: the two are not the same conversation of the same user.
@@ -115,21 +116,24 @@ def merge(old: Conversation | None, new: Conversation) -> Conversation:
     return replace(winner, toxic=old.toxic or new.toxic, redacted=old.redacted or new.redacted)
 
 
-def _progress(row: Conversation) -> tuple[int, int, str, str]:
+def _progress(row: Conversation) -> tuple[int, int, int, str, str]:
     signals = sum(len(turn.signals) for turn in row.turns)
     latest = max((turn.created_at or "" for turn in row.turns), default="")
     # Neither what the winner is given anyway, nor which log brought it, nor what other rows make of it.
     bare = replace(row, toxic=False, redacted=False, batch="", set_aside="")
     content = json.dumps(to_record(bare), ensure_ascii=False, sort_keys=True)
-    return len(row.turns), signals, latest, content
+    return len(row.turns), sum(turn.has_text for turn in row.turns), signals, latest, content
 
 
 def _harmless(turn: Turn) -> Turn:
-    said = (turn.content, turn.model or "", *[signal.text for signal in turn.signals])
+    if not (turn.thought or turn.model or turn.signals or _harmful(turn.content)):
+        return turn
+    said = (turn.content, turn.thought, turn.model or "", *[signal.text for signal in turn.signals])
     if not any(map(_harmful, said)):
         return turn
     signals = tuple(replace(signal, text=_text(signal.text)) for signal in turn.signals)
-    return replace(turn, content=_text(turn.content), model=_maybe(turn.model), signals=signals)
+    content, thought = _text(turn.content), _text(turn.thought)
+    return replace(turn, content=content, model=_maybe(turn.model), signals=signals, thought=thought)
 
 
 def _harmful(text: str) -> bool:

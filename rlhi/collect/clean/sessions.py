@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from rlhi.collect.clean.accept import merge
 from rlhi.contracts import Conversation, Turn
-from rlhi.contracts.turns import spoken
 
 SOURCES = frozenset({"completions", "litellm", "langfuse"})
 """The formats with a request a row: rows of one id are parts of one session."""
@@ -30,8 +29,8 @@ class Part:
 
     @property
     def said(self) -> list[tuple[str, str]]:
-        """Who said what; the system is left aside."""
-        return [(turn.role, turn.content) for turn in self.turns if turn.role != "system"]
+        """Who said what; the system is left aside, and so are answers without words, which another row may have."""
+        return [(self.turns[at].role, self.turns[at].content) for at in _worded(self.turns)]
 
     @property
     def moment(self) -> datetime | None:
@@ -46,11 +45,17 @@ class Part:
         if mine[:shared] != theirs[:shared]:
             return False
         one, two = self.moment, other.moment
-        return one is None or two is None or abs(one - two) <= SAME_WITHIN
+        if one is None or two is None:  # two pictures without words are not one for that
+            return mine == theirs or any(text.strip() for _, text in mine[:shared])
+        return abs(one - two) <= SAME_WITHIN
+
+    @property
+    def _length(self) -> tuple[int, int]:
+        return len(self.said), len(self.turns)
 
     def with_what(self, other: Part) -> Part:
         """The whole of one exchange that two rows hold."""
-        longer, shorter = (other, self) if len(other.said) > len(self.said) else (self, other)
+        longer, shorter = (other, self) if other._length > self._length else (self, other)
         return Part(_filled(longer.turns, shorter.turns))
 
 
@@ -97,8 +102,9 @@ def _histories(
 ) -> Conversation | None:
     if _all_same(mine, theirs):
         longer = merge(old, new)
-        other = new if longer.turns is old.turns else old
-        return _told(longer, parts_of(_filled(longer.turns, other.turns)))
+        one, two = (mine, theirs) if longer.turns is old.turns else (theirs, mine)
+        both = [part.with_what(again) for part, again in zip(one, two, strict=False)]
+        return _told(longer, [*both, *one[len(both) :], *two[len(both) :]])
     for one, two in ((mine, theirs), (theirs, mine)):
         for shared in range(min(len(one), len(two)), 0, -1):
             if _all_same(one[-shared:], two[:shared]):  # the last exchanges of one are the first that the other repeats
@@ -114,14 +120,15 @@ def _all_same(one: Sequence[Part], two: Sequence[Part]) -> bool:
 def _filled(turns: Sequence[Turn], others: Sequence[Turn]) -> tuple[Turn, ...]:
     """The turns with what the same turns of another row say of them."""
     made = list(turns)
-    for place, other in zip(spoken(turns), spoken(others), strict=False):
+    for place, other in zip(_worded(turns), _worded(others), strict=False):
         turn, again = turns[place], others[other]
         if turn != again:
             times = [time for time in (turn.created_at, again.created_at) if time]
             signals = max(turn.signals, again.signals, key=lambda signals: (len(signals), repr(signals)))
             made[place] = replace(
-                turn, created_at=min(times, default=None), model=turn.model or again.model, signals=signals
-            )
+                turn, created_at=min(times, default=None), model=turn.model or again.model, signals=signals,
+                thought=turn.thought or again.thought,
+            )  # fmt: skip
     return tuple(made)
 
 
@@ -134,11 +141,17 @@ def _joined(old: Conversation, new: Conversation, parts: Sequence[Part], max_tur
         language=early.language or late.language,
         batch=new.batch,
         changes=_summed(old.changes, new.changes),
+        chain=(*early.chain, *late.chain[1:]),
     )
     made = _told(whole, parts)
     models = [turn.model for turn in made.turns if turn.role == "assistant" and turn.model]
     made = replace(made, model=models[-1] if models else late.model or early.model)
     return made if len(made.turns) <= max_turns else None
+
+
+def _worded(turns: Sequence[Turn]) -> list[int]:
+    """The places of requests, and of answers with words."""
+    return [at for at, turn in enumerate(turns) if turn.role == "user" or (turn.role == "assistant" and turn.has_text)]
 
 
 def _flagged(row: Conversation, old: Conversation, new: Conversation) -> Conversation:

@@ -13,7 +13,7 @@ from rlhi.collect.feedback.head import AccurateLabeller, Context, Labeller
 from rlhi.collect.feedback.training import LabelledFollowUp
 from rlhi.config import FeedbackConfig
 from rlhi.contracts import FEEDBACK_LABELS, REATTEMPTS, Conversation, FeedbackLabel, FeedbackTurn, content_key
-from rlhi.contracts.turns import NOWHERE, exchanges
+from rlhi.contracts.turns import followed, request
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,12 +67,11 @@ def follow_ups(conversation: Conversation, labeller: FollowUpLabeller, config: F
     System turns are passed over; ``turn_index`` counts them, as ``conversation.turns`` does.
     """
     turns, found = conversation.turns, list[FollowUp]()
-    for one in exchanges(turns):
-        if one.follow_up != NOWHERE:
-            context = (turns[one.request].content, turns[one.answer].content, turns[one.follow_up].content)
-            asked = (*context, conversation.conversation_id, one.follow_up)
-            key = content_key(labeller.version, (RULES, config.implicit_weight), config.threshold, *asked)
-            found.append(FollowUp(key, conversation.conversation_id, conversation.user_id, one.follow_up, context))
+    for one in followed(turns).values():
+        context = (request(turns, one.answer), turns[one.answer].content, turns[one.follow_up].content)
+        asked = (*context, conversation.conversation_id, one.follow_up)
+        key = content_key(labeller.version, (RULES, config.implicit_weight), config.threshold, *asked)
+        found.append(FollowUp(key, conversation.conversation_id, conversation.user_id, one.follow_up, context))
     return found
 
 

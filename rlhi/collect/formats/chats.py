@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast, get_args
 
-from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, items, mapping, moment, rows_in, text
+from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, mapping, moment, rows_in, text
 from rlhi.collect.formats.format import conversation, has_turns
 from rlhi.collect.formats.ids import first_id, identity
-from rlhi.collect.formats.requests import dated
-from rlhi.collect.formats.turns import turns_of
+from rlhi.collect.formats.turns import messages, messages_in
 from rlhi.contracts import Conversation, UserKind, content_key
 
 HAS_CONVERSATION = has_turns("conversation", "role")
@@ -22,7 +22,7 @@ def platform(row: Row) -> Conversation:
         raise ValueError(f"user_id_kind is {kind[:40]!r}, not one of {', '.join(get_args(UserKind))}")
     return conversation(
         text(row, "source") or "conversations",
-        turns_of(items(row, "turns")),
+        messages(row, "turns"),
         conversation_id=identity(row, "conversation_id"),
         user_id=identity(row, "user_id"),
         kind=cast(UserKind, kind),
@@ -44,14 +44,14 @@ def wildchat(row: Row) -> Conversation:
 
     The user is the hashed address with the hash of the browser's header: an address alone is a household.
     """
-    turns = items(row, "conversation")
+    turns = [turn for turn in messages_in(row.get("conversation")) or () if isinstance(turn, Mapping)]
     address = first_id([row, *turns], "hashed_ip")
     header = next((found for part in [row, *turns] if (found := mapping(part, "header"))), {})
     browser = {name: value for name, value in header.items() if isinstance(value, str)}
     user = f"{address}-{content_key(browser)[:8]}" if address and browser else address
     return conversation(
         "wildchat",
-        turns_of(turns),
+        messages(row, "conversation"),
         conversation_id=first_id([row], "conversation_id", "conversation_hash"),
         user_id=identity(row, "user_id") or user,
         created_at=first_moment([*turns, row], "timestamp"),
@@ -66,7 +66,7 @@ def lmsys(row: Row) -> Conversation:
     """LMSYS-Chat-1M: no users, no times; toxic is what OpenAI's moderation flagged in any turn."""
     return conversation(
         "lmsys",
-        turns_of(items(row, "conversation")),
+        messages(row, "conversation"),
         conversation_id=identity(row, "conversation_id"),
         user_id=identity(row, "user_id"),
         model=text(row, "model"),
@@ -88,14 +88,14 @@ def sharegpt(row: Row) -> Conversation:
 
 def _messages(row: Row, source: str, field: str) -> Conversation:
     about = [row, mapping(row, "metadata")]
-    turns = turns_of(items(row, field))
+    said = messages(row, field).marked(*about)
     created_at, model = first_moment(about, *TIMES), first_text(about, "model")
     name = first_id(about, "conversation_id")
     if name is None and (name := first_id(about, "session_id", "thread_id")):  # a log of requests, answers among them
-        source, turns = "completions", dated(turns, created_at, model)
+        source, said = "completions", said.dated(created_at, model)
     return conversation(
         source,
-        turns,
+        said,
         conversation_id=name or first_id(about, "id"),
         user_id=first_id(about, "user_id", "user"),
         created_at=created_at,

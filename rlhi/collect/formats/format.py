@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rlhi.collect.formats.fields import Row
+from rlhi.collect.formats.turns import Dialogue
 from rlhi.contracts import Conversation, Turn, UserKind, content_key
 from rlhi.contracts.apart import anonymous
 from rlhi.lexicons.languages import language_code
+
+UNREAD = "turn of an unknown role left out x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Format:
 
 def conversation(
     source: str,
-    turns: Sequence[Turn],
+    said: Dialogue,
     *,
     conversation_id: str | None,
     user_id: str | None,
@@ -33,25 +36,35 @@ def conversation(
     language: str | None = None,
     toxic: bool = False,
     redacted: bool = False,
+    chain: tuple[str, ...] = (),
 ) -> Conversation:
     """Fill in what a log leaves out: the id, and for an unknown user an anonymous one of its own.
 
-    A missing id is the hash of the user, the time and the first exchange: these stay when a conversation grows.
+    A missing id is the hash of the user, the time and the first exchange: these stay when a conversation grows. Turns
+    that could not be read are told in ``changes``.
 
     Raises:
         ValueError: no user speaks.
     """
-    if not any(turn.role == "user" for turn in turns):
-        raise ValueError("no user turn")
+    turns = said.turns
+    if not any(turn.role == "user" for turn in turns) and not (chain and turns):
+        raise ValueError(f"no user turn, the unknown role {said.unread[0]!r}" if said.unread else "no user turn")
     created_at = created_at or next((turn.created_at for turn in turns if turn.created_at), None)
     if conversation_id is None:
         conversation_id = content_key(user_id, created_at, first_exchange(turns))
     if user_id is None or kind == "conversation_only":
         user_id, kind = anonymous(conversation_id), "conversation_only"
     spoken = None if language and language.strip().lower() == "unknown" else language_code(language)
+    changes = (f"{UNREAD}{len(said.unread)}",) if said.unread else ()
     return Conversation(
-        conversation_id, user_id, kind, created_at, model, spoken, tuple(turns), source, toxic, redacted
+        conversation_id, user_id, kind, created_at, model, spoken, turns, source, toxic, redacted, changes=changes,
+        chain=chain,
     )  # fmt: skip
+
+
+def unread_in(conversation: Conversation) -> int:
+    """How many turns of a conversation could not be read."""
+    return sum(int(one.removeprefix(UNREAD)) for one in conversation.changes if one.startswith(UNREAD))
 
 
 def first_exchange(turns: Sequence[Turn]) -> list[str]:
@@ -68,6 +81,7 @@ def has_turns(field: str, *names: str) -> Callable[[Row], bool]:
             return any(isinstance(turns.get(name), list) for name in names)
         if not isinstance(turns, list):
             return False
-        return not turns or (isinstance(turns[0], Mapping) and any(name in turns[0] for name in names))
+        first = next((turn for turn in turns if isinstance(turn, Mapping)), None)
+        return not turns or (first is not None and any(name in first for name in names))
 
     return matches

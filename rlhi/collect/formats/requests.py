@@ -7,14 +7,11 @@ messages: there it is the hash of the user and of the first exchange, which ever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
-from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, rows_in, text
+from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, text
 from rlhi.collect.formats.format import conversation, first_exchange
 from rlhi.collect.formats.ids import first_id, identity
-from rlhi.collect.formats.turns import reply, turns_of
-from rlhi.contracts import Conversation, Turn, content_key
+from rlhi.collect.formats.turns import Dialogue, messages_in, reply, turns_of
+from rlhi.contracts import Conversation, content_key
 
 ANSWERS = ("response", "choices", "completion", "output")
 SESSIONS = ("conversation_id", "session_id", "thread_id")
@@ -38,14 +35,19 @@ def completion(row: Row) -> Conversation:
         raise ValueError("messages is not a list of objects")
     answer = next((found for name in ANSWERS if (found := reply(loaded(row.get(name))))), None)
     about = [row, request, mapping(row, "metadata"), mapping(request, "metadata")]
+    parts = [request, response]
+    kept = first_id([mapping(part, "conversation") for part in parts], "id") or first_id(parts, "conversation")
+    session = first_id(about, *SESSIONS) or kept
+    chain = _chain(response, request, (session or "") if kept else "")
     return grown(
         "completions",
-        answered(turns_of(messages), answer),
-        session=first_id(about, *SESSIONS),
+        turns_of(messages).answered(answer).marked(*about, response),
+        session=session,
         user=first_id(about, *USERS),
         created_at=first_moment([row, response, request], *TIMES),
         model=first_text([response, request, row], "model"),
         complete=answer is not None,
+        chain=chain,
     )
 
 
@@ -67,14 +69,14 @@ def litellm(row: Row) -> Conversation:
     if not messages:
         raise ValueError("no messages: LiteLLM keeps them when store_prompts_in_spend_logs is on")
     answer = reply(loaded(row.get("response")))
-    turns = answered(turns_of(messages), answer)
-    if any(SHORTENED in turn.content or turn.content.strip() == WITHHELD for turn in turns):
+    said = turns_of(messages).answered(answer)
+    if any(SHORTENED in turn.content or turn.content.strip() == WITHHELD for turn in said.turns):
         raise ValueError("LiteLLM shortened or withheld the text")
     given = mapping(row, "metadata")
     about = [request, mapping(request, "metadata"), given, mapping(given, "requester_metadata")]
     return grown(
         "litellm",
-        turns,
+        said.marked(row, *about),
         session=first_id(about, "litellm_session_id", "session_id", "conversation_id"),
         user=identity(row, "end_user") or identity(request, "user") or identity(given, "user_api_key_end_user_id"),
         created_at=first_moment([row], "startTime"),
@@ -84,8 +86,8 @@ def litellm(row: Row) -> Conversation:
 
 
 def grown(
-    source: str, turns: Sequence[Turn], *, session: str | None, user: str | None,
-    created_at: str | None, model: str | None, complete: bool,
+    source: str, said: Dialogue, *, session: str | None, user: str | None,
+    created_at: str | None, model: str | None, complete: bool, chain: tuple[str, ...] = (),
 ) -> Conversation:  # fmt: skip
     """A conversation that goes on in later rows, under an id that all of them share.
 
@@ -94,33 +96,23 @@ def grown(
     Raises:
         ValueError: there is neither a session nor an answer, so that later rows cannot be told to belong to it.
     """
-    if session is None and not complete:
+    if session is None and not complete and not chain:
         raise ValueError("the answer has no text, as when a tool is called; a later request may hold it")
-    name = session or content_key(source, user, first_exchange(turns))
+    name = session or content_key(source, user, first_exchange(said.turns) if complete else chain)
     if session is not None:
-        turns = dated(turns, created_at, model)
-    return conversation(source, turns, conversation_id=name, user_id=user, created_at=created_at, model=model)
+        said = said.dated(created_at, model)
+    return conversation(
+        source, said, conversation_id=name, user_id=user, created_at=created_at, model=model, chain=chain
+    )
 
 
-def dated(turns: Sequence[Turn], created_at: str | None, model: str | None) -> tuple[Turn, ...]:
-    """The turns, the last exchange of them with its time and its model where it says none itself."""
-    last = max((at for at, turn in enumerate(turns) if turn.role == "user"), default=0)
-    exchange = [
-        replace(
-            turn,
-            created_at=turn.created_at or created_at,
-            model=turn.model or (model if turn.role == "assistant" else None),
-        )
-        for turn in turns[last:]
-    ]
-    return (*turns[:last], *exchange)
-
-
-def answered(turns: tuple[Turn, ...], answer: str | None) -> tuple[Turn, ...]:
-    """The history with its answer, which some loggers have put there already."""
-    if answer is None or (turns and turns[-1].role == "assistant" and turns[-1].content == answer):
-        return turns
-    return (*turns, Turn("assistant", answer))
+def _chain(response: Row, request: Row, kept: str) -> tuple[str, ...]:
+    """What this request goes on from, and the response to it, where a server keeps the turns before."""
+    own = first_id([response], "id", "response_id")
+    before = first_id([request, response], "previous_response_id")
+    if own is None or not (before or kept or isinstance(loaded(response.get("output")), list)):
+        return ()
+    return (before or kept, own)
 
 
 def _request(row: Row) -> Row:
@@ -132,12 +124,12 @@ def _body(part: Row) -> Row:
     return mapping(part, "body") or part
 
 
-def _asked(row: Row) -> list[Row]:
+def _asked(row: Row) -> list[object]:
     """The messages of a call: a list, or the text of a bare prompt."""
     for name in ("messages", "input"):
         value = loaded(row.get(name))
         if isinstance(value, str) and value.strip():
             return [{"role": "user", "content": value}]
-        if found := rows_in(value):
+        if found := messages_in(value):
             return found
     return []

@@ -5,16 +5,27 @@ A mark whose scale is not known is left out: read on the wrong scale, praise bec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast, get_args
 
-from rlhi.collect.formats.fields import Row, number, rows_in, text
+from rlhi.collect.formats.fields import Row, first_text, number, rows_in, text
 from rlhi.contracts import Signal, SignalKind
+from rlhi.contracts.thoughts import parted
 
 Scale = Literal["thumbs", "zero_one", "stars"]
 
-UP = ("up", "thumbs_up", "thumbs-up", "thumbs up", "like", "liked", "good", "positive", "+1", "true")
-DOWN = ("down", "thumbs_down", "thumbs-down", "thumbs down", "dislike", "disliked", "bad", "negative", "-1", "false")
+UP = ("up", "thumbsup", "thumbup", "upvote", "upvoted", "like", "liked", "good", "positive", "+1", "true", "👍")
+DOWN = (
+    "down", "thumbsdown", "thumbdown", "downvote", "downvoted", "dislike", "disliked", "bad", "negative", "-1", "false",
+    "👎",
+)  # fmt: skip
+# What a mark is called beside a request, on a turn or on a trace; of these the first that is there counts.
+MARKS = ("rating", "user_rating", "feedback", "user_feedback", "userFeedback", "thumbs", "thumb", "vote", "reaction")
+MARKING = frozenset({*MARKS, "signals", "candidates"})
+VALUES = ("rating", "value", "score", "thumbs", "thumb", "vote", "type", "label", "sentiment")
+COMMENTED = ("comment", "feedback_comment", "feedback_text")
+COMMENTS = ("comment", "text", "reason", "content")
 THUMBS = dict.fromkeys(UP, 1.0) | dict.fromkeys(DOWN, -1.0)
 STARS = (1.0, 5.0)
 
@@ -42,7 +53,7 @@ def marked(rating: object, scale: Scale | None, comment: str = "") -> tuple[Sign
     if isinstance(rating, bool):
         return (Signal("thumbs", 1.0 if rating else -1.0, comment),)
     if isinstance(rating, str):
-        thumb = THUMBS.get(rating.strip().lower())
+        thumb = THUMBS.get(re.sub(r"[\s_-]+", "", rating.lower()) if len(rating) > 2 else rating.strip())
         return () if thumb is None else (Signal("thumbs", thumb, comment),)
     value = number({"": rating}, "")
     if value is None or scale is None:
@@ -65,10 +76,32 @@ def signals_of(row: Row, content: str, scale: Scale | None) -> tuple[Signal, ...
     Raises:
         ValueError: ``signals`` is there and is not what we write.
     """
+    if MARKING.isdisjoint(row):  # as most turns
+        return ()
     if row.get("signals") is not None:
         return _ours(row["signals"])
-    ratings = marked(row["rating"], scale) if "rating" in row else ()
+    comment = first_text([row], *COMMENTED) or ""
+    ratings = marked(row["rating"], scale, comment) if "rating" in row else rating_in(row)
     return (*ratings, *_choices(row, content)) if row.get("candidates") else ratings
+
+
+def rating_in(row: Row) -> tuple[Signal, ...]:
+    """A mark beside a request or on a turn: a word, true or false, a number on a scale that it shows, or an object.
+
+    Nothing where the number alone does not show its scale: 1 may be a thumb up or the lowest star.
+
+    >>> rating_in({"feedback": {"rating": "thumbsUp", "comment": "Short."}})
+    (Signal(kind='thumbs', value=1.0, text='Short.'),)
+    """
+    for name in MARKS:
+        value, comment = row.get(name), first_text([row], *COMMENTED) or ""
+        if isinstance(value, Mapping):
+            comment = first_text([value], *COMMENTS) or ""
+            value = next((value[key] for key in VALUES if value.get(key) is not None), None)
+        held = number({name: value}, name)
+        if found := marked(value, scale_of([held]) if held != 0.0 else None, comment):
+            return found
+    return ()
 
 
 def _ours(value: object) -> tuple[Signal, ...]:
@@ -82,7 +115,8 @@ def _ours(value: object) -> tuple[Signal, ...]:
             raise ValueError(f"a signal's kind is {str(kind)[:40]!r}, not one of {', '.join(get_args(SignalKind))}")
         if mark is None or not -1 <= mark <= 1:
             raise ValueError("a signal's value is no number from -1 to 1")
-        found.append(Signal(cast(SignalKind, kind), mark, said if isinstance(said, str) else ""))
+        told = said if isinstance(said, str) else ""
+        found.append(Signal(cast(SignalKind, kind), mark, parted(told).answer if kind in ("choice", "edit") else told))
     return tuple(found)
 
 
@@ -92,7 +126,7 @@ def _choices(row: Row, content: str) -> tuple[Signal, ...]:
     Candidates that nobody rated were not chosen between: one of them stands in the log because something has to.
     """
     candidates: Sequence[Row] = rows_in(row.get("candidates")) or ()
-    texts = [said for candidate in candidates if isinstance(said := candidate.get("content"), str)]
+    texts = [parted(said).answer for candidate in candidates if isinstance(said := candidate.get("content"), str)]
     if content not in texts or all(number(one, "rating") is None for one in (row, *candidates)):
         return ()
     others = dict.fromkeys(said for said in texts if said != content and text({"": said}, ""))

@@ -19,10 +19,11 @@ from rlhi.collect.formats.fields import (
 )
 from rlhi.collect.formats.format import conversation
 from rlhi.collect.formats.ids import first_id
-from rlhi.collect.formats.requests import answered, grown
+from rlhi.collect.formats.requests import grown
 from rlhi.collect.formats.signals import Scale, marked
-from rlhi.collect.formats.turns import reply, turns_of
-from rlhi.contracts import Conversation, Signal, Turn
+from rlhi.collect.formats.turns import Dialogue, messages_in, reply, turns_of
+from rlhi.contracts import Conversation, Signal
+from rlhi.contracts.thoughts import Parted, parted
 
 CONTEXT = ("traceId", "trace_id", "sessionId", "session_id", "userId", "user_id", "observations", "projectId",
            "project_id", "htmlPath")  # fmt: skip
@@ -52,35 +53,35 @@ def langfuse(row: Row) -> Conversation:
     kind = text(row, "type")
     if kind not in (None, "GENERATION"):
         raise ValueError(f"a {kind[:40]} holds no conversation: export traces or generations")
-    turns, history = _dialogue(row)
+    said, history = _dialogue(row)
     about = _about(row)
     session = first_id(about, *SESSION)
     if session is None and not history:  # nothing repeats it: it is a conversation of its own
         session = first_id(about, "traceId", "trace_id", "id")
     return grown(
         "langfuse",
-        turns,
+        said,
         session=session,
         user=first_id(about, *USER),
         created_at=first_moment(about, *BEGAN),
         model=first_text([row, *_generations(row)], *MODEL),
-        complete=turns[-1].role == "assistant",
+        complete=said.turns[-1].role == "assistant",
     )
 
 
 def _session(row: Row) -> Conversation:
     """The traces of a session in the order of time, each the next exchange or the whole history up to it."""
     traces = sorted(rows_in(row.get("traces")) or [], key=lambda trace: first_moment([trace], *BEGAN) or "")
-    turns: tuple[Turn, ...] = ()
+    said = Dialogue(())
     for trace in traces:
         try:
-            turns = _continued(turns, _dialogue(trace)[0])
+            said = _continued(said, _dialogue(trace)[0])
         except ValueError:  # a step that is no talk: the session may still have others
             continue
     about = [row, *traces]
     return conversation(
         "langfuse",
-        turns,
+        said,
         conversation_id=first_id([row], "id", *SESSION),
         user_id=first_id(about, *USER),
         created_at=first_moment(traces, *BEGAN),
@@ -88,16 +89,16 @@ def _session(row: Row) -> Conversation:
     )
 
 
-def _continued(before: tuple[Turn, ...], turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+def _continued(before: Dialogue, more: Dialogue) -> Dialogue:
     """What stood and what is new: a history that begins with it goes on from there, else the last exchange is added."""
-    said = [(turn.role, turn.content) for turn in turns]
-    if said[: len(before)] == [(turn.role, turn.content) for turn in before]:
-        return (*before, *turns[len(before) :])
-    last = max((at for at, turn in enumerate(turns) if turn.role == "user"), default=0)
-    return (*before, *turns[last:])
+    said = [(turn.role, turn.content) for turn in more.turns]
+    if said[: len(before.turns)] == [(turn.role, turn.content) for turn in before.turns]:
+        return replace(more, turns=(*before.turns, *more.turns[len(before.turns) :]))
+    last = max((at for at, turn in enumerate(more.turns) if turn.role == "user"), default=0)
+    return Dialogue((*before.turns, *more.turns[last:]), before.unread + more.unread)
 
 
-def _dialogue(row: Row) -> tuple[tuple[Turn, ...], bool]:
+def _dialogue(row: Row) -> tuple[Dialogue, bool]:
     """The turns of a trace and whether they are a history: its own, or those of the generation that has more of it.
 
     Raises:
@@ -107,28 +108,29 @@ def _dialogue(row: Row) -> tuple[tuple[Turn, ...], bool]:
     found = [spoken for step in (trace, *_generations(row)) if (spoken := _spoken(step))]
     if not found:
         raise ValueError("neither the trace's input and output nor a generation's read as a conversation")
-    turns, history = max(found, key=lambda spoken: sum(turn.role == "user" for turn in spoken[0]))
-    if turns[-1].role == "assistant":
+    said, history = max(found, key=lambda spoken: sum(turn.role == "user" for turn in spoken[0].turns))
+    last = said.turns[-1]
+    if last.role == "assistant":
         signals = _scores([*(rows_in(row.get("scores")) or []), *(rows_in(trace.get("scores")) or [])])
-        turns = (*turns[:-1], replace(turns[-1], signals=signals))
-    return turns, history
+        said = replace(said, turns=(*said.turns[:-1], replace(last, signals=signals or last.signals)))
+    return said, history
 
 
-def _spoken(step: Row) -> tuple[tuple[Turn, ...], bool] | None:
+def _spoken(step: Row) -> tuple[Dialogue, bool] | None:
     """The turns of one step's input and output, None where they are no conversation."""
     output = loaded(step.get("output"))
-    whole = rows_in(output.get("messages")) if isinstance(output, Mapping) else None
+    whole = messages_in(output.get("messages")) if isinstance(output, Mapping) else None
     messages, history = whole or _asked(step.get("input")), True
     if isinstance(messages, str):
         messages, history = [{"role": "user", "content": messages}], False
     try:
-        turns = answered(turns_of(messages or []), None if whole else reply(output) or _plain(step.get("output")))
+        said = turns_of(messages or []).answered(None if whole else reply(output) or _plain(step.get("output")))
     except ValueError:
         return None
-    return (turns, history) if any(turn.role == "user" for turn in turns) else None
+    return (said, history) if any(turn.role == "user" for turn in said.turns) else None
 
 
-def _asked(value: object, depth: int = DEPTH) -> list[Row] | str | None:
+def _asked(value: object, depth: int = DEPTH) -> list[object] | str | None:
     """A list of messages, or the text of a question, in whichever wrapping an application passes it."""
     value = loaded(value)
     if isinstance(value, str):
@@ -136,8 +138,8 @@ def _asked(value: object, depth: int = DEPTH) -> list[Row] | str | None:
     if depth == 0:
         return None
     if isinstance(value, list):
-        messages = rows_in(value)
-        if messages and any("role" in one or "from" in one for one in messages):
+        messages = messages_in(value)
+        if messages and any("role" in one or "from" in one for one in messages if isinstance(one, Mapping)):
             return messages
         return _asked(value[0], depth - 1) if len(value) == 1 else None
     if isinstance(value, Mapping):
@@ -147,9 +149,9 @@ def _asked(value: object, depth: int = DEPTH) -> list[Row] | str | None:
     return None
 
 
-def _plain(output: object) -> str | None:
+def _plain(output: object) -> Parted | None:
     """An answer that is JSON by design, and so has none of the wrappings of a message."""
-    return output if isinstance(output, str) and output.strip() else None
+    return parted(output) if isinstance(output, str) and output.strip() else None
 
 
 def _scores(scores: Sequence[Row]) -> tuple[Signal, ...]:

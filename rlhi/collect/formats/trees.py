@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from rlhi.collect.formats.fields import Row, mapping, moment, number, rows_in, text
 from rlhi.collect.formats.format import conversation
 from rlhi.collect.formats.ids import identity
-from rlhi.collect.formats.turns import role_of
+from rlhi.collect.formats.turns import Dialogue, role_of
 from rlhi.contracts import Conversation, Signal, Turn
+from rlhi.contracts.thoughts import Parted, parted
 
 
 def is_oasst(row: Row) -> bool:
@@ -32,11 +33,13 @@ def oasst(row: Row) -> Conversation:
         if role is None or said is None:
             raise ValueError(f"turn {len(turns) + 1} has no text")
         signals = choice if role == "assistant" else ()
-        turns.append(Turn(role, said, moment(node, "created_date"), text(node, "model_name"), signals))
+        answer = parted(said) if role == "assistant" else Parted("", said)
+        told = moment(node, "created_date"), text(node, "model_name"), signals
+        turns.append(Turn(role, answer.answer, *told, answer.thought))
         node, choice = _best(rows_in(node.get("replies")) or [])
     return conversation(
         "oasst",
-        turns,
+        Dialogue(tuple(turns)),
         conversation_id=identity(row, "message_tree_id"),
         user_id=identity(root, "user_id"),
         kind="real_root_only",

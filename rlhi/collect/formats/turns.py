@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from rlhi.collect.formats.fields import DEPTH, Row, first_moment, first_text, number, text
-from rlhi.collect.formats.signals import scale_of, signals_of
-from rlhi.contracts import Role, Turn
+from rlhi.collect.formats.contents import answer_of, is_thought, item_thought, thought_of, words_of
+from rlhi.collect.formats.fields import DEPTH, Row, first_moment, loaded, rows_in, text
+from rlhi.collect.formats.roles import is_tools, role_named, speaker_of
+from rlhi.collect.formats.signals import Scale, rating_in, scale_of, signals_of
+from rlhi.contracts import Role, Signal, Turn
+from rlhi.contracts.thoughts import Parted, may_hold_thought, parted, together
 
-ROLES: dict[str, Role] = {
-    "system": "system", "developer": "system",
-    "user": "user", "human": "user", "prompter": "user",
-    "assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant",
-    "model": "assistant", "bot": "assistant", "ai": "assistant",
-}  # fmt: skip
-TOOLS = frozenset({
-    "tool", "function", "function_call", "function_response", "observation", "tool_call", "function_call_output",
-    "reasoning",
-})  # fmt: skip
+# The fields of a turn whose content says all: no tools, no thoughts.
+PLAIN = frozenset({"role", "content", "created_at", "timestamp", "model", "signals", "rating", "candidates"})
 # Where an answer lies in what chat APIs and tracers keep of it, the likeliest first.
 WRAPPINGS = ("body", "choices", "message", "content", "output", "text", "completion", "answer", "response")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """The turns of a conversation; ``unread`` are the roles of those that could not be read."""
+
+    turns: tuple[Turn, ...]
+    unread: tuple[str, ...] = ()
+
+    def answered(self, answer: Parted | None) -> Dialogue:
+        """The history with its answer, which some loggers have put there already."""
+        if answer is None:
+            return self
+        last = self.turns[-1] if self.turns else None
+        if last is not None and (last.role, last.content) == ("assistant", answer.answer):
+            told = last if last.thought else replace(last, thought=answer.thought)
+            return replace(self, turns=(*self.turns[:-1], told))
+        return replace(self, turns=(*self.turns, Turn("assistant", answer.answer, thought=answer.thought)))
+
+    def dated(self, created_at: str | None, model: str | None) -> Dialogue:
+        """With the time and the model of its row on the last exchange, where its turns say none themselves."""
+        last = max((at for at, turn in enumerate(self.turns) if turn.role == "user"), default=0)
+        exchange = [
+            replace(
+                turn,
+                created_at=turn.created_at or created_at,
+                model=turn.model or (model if turn.role == "assistant" else None),
+            )
+            for turn in self.turns[last:]
+        ]
+        return replace(self, turns=(*self.turns[:last], *exchange))
+
+    def marked(self, *rows: Row) -> Dialogue:
+        """With a mark that stands beside the turns: it is of the answer that they end with, unless turns have marks."""
+        last = self.turns[-1] if self.turns else None
+        if last is None or last.role != "assistant" or any(turn.signals for turn in self.turns):
+            return self
+        signals = next((found for row in rows if (found := rating_in(row))), ())
+        return replace(self, turns=(*self.turns[:-1], replace(last, signals=signals))) if signals else self
 
 
 def role_of(row: Row, at: int) -> Role | None:
@@ -28,69 +63,127 @@ def role_of(row: Row, at: int) -> Role | None:
     Raises:
         ValueError: an unknown role.
     """
-    if isinstance(role := row.get("role"), str) and role in ROLES:  # as nearly every log writes it
-        return ROLES[role]
-    said = (first_text([row], "role", "from", "type") or "").lower()
-    if said in TOOLS:
-        return None
-    if said not in ROLES:
-        raise ValueError(f"turn {at + 1} has the unknown role {said[:40]!r}")
-    return ROLES[said]
+    speaker = speaker_of(row)
+    if speaker is None:
+        raise ValueError(f"turn {at + 1} has the unknown role {role_named(row)!r}")
+    return None if speaker == "tool" or speaker == "thought" else speaker
 
 
-def turns_of(rows: Sequence[Row]) -> tuple[Turn, ...]:
-    """Turns from ``role`` or ``from`` and ``content`` or ``value``; what tools said is left out.
+def turns_of(rows: Sequence[object]) -> Dialogue:
+    """Turns from ``role`` or ``from`` and ``content`` or ``value``.
+
+    What tools were asked and said is left out, and so is what nobody says whom we know: it is counted.
 
     Raises:
-        ValueError: an unknown role, content that is no text, or a signal that is none.
+        ValueError: a signal that is none.
     """
-    scale = scale_of(number(row, "rating") for row in rows)
-    turns = []
-    for at, row in enumerate(rows):
-        role = role_of(row, at)
-        content = None if role is None else _content(row, at)
-        if role is None or content is None:
-            continue
-        signals = signals_of(row, content, scale) if role == "assistant" else ()
-        turns.append(Turn(role, content, first_moment([row], "created_at", "timestamp"), text(row, "model"), signals))
-    return tuple(turns)
+    messages = [row for row in rows if type(row) is dict or isinstance(row, Mapping)]
+    scale = scale_of(rating for row in messages if isinstance(rating := row.get("rating"), int | float))
+    turns: list[Turn] = []
+    thoughts: list[str] = []
+    marks: tuple[Signal, ...] = ()
+    unread = [type(row).__name__ for row in rows if not isinstance(row, Mapping)]
+    for row in messages:
+        speaker = speaker_of(row)
+        if speaker == "thought" or (speaker == "tool" and is_thought(row)):
+            thoughts.append(item_thought(row))
+        elif speaker is None:
+            unread.append(role_named(row))
+        elif speaker != "tool" and (turn := _turn(row, speaker, scale)):
+            if turn.role == "user":
+                marks, thoughts = turn.signals, []
+                turn = replace(turn, signals=()) if marks else turn
+            elif turn.role == "assistant":
+                turn = _with(turn, thoughts, marks) if thoughts or marks else turn
+                marks, thoughts = (), []
+            turns.append(turn)
+    return Dialogue(tuple(turns), tuple(unread))
 
 
-def _content(row: Row, at: int) -> str | None:
-    """The text of a turn; None for a call of a tool, which has none. Parts that are no text are left out."""
-    value = row["content"] if "content" in row else row.get("value")
-    calls = bool(row.get("tool_calls") or row.get("function_call"))
-    if isinstance(value, str):
-        return None if calls and not value.strip() else value
-    if value is None and calls:
-        return None
-    if isinstance(value, list):
-        parts = [part.get("text") for part in value if isinstance(part, Mapping)]
-        if said := [part for part in parts if isinstance(part, str)]:
-            return "\n".join(said)
-    raise ValueError(f"turn {at + 1} has no text")
+def _turn(row: Row, role: Role, scale: Scale | None) -> Turn | None:
+    """The turn of a message; None where there is nothing in it but tools."""
+    content, thought = row.get("content"), ""
+    if type(content) is str and PLAIN.issuperset(row) and not (role == "assistant" and may_hold_thought(content)):
+        said = content  # as nearly all turns
+    else:
+        words = words_of(row)
+        said = words.said
+        if role == "assistant":
+            found = answer_of(words)
+            said, thought = found.answer, found.thought
+        if words.tools and not said.strip():
+            return None
+    signals = signals_of(row, said, scale) if role != "system" else ()
+    return Turn(role, said, first_moment([row], "created_at", "timestamp"), text(row, "model"), signals, thought)
 
 
-def reply(value: object, depth: int = DEPTH) -> str | None:
-    """The text that a model answered, out of a chat completion, a message, its parts or plain text; None where none is.
+def _with(turn: Turn, thoughts: Sequence[str], marks: tuple[Signal, ...]) -> Turn:
+    """An answer with what was thought before it, and with the marks that its request carries."""
+    return replace(turn, thought=together([*thoughts, turn.thought]), signals=turn.signals or marks)
+
+
+def messages_in(value: object) -> list[object] | None:
+    """A list with objects in it, whatever else it holds, or what :func:`rows_in` reads as one; None for none."""
+    found = rows_in(value)
+    if found is not None:
+        return list(found)
+    value = loaded(value)
+    return value if isinstance(value, list) and any(isinstance(one, Mapping) for one in value) else None
+
+
+def messages(row: Row, name: str) -> Dialogue:
+    """The turns in a field.
+
+    Raises:
+        ValueError: it holds no list of objects.
+    """
+    found = messages_in(row.get(name))
+    if found is None:
+        raise ValueError(f"{name} is not a list of objects")
+    return turns_of(found)
+
+
+def reply(value: object) -> Parted | None:
+    """What a model answered and thought, out of a chat completion, a message, its parts or plain text.
+
+    None where there is no answer, be there a thought or not.
 
     >>> reply({"choices": [{"message": {"role": "assistant", "content": "Yes."}}, {"message": {"content": "No."}}]})
-    'Yes.'
+    Parted(thought='', answer='Yes.')
     """
-    if isinstance(value, str):
-        return value if value.strip() else None
-    if depth == 0:
+    said, thoughts = _reply(value, DEPTH)
+    if said is None:
         return None
+    found = parted(said)
+    return Parted(together([*thoughts, found.thought]), found.answer) if found.answer else None
+
+
+def _reply(value: object, depth: int) -> tuple[str | None, list[str]]:
+    if isinstance(value, str):
+        return (value if value.strip() else None), []
+    if depth == 0:
+        return None, []
     if isinstance(value, Mapping):
-        kind = text(value, "type") or ""
-        if kind == "reasoning" or kind.endswith(("_call", "_output")):  # thoughts, and what tools were asked and said
-            return None
-        for name in WRAPPINGS:
-            inner = value.get(name)
-            if name == "choices" and isinstance(inner, list):
-                inner = inner[:1]
-            if found := reply(inner, depth - 1):
-                return found
+        return _reply_in(value, depth)
     if isinstance(value, list):
-        return "\n".join(found for part in value if (found := reply(part, depth - 1))) or None
-    return None
+        found = [_reply(part, depth - 1) for part in value]
+        said = "\n".join(text for text, _ in found if text)
+        return said or None, [thought for _, thoughts in found for thought in thoughts]
+    return None, []
+
+
+def _reply_in(value: Row, depth: int) -> tuple[str | None, list[str]]:
+    if is_thought(value):
+        return None, [item_thought(value)]
+    if is_tools(text(value, "type") or "") or value.get("role") in ("tool", "function"):
+        return None, []
+    thoughts = [thought_of(value)] if "message" not in value and "choices" not in value else []
+    for name in WRAPPINGS:
+        inner = value.get(name)
+        if name == "choices" and isinstance(inner, list):
+            inner = inner[:1]
+        said, found = _reply(inner, depth - 1)
+        thoughts += found
+        if said:
+            return said, thoughts
+    return None, thoughts

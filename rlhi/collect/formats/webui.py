@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from rlhi.collect.formats.contents import words_of
 from rlhi.collect.formats.fields import Row, first_moment, first_text, mapping, moment, number, text
 from rlhi.collect.formats.format import conversation
 from rlhi.collect.formats.ids import first_id, identity
+from rlhi.collect.formats.roles import role_named, speaker_of
 from rlhi.collect.formats.signals import marked, stars
-from rlhi.collect.formats.turns import reply, role_of
+from rlhi.collect.formats.turns import Dialogue, reply
 from rlhi.contracts import Conversation, Signal, Turn
+from rlhi.contracts.thoughts import Parted, parted
 
 # What the interface folds away in an answer: thoughts and tools are no part of what was said to the user.
 FOLDED = re.compile(r'<details\b[^<>]*\btype="(?:reasoning|tool_calls|code_interpreter)"[^<>]*>')
@@ -34,10 +37,12 @@ def webui(row: Row) -> Conversation:
     rated = text(given, "message_id") or ""
     if rated in messages and not mapping(messages[rated], "annotation"):
         messages[rated] = {**messages[rated], "annotation": mapping(row, "data")}
-    turns = [turn for at, node in enumerate(_branch(chat, messages)) if (turn := _turn(node, at, messages))]
+    branch = _branch(chat, messages)
+    turns = [turn for node in branch if (turn := _turn(node, messages))]
+    unread = tuple(role_named(node) for node in branch if speaker_of(node) is None)
     return conversation(
         "open-webui",
-        turns,
+        Dialogue(tuple(turns), unread),
         conversation_id=identity(given, "chat_id") or first_id([kept, chat], "id"),
         user_id=first_id([row, kept], "user_id"),
         created_at=first_moment([kept, chat], "created_at", "timestamp"),
@@ -62,27 +67,30 @@ def _branch(chat: Row, messages: Mapping[str, Row]) -> list[Row]:
     return list(reversed(path.values()))
 
 
-def _turn(node: Row, at: int, messages: Mapping[str, Row]) -> Turn | None:
-    role = role_of(node, at)
-    if role is None:
+def _turn(node: Row, messages: Mapping[str, Row]) -> Turn | None:
+    role = speaker_of(node)
+    if role is None or role == "tool" or role == "thought":
         return None
-    shown = _said(node)
     if role != "assistant":
-        return Turn(role, shown, moment(node, "timestamp"))
-    if not shown:
-        return None  # an answer that never came
+        return Turn(role, words_of(node).said, moment(node, "timestamp"))
+    shown = _answer(node)
     original = node.get("originalContent")
-    said = unfolded(original) if isinstance(original, str) and original.strip() else shown
-    edits = (Signal("edit", -1.0, shown),) if said != shown else ()
-    signals = (*_marks(node), *_choices(node, said, messages), *edits)
-    return Turn(role, said, moment(node, "timestamp"), text(node, "model"), signals)
+    answer = parted(unfolded(original)) if isinstance(original, str) and original.strip() else shown
+    edits = (Signal("edit", -1.0, shown.answer),) if shown.answer and answer.answer != shown.answer else ()
+    signals = (*_marks(node), *_choices(node, answer.answer, messages), *edits)
+    thought = answer.thought or shown.thought
+    return Turn(role, answer.answer, moment(node, "timestamp"), text(node, "model"), signals, thought)
+
+
+def _answer(node: Row) -> Parted:
+    content = node.get("content")
+    if isinstance(content, str) and content.strip():
+        return parted(unfolded(content))
+    return reply(node.get("output")) or reply(content) or Parted("", "")
 
 
 def _said(node: Row) -> str:
-    content = node.get("content")
-    if isinstance(content, str) and content.strip():
-        return unfolded(content)
-    return reply(node.get("output")) or reply(content) or ""
+    return _answer(node).answer
 
 
 def unfolded(content: str) -> str:

@@ -69,7 +69,7 @@ def said(history: History) -> tuple[Said, ...]:
         Said(row.conversation_id, at, turn.content, said_at(row, at), labels.get((row.conversation_id, at)))
         for row in {row.conversation_id: row for row in history.conversations if row.has_user}.values()
         for at, turn in enumerate(row.turns)
-        if turn.role == "user"
+        if turn.role == "user" and turn.has_text
     ]
     return tuple(sorted(found, key=lambda one: one.place))
 

@@ -91,16 +91,18 @@ def _proposed(text: str, kinds: Sequence[PiiKind]) -> Iterator[Finding]:
 def redact_conversation(
     conversation: Conversation, kinds: Sequence[PiiKind] = KINDS, names: Recogniser | None = None
 ) -> Conversation:
-    """The conversation with redacted turns and comments; ``changes`` counts what was replaced (``email x2``)."""
+    """The conversation with redacted turns, comments and thoughts; ``changes`` counts what was replaced."""
     # All texts as one, with a border that no finding may touch: one glance for a whole conversation is cheap.
     every = [turn.content for turn in conversation.turns]
     every += [signal.text for turn in conversation.turns for signal in turn.signals]
+    every += [turn.thought for turn in conversation.turns if turn.thought]
     redacted, counts = redact(BORDER.join(text.replace(NUL, "") for text in every), kinds, names)
     if not counts:
         return conversation
     texts = iter(redacted.split(BORDER))
     turns = [replace(turn, content=next(texts)) for turn in conversation.turns]
     told = [replace(turn, signals=tuple(replace(one, text=next(texts)) for one in turn.signals)) for turn in turns]
+    told = [replace(turn, thought=next(texts)) if turn.thought else turn for turn in told]
     return replace(conversation, turns=tuple(told), changes=_told(conversation.changes, counts))
 
 

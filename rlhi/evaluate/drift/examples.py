@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rlhi.contracts import REATTEMPTS, Conversation, DriftReport, FeedbackTurn, content_key
+from rlhi.contracts.turns import opening
 from rlhi.evaluate.drift.compare import code_columns
-from rlhi.evaluate.drift.rows import CODE, NUMERICAL, DriftRow, by_user, request_of
+from rlhi.evaluate.drift.rows import CODE, NUMERICAL, DriftRow, by_user, said_in
 
 EXAMPLES = 3
 LONGEST = 300
@@ -45,7 +46,7 @@ def examples(
 def _drawn(said: Sequence[Said]) -> list[Said]:
     """One conversation of each of three users."""
     ordered = sorted(said, key=lambda one: content_key(one[0].user_id, one[0].conversation_id))
-    first = {one[0].user_id: one for one in reversed(ordered) if request_of(one[0]).strip()}
+    first = {one[0].user_id: one for one in reversed(ordered) if opening(one[0].turns)}
     return sorted(first.values(), key=lambda one: content_key(one[0].user_id))[:EXAMPLES]
 
 
@@ -76,7 +77,7 @@ def _carrier(column: str, current: Sequence[Said], reference: Sequence[Said]) ->
 def _message(column: str, conversation: Conversation, labels: Sequence[FeedbackTurn]) -> str:
     """The message that shows it, where one does; else the request."""
     told = {label.turn_index: label.label for label in labels}
-    said = [(told.get(at), turn.content) for at, turn in enumerate(conversation.turns) if turn.role == "user"]
+    said = [(told.get(at), text) for at, text in said_in(conversation)]
     shown = {
         "code": [text for _, text in said if CODE.search(text)],
         "question_share": [text for _, text in said if "?" in text],
@@ -84,4 +85,4 @@ def _message(column: str, conversation: Conversation, labels: Sequence[FeedbackT
         "claim": [text for label, text in said if label in REATTEMPTS],
         "positive_share": [text for label, text in said if label == "positive_feedback"],
     }
-    return next(iter(shown.get(column, ())), request_of(conversation))
+    return next(iter(shown.get(column, ())), opening(conversation.turns))

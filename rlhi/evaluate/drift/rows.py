@@ -27,7 +27,7 @@ class DriftRow:
     """One conversation, or one user: means of the numbers, the most frequent name; None where nothing is known.
 
     Attributes:
-        turns: of the user, all.
+        turns: of the user, all that have words.
         request_words: of the first.
         mean_words, question_share, non_ascii_share, code: of those that say nothing of an answer; shares of turns, and
             of characters.
@@ -66,7 +66,7 @@ def drift_row(
     ``language`` is what its text is in; without one, what its log says.
     """
     own = {label.turn_index: label.label for label in labels if label.conversation_id == conversation.conversation_id}
-    said = [(own.get(at), turn.content) for at, turn in enumerate(conversation.turns) if turn.role == "user"]
+    said = [(own.get(at), text) for at, text in said_in(conversation)]
     texts = [text for label, text in said if label not in _JUDGES]
     words = [len(text.split()) for text in texts]
     joined = "\n".join(texts)
@@ -124,9 +124,9 @@ def wishes_by_user(personas: Iterable[Persona]) -> dict[str, list[str]]:
     }
 
 
-def request_of(conversation: Conversation) -> str:
-    """The first thing that the user said; empty where there is none."""
-    return next((turn.content for turn in conversation.turns if turn.role == "user"), "")
+def said_in(conversation: Conversation) -> list[tuple[int, str]]:
+    """What the user said in words, each text with its place."""
+    return [(at, turn.content) for at, turn in enumerate(conversation.turns) if turn.role == "user" and turn.has_text]
 
 
 def sort_key(row: DriftRow) -> tuple[tuple[bool, float, str], ...]:

@@ -14,13 +14,13 @@ from random import Random
 
 from rlhi.checks.demands import Demand
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, Rewrite, ToldClaim, content_key
-from rlhi.contracts.turns import NOWHERE, beside, request
+from rlhi.contracts.turns import NOWHERE, beside, is_first, request
 from rlhi.learn.instruction_checks import demands, is_calculation, judge
 from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks_of_form
 from rlhi.learn.pairs.groups import GroupMaker
 from rlhi.learn.pairs.lessons import parted
 from rlhi.learn.pairs.pairing import COPY, Pairing
-from rlhi.learn.reward.comparisons import preferred
+from rlhi.learn.reward.comparisons import choices
 from rlhi.models.base import Sampled
 
 IGNORES = "chosen does not follow the feedback"
@@ -53,6 +53,7 @@ class PairMaker(Pairing):
     def _shared_out(
         self, made: list[PreferencePair], given: Counter[str], learned: frozenset[str] = frozenset()
     ) -> Iterator[PreferencePair]:
+        made = [pair for pair in made if self.shows_answers(pair)]
         made.sort(key=lambda pair: (pair.user_id, pair.source != "explicit_choice", -pair.margin, pair.key))
         users = sorted({pair.user_id for pair in made}, key=lambda user: content_key(self.seed, user))
         kept = set(users[: self.config.max_users or None])
@@ -68,13 +69,12 @@ class PairMaker(Pairing):
 
     def _from_choices(self) -> Iterator[PreferencePair]:
         for conversation in sorted(self.conversations.values(), key=lambda row: row.conversation_id):
-            for at, turn in enumerate(conversation.turns):
-                for _, chosen, rejected in preferred(turn):
-                    if not chosen.strip() or not rejected.strip():
-                        self.dropped.reasons[COPY] += 1
-                        continue
-                    high, low = self.scores(conversation, at, [chosen, rejected])
-                    yield self.pair(conversation, at, "explicit_choice", chosen, rejected, high, low)
+            for at, _, chosen, rejected in choices(conversation):
+                if not chosen.strip() or not rejected.strip():
+                    self.dropped.reasons[COPY] += 1
+                    continue
+                high, low = self.scores(conversation, at, [chosen, rejected])
+                yield self.pair(conversation, at, "explicit_choice", chosen, rejected, high, low)
 
     def _from_rewrites(self, rewrites: Iterable[Rewrite]) -> Iterator[PreferencePair]:
         ordered = sorted(rewrites, key=lambda row: (row.conversation_id, row.turn_index, row.source, row.key))
@@ -141,7 +141,7 @@ class PairMaker(Pairing):
         """
         if (
             not self.config.mirror
-            or beside(conversation.turns, at, -2) != NOWHERE
+            or not is_first(conversation.turns, at)
             or self.unfit(worse, better, "", request(conversation.turns, at))
         ):
             return

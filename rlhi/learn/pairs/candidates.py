@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from rlhi.config import CandidatesConfig
 from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
-from rlhi.contracts.turns import exchanges
+from rlhi.contracts.turns import asked, exchanges
 from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.models.prompts import with_persona
 
@@ -39,14 +39,13 @@ def requests(
             turns = conversation.turns[: one.answer]
             key = content_key("candidates", conversation.conversation_id, [turn.content for turn in turns], config.n)
             if persona or not config.persona_only:
-                yield SampleRequest(
-                    key, conversation.conversation_id, conversation.user_id, one.answer, with_persona(turns, persona)
-                )
+                messages = with_persona(asked(turns, one.answer), persona)
+                yield SampleRequest(key, conversation.conversation_id, conversation.user_id, one.answer, messages)
 
 
-def candidates(asked: Iterable[SampleRequest], samples: Mapping[str, Sample]) -> Iterator[Candidate]:
+def candidates(requested: Iterable[SampleRequest], samples: Mapping[str, Sample]) -> Iterator[Candidate]:
     """A row for every candidate of every request that has samples; equal texts are one candidate."""
-    for one in asked:
+    for one in requested:
         sample = samples.get(one.key)
         if sample is None:
             continue

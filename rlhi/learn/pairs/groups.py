@@ -10,7 +10,7 @@ from itertools import groupby
 from rlhi.checks.demands import Demand, demands_of
 from rlhi.checks.form import satisfies
 from rlhi.contracts import Candidate, Conversation, PairSource, PreferencePair, content_key
-from rlhi.contracts.turns import NOWHERE, beside, request
+from rlhi.contracts.turns import is_first, request
 from rlhi.learn.pairs.edits.edit import edit_to_meet, ended
 from rlhi.learn.pairs.filters import SPEAKS_OF_FORM, speaks, speaks_of_form
 from rlhi.learn.pairs.pairing import Pairing
@@ -103,8 +103,7 @@ class GroupMaker:
 
     def _serves_others(self, group: Group) -> bool:
         """Only first requests: what was said before would be another user's."""
-        first = beside(group.conversation.turns, group.at, -2) == NOWHERE
-        return first and self.of.config.served > 0 and self.of.config.filter
+        return is_first(group.conversation.turns, group.at) and self.of.config.served > 0 and self.of.config.filter
 
     def _group(self, conversation: Conversation, at: int, texts: tuple[Sampled, ...], source: PairSource) -> Group:
         asked_for = request(conversation.turns, at)

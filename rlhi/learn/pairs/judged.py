@@ -27,11 +27,13 @@ from rlhi.contracts import (
     Turn,
     content_key,
 )
-from rlhi.contracts.turns import exchanges
+from rlhi.contracts.thoughts import holds_thought
+from rlhi.contracts.turns import asked, exchanges
 from rlhi.learn.pairs.build import NOT_DRAWN, OVER_SHARE
 from rlhi.learn.pairs.counts import Dropped
 from rlhi.learn.pairs.filters import NO_LANGUAGE, REFUSAL, speaks
 from rlhi.learn.pairs.lessons import parted
+from rlhi.learn.pairs.pairing import THOUGHT
 from rlhi.learn.reward.comparisons import mark
 from rlhi.models.prompts import with_persona
 
@@ -107,15 +109,18 @@ class JudgedMaker:
             at: row for at in range(len(conversation.turns)) if (row := rows.get((conversation.conversation_id, at)))
         }
         jailbreaks = [at for at, row in labels.items() if row.unsafe == "jailbreak"]
+        silent = (turn for turn in conversation.turns if turn.role == "assistant" and not turn.has_text)
+        self.dropped.reasons[EMPTY] += sum(judgement(turn, None) is not None for turn in silent)
         for one in exchanges(conversation.turns):
-            asked, at = labels.get(one.request), one.answer
+            complaint, at = labels.get(one.request), one.answer
             found = judgement(conversation.turns[at], labels.get(one.follow_up))
             if found is None:
                 continue
             # What a jailbreak got out of the model teaches nothing, and neither does what is said under it.
             jailbroken = any(place <= one.request for place in jailbreaks)
-            reason = UNSAFE if jailbroken or (asked and asked.unsafe) else self._unfit(conversation.turns[at], found)
-            if not reason and found[0] == "continuation" and asked and asked.label in REATTEMPTS:
+            unsafe = jailbroken or (complaint is not None and bool(complaint.unsafe))
+            reason = UNSAFE if unsafe else self._unfit(conversation.turns[at], found)
+            if not reason and found[0] == "continuation" and complaint and complaint.label in REATTEMPTS:
                 reason = GAVE_UP
             if not reason and (conversation.conversation_id, at, conversation.turns[at].content) in held:
                 reason = IN_A_PAIR
@@ -126,8 +131,8 @@ class JudgedMaker:
 
     def _unfit(self, turn: Turn, found: Judgement) -> str:
         _, wanted, _ = found
-        if not turn.content.strip():
-            return EMPTY
+        if holds_thought(turn.content):
+            return THOUGHT
         if not wanted or not self.config.filter:
             return ""
         if not speaks(turn.content):
@@ -141,7 +146,7 @@ class JudgedMaker:
         response = conversation.turns[at].content
         return JudgedAnswer(
             content_key(conversation.conversation_id, at, source, response, wanted, weight, version),
-            with_persona(conversation.turns[:at], text), response, wanted, weight,
+            with_persona(asked(conversation.turns, at), text), response, wanted, weight,
             conversation.user_id, conversation.conversation_id, at,
             source, text, version,
         )  # fmt: skip

@@ -9,6 +9,8 @@ from functools import cached_property
 from rlhi.checks.demands import Demand, demands_of
 from rlhi.config import PairsConfig
 from rlhi.contracts import Conversation, PairSource, Persona, PreferencePair, Profile, Side, content_key
+from rlhi.contracts.thoughts import holds_thought
+from rlhi.contracts.turns import asked
 from rlhi.learn.pairs.counts import Dropped, Spread, Wanted
 from rlhi.learn.pairs.filters import unfit
 from rlhi.learn.pairs.substance import Substance
@@ -18,6 +20,7 @@ from rlhi.models.prompts import with_persona
 
 MARGIN = "margin too small"
 COPY = "copy or empty"
+THOUGHT = "an answer holds a thought"
 
 
 @dataclass
@@ -84,6 +87,12 @@ class Pairing:
         self.dropped.reasons[MARGIN] += counted and not worth
         return worth
 
+    def shows_answers(self, pair: PreferencePair) -> bool:
+        """Whether both sides are nothing but answers: the last line of defence, after formats and models."""
+        thinks = holds_thought(pair.chosen) or holds_thought(pair.rejected)
+        self.dropped.reasons[THOUGHT] += thinks
+        return not thinks
+
     def scores(self, conversation: Conversation, at: int, texts: Sequence[str], user: str = "") -> list[float]:
         """What the reward model finds of these answers, told the persona of ``user``, else of who asked."""
         persona = self.judged_by.get(user or conversation.user_id)
@@ -103,6 +112,6 @@ class Pairing:
         sides: dict[Side, str] = {"chosen": chosen, "rejected": rejected}
         cut = tuple(side for side, said in sides.items() if isinstance(said, Sampled) and said.cut)
         return PreferencePair(
-            content_key(where, chosen, rejected, version), with_persona(conversation.turns[:at], text), str(chosen),
-            str(rejected), user, *where[:2], source, text, version, high, low, cut,
+            content_key(where, chosen, rejected, version), with_persona(asked(conversation.turns, at), text),
+            str(chosen), str(rejected), user, *where[:2], source, text, version, high, low, cut,
         )  # fmt: skip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rlhi.checks.form import is_refusal
 from rlhi.config import RewritesConfig
 from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Persona, Rewrite, Sample, content_key
-from rlhi.contracts.turns import beside, request, spoken
+from rlhi.contracts.turns import asked as asked_before
+from rlhi.contracts.turns import beside, exchanges, request
 from rlhi.learn.instruction_checks import names_result
 from rlhi.models.prompts import rewrite_request, with_persona
 
@@ -54,19 +56,19 @@ def complaints(
         answer = beside(conversation.turns, row.turn_index, -1)
         if row.about_refusal and not is_refusal(conversation.turns[answer].content):
             continue  # what is complained of is not in this answer: a rewrite would mend nothing
-        turns = conversation.turns[: answer + 1]
+        turns, before = conversation.turns[: answer + 1], asked_before(conversation.turns, answer)
         persona = personas[row.user_id].text if row.user_id in personas else ""
         said = conversation.turns[row.turn_index].content
         key = content_key("rewrite", conversation.conversation_id, [turn.content for turn in turns], said, config.tries)
-        asked, whole = rewrite_request(turns, said, persona), 3
+        asked, whole = rewrite_request((*before, conversation.turns[answer]), said, persona), 3
         if config.guidance != "words":
             # From scratch: the request alone, with the persona or without.
             key += f"/{config.guidance}"
-            asked, whole = with_persona(turns[:-1], persona if config.guidance == "persona" else ""), 1
+            asked, whole = with_persona(before, persona if config.guidance == "persona" else ""), 1
         elif config.results == "check" and names_result(said, request(turns, answer)):
             # Told the result, a model writes towards it and computes nothing. Not told, it has to come to it by itself.
             key += "/unaided"
-            asked, whole = with_persona(turns[:-1], persona), 1
+            asked, whole = with_persona(before, persona), 1
         # A rewrite is of a request, an answer and what is to be changed: who reads less writes of something else.
         yield SampleRequest(key, conversation.conversation_id, row.user_id, answer, asked, whole)
 
@@ -92,18 +94,18 @@ def observed_revisions(conversations: Iterable[Conversation], feedback: Iterable
     rows = {(row.conversation_id, row.turn_index): row for row in feedback}
     labels = {place: row.label for place, row in rows.items()}
     for conversation in conversations:
-        for at in spoken(conversation.turns):
-            before, then, said = (beside(conversation.turns, at, by) for by in (-1, 1, 2))
-            after = labels.get((conversation.conversation_id, said))
+        for one, then in pairwise(exchanges(conversation.turns)):
+            at = one.follow_up
+            after = labels.get((conversation.conversation_id, then.follow_up))
             if labels.get((conversation.conversation_id, at)) != "reattempt_with_feedback" or after is None:
                 continue
             if rows[conversation.conversation_id, at].unsafe:
                 continue  # an answer that a jailbreak got out of the model is no revision
-            if after in REATTEMPTS or after == "other" or conversation.turns[then].role != "assistant":
+            if after in REATTEMPTS or after == "other" or then.request != at:
                 continue
-            original, text = conversation.turns[before].content, conversation.turns[then].content
+            original, text = conversation.turns[one.answer].content, conversation.turns[then.answer].content
             key = content_key("observed", conversation.conversation_id, at, original, text)
             yield Rewrite(
-                key, conversation.conversation_id, conversation.user_id, before, "observed_revision", original, text,
-                conversation.turns[then].model or "logged",
+                key, conversation.conversation_id, conversation.user_id, one.answer, "observed_revision", original,
+                text, conversation.turns[then.answer].model or "logged",
             )  # fmt: skip

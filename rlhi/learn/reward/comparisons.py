@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from typing import Literal, get_args
 
 from rlhi.contracts import (
@@ -25,7 +25,7 @@ from rlhi.contracts import (
     Turn,
     content_key,
 )
-from rlhi.contracts.turns import beside, spoken
+from rlhi.contracts.turns import NOWHERE, asked, beside, exchanges, followed
 from rlhi.models.base import Scored
 
 ComparisonSource = Literal["explicit_choice", "edit", "observed_revision", "rating", "feedback"]
@@ -97,8 +97,8 @@ def halves(rows: Iterable[Comparison]) -> tuple[list[Comparison], list[Compariso
 
 def prompt_before(conversation: Conversation, turn_index: int) -> tuple[Message, ...]:
     """What was said up to the request whose answer stands at ``turn_index``; system turns are the log's, not ours."""
-    said = (conversation.turns[at] for at in spoken(conversation.turns[:turn_index]))
-    return tuple(Message(turn.role, turn.content) for turn in said)
+    said = asked(conversation.turns, turn_index)
+    return tuple(Message(turn.role, turn.content) for turn in said if turn.role != "system" and turn.has_text)
 
 
 def preferred(turn: Turn) -> Iterator[tuple[Literal["explicit_choice", "edit"], str, str]]:
@@ -111,6 +111,16 @@ def preferred(turn: Turn) -> Iterator[tuple[Literal["explicit_choice", "edit"], 
         elif signal.kind == "choice" and signal.value:
             both = (turn.content, signal.text) if signal.value > 0 else (signal.text, turn.content)
             yield "explicit_choice", *both
+
+
+def choices(conversation: Conversation) -> Iterator[tuple[int, Literal["explicit_choice", "edit"], str, str]]:
+    """The place of each answer on which a choice or an edit is marked, with what :func:`preferred` says of it.
+
+    What answers a picture is left out: no prompt in words asks for it.
+    """
+    for one in exchanges(conversation.turns):
+        for how, better, worse in preferred(conversation.turns[one.answer]):
+            yield one.answer, how, better, worse
 
 
 def mark(turn: Turn) -> float | None:
@@ -126,12 +136,10 @@ def _place(one: _Found) -> tuple[int, str]:
 
 def _marked(conversations: Iterable[Conversation]) -> Iterator[_Found]:
     for conversation in conversations:
-        rated: list[tuple[float, int]] = []
-        for at, turn in enumerate(conversation.turns):
-            value = mark(turn)
-            rated += [] if value is None else [(value, at)]
-            for source, better, worse in preferred(turn):
-                yield _Found(source, (conversation, at, better), (conversation, at, worse))
+        for at, source, better, worse in choices(conversation):
+            yield _Found(source, (conversation, at, better), (conversation, at, worse))
+        answers = (one.answer for one in exchanges(conversation.turns))
+        rated = [(value, at) for at in answers if (value := mark(conversation.turns[at])) is not None]
         for (one, at), (other, then) in combinations(rated, 2):
             if one != other:
                 high, low = (at, then) if one > other else (then, at)
@@ -146,7 +154,7 @@ def _revised(
         if row.source == "observed_revision" and row.conversation_id in by_id:
             conversation, at = by_id[row.conversation_id], row.turn_index
             # The answer complained of, the complaint, the revision, and what its user said to that.
-            after = labels.get((row.conversation_id, beside(conversation.turns, at, 3)))
+            after = labels.get((row.conversation_id, _said_to_revision(conversation, at)))
             weight = max(after.weight, MOVED_ON) if after else MOVED_ON
             yield _Found("observed_revision", (conversation, at, row.text), (conversation, at, row.original), weight)
 
@@ -170,9 +178,17 @@ def _crossed(by_id: Mapping[str, Conversation], feedback: Iterable[FeedbackTurn]
             yield _Found("feedback", better, worse, max(one.weight, MOVED_ON))
 
 
+def _said_to_revision(conversation: Conversation, at: int) -> int:
+    """Where its user spoke of the revision of the answer at ``at``."""
+    every = list(exchanges(conversation.turns))
+    after = next((then for one, then in pairwise(every) if one.answer == at), None)
+    return after.follow_up if after else NOWHERE
+
+
 def _said_before(conversation: Conversation, row: FeedbackTurn) -> tuple[str, int]:
     """The place of what the user said before this, of the answer before that."""
-    return conversation.conversation_id, beside(conversation.turns, row.turn_index, -2)
+    found = followed(conversation.turns).get(row.turn_index)
+    return conversation.conversation_id, found.request if found else NOWHERE
 
 
 def _answer_before(conversation: Conversation, at: int) -> tuple[Conversation, int, str]:

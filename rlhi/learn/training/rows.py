@@ -12,7 +12,7 @@ from rlhi.learn.pairs import lessons
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.training.trl.truncated import CUT
 from rlhi.learn.training.trl.weights import WEIGHT
-from rlhi.models.prompts import fit_context, plain
+from rlhi.models.prompts import as_taken, fit_context, plain
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -87,18 +87,21 @@ def plain_row(row: Row, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
 
 
 def fitted(row: Row, tokenizer: PreTrainedTokenizerBase, max_length: int) -> tuple[Message, ...] | None:
-    """The prompt of a plain row, without its oldest exchanges where these do not fit beside the longer answer.
+    """The prompt of a plain row, without its oldest exchanges where these do not fit beside the longer answer, and as
+    the chat template takes it.
 
     Answers are never cut, for a truncated one would teach its truncation: None where request and answer alone are too
     long.
     """
 
     def size(messages: Sequence[Message]) -> int:
-        return len(tokenizer.apply_chat_template([to_record(one) for one in messages])["input_ids"])
+        rows = [to_record(one) for one in as_taken(messages, tokenizer)]
+        return len(tokenizer.apply_chat_template(rows)["input_ids"])
 
     answer = max(len(tokenizer.encode(text_of(row, side))) for side in _sides(row)) + MARGIN_TOKENS
     prompt: Any = row["prompt"]
-    return fit_context([Message(**one) for one in prompt], max_length - answer, size)
+    found = fit_context([Message(**one) for one in prompt], max_length - answer, size)
+    return None if found is None else as_taken(found, tokenizer)
 
 
 def _sides(row: Row) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from rlhi.collect.clean.identify import identify
 from rlhi.config import DriftConfig, ModelsConfig
 from rlhi.contracts import Conversation, DriftReport, FeedbackTurn, Persona, from_record, to_record
+from rlhi.contracts.turns import opening
 from rlhi.evaluate import drift as wing
 from rlhi.evaluate.drift import DriftExample, DriftFiles, DriftRow
-from rlhi.evaluate.drift.rows import request_of
 from rlhi.evaluate.drift.topics import topics
 from rlhi.stages import Outcome, backends
 from rlhi.stages.collect import incoming
@@ -78,7 +78,7 @@ def _rows(
     former: Sequence[str | None] = [None] * len(reference)
     users = [len({one.user_id for one in side}) for side in (current, reference)]
     if min(users) >= config.min_users:
-        asked = [[request_of(one) for one in side] for side in (current, reference)]
+        asked = [[opening(one.turns) for one in side] for side in (current, reference)]
         new, former = topics(asked[0], asked[1], backends.embedder(models), config.topics)
 
     def side(told: Sequence[Conversation], found: Sequence[str | None]) -> Said:

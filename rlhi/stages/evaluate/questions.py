@@ -12,7 +12,8 @@ from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, cont
 from rlhi.contracts.turns import opening
 from rlhi.evaluate import suites
 from rlhi.evaluate.said import Choice, Question, Reply, Truth
-from rlhi.learn.reward.comparisons import preferred, prompt_before
+from rlhi.learn.reward.comparisons import choices as choices_in
+from rlhi.learn.reward.comparisons import prompt_before
 from rlhi.models.base import Policy, Sampling
 from rlhi.models.prompts import with_persona
 from rlhi.stages import backends
@@ -225,8 +226,7 @@ def choices(
     found = [
         (conversation, at, better, worse)
         for conversation in held_out.values()
-        for at, turn in enumerate(conversation.turns)
-        for _, better, worse in preferred(turn)
+        for at, _, better, worse in choices_in(conversation)
     ]
     for row in read_table(space.path("data/rewrites"), Rewrite):
         if row.source == "observed_revision" and row.conversation_id in held_out:

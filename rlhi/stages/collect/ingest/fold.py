@@ -14,6 +14,7 @@ from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.progress import progress
 from rlhi.stages.collect.incoming import Batch
+from rlhi.stages.collect.ingest.chains import BEGUN_BEFORE, follow
 from rlhi.stages.collect.ingest.index import Index, file_index, forget_stale, joined
 from rlhi.stages.collect.ingest.merging import Merge, Merged, merge_partition
 from rlhi.stages.collect.ingest.pieces import (
@@ -80,6 +81,9 @@ class Fold:
         large = sum(batch.path.stat().st_size for batch in batches) > self.sizes.large_bytes
         with spread_for(large, self.config.runner == "threads") as spread:
             spilled, refused = self._read(batches, spread)
+            spilled, lone, begun = follow(self.space, self.files, spilled, spread)
+            refused += lone
+            self.figures[BEGUN_BEFORE] += begun
             # The landing decides how finely it is merged, not the table: the first one meets a table of few partitions.
             cut = self._cut(sum(one.rows for one in spilled))
             merged = self._merge(spilled, cut, spread)

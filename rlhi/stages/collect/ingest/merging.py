@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from rlhi.collect.clean.accept import merge
+from rlhi.collect.clean.chains import joined as follow_chain
 from rlhi.collect.clean.sessions import SOURCES, put_together
 from rlhi.contracts import Conversation, content_key, from_record, to_record
 from rlhi.contracts.apart import MARK, anonymous, shared_id, told_apart
@@ -48,6 +49,7 @@ def merge_partition(piece: Merge) -> Merged:
     held = Held(piece, rows, names)
     for place in _in_order(rows):
         held.take(rows[place], names[place], place)
+    held.follow_chains()
     changed = held.changed()
     as_spilled = [name for name in changed if name in held.place_of]
     others = [name for name in changed if name not in held.place_of]  # what no log has so is looked at once more
@@ -97,10 +99,15 @@ class Held:
         self.rows = dict(self.before)
         self.place_of: dict[int, int] = {}
         """Which row of the landing stands under a name as it came."""
+        self.chained: dict[int, list[Record]] = {}
+        """Rows that go on from others, of which they hold nothing."""
         self.fates: Counter[str] = Counter()
 
     def take(self, row: Record, name: int, place: int) -> None:
-        """Put a row where it belongs."""
+        """Put a row where it belongs; one that goes on from others waits for :meth:`follow_chains`."""
+        if any(_chain(row)[:1]):
+            self.chained.setdefault(name, []).append(row)
+            return
         if MARK in str(row["conversation_id"]) and (shared := _shared(row)) is not row:
             row, name, place = shared, row_name(shared), -1
         old = self.rows.get(name)
@@ -111,6 +118,17 @@ class Held:
             self._grow(name, old, whole)
         else:
             self._keep_apart(row, name, old)
+
+    def follow_chains(self) -> None:
+        """Put the rows that go on from others behind these."""
+        for name, parts in self.chained.items():
+            old = self.rows.get(name)
+            fresh = {_chain(part)[1] for part in parts}.difference(_chain(old)[1:] if old else ())
+            self.fates["duplicate"] += len(parts) - len(fresh)
+            self.fates["updated"] += len(fresh) - (old is None)
+            self.fates["new"] += old is None
+            if old is None or fresh:
+                self._put(_followed(old, parts), name)
 
     def changed(self) -> dict[int, Record]:
         """What is not as it stood in the table."""
@@ -173,6 +191,17 @@ class Held:
         return found
 
 
+def _chain(row: Record) -> list[str]:
+    return cast(list[str], row["chain"])
+
+
+def _followed(old: Record | None, parts: Sequence[Record]) -> Record:
+    """The conversation of requests that hold what is new alone, and of what stood of it."""
+    every = [*([old] if old else []), *parts]
+    whole = follow_chain([from_record(Conversation, row) for row in every])
+    return to_record(whole) | {"batch": every[0]["batch"]}
+
+
 def combined(old: Record, new: Record, max_turns: int) -> Record | None:
     """One row for two of an id: ``old`` itself where the new one tells nothing, None where they are no one
     conversation."""
@@ -197,8 +226,10 @@ def agree(one: Record, other: Record) -> bool:
 
 
 def _first_exchange(row: Record) -> list[str]:
+    """The first request and its answer, if it has words: one that never came may come in another export."""
     turns: Any = row["turns"]
-    return [str(turn["content"]) for turn in turns if turn["role"] != "system"][:2]
+    said = [str(turn["content"]) for turn in turns if turn["role"] != "system"][:2]
+    return said if said[1:] and said[1].strip() else said[:1]
 
 
 def _key(row: Record) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import marshal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
 from rlhi.collect.clean.accept import harmless, impersonal, with_languages
+from rlhi.collect.clean.chains import Link, link, waits
 from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
+from rlhi.collect.formats.format import unread_in
 from rlhi.collect.formats.unread import KINDS, unread_of
 from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
@@ -25,6 +28,8 @@ from rlhi.workspace.store import Record, Workspace, put_records, read_records, u
 KEY = ("user_id", "conversation_id")
 # Rows of a landing wait in this many buckets by user; a power of two, and so every smaller number of partitions fits.
 BUCKETS = 256
+Waiting = tuple[str, int, Record]
+"""A row that goes on from another: its file, its line, and itself."""
 # What waits is written by `marshal`: records of dicts, lists and scalars, read by processes of the same Python within
 # the same command, and many times faster than pickled rows are.
 
@@ -44,6 +49,8 @@ class Read:
 class Spilled:
     """What a block gave: rows waiting in ``path`` at ``(offset, length)`` of each bucket, and what was refused.
 
+    In the bucket ``BUCKETS`` wait those that go on from other rows; ``links`` tell from which.
+
     ``known`` is the number of rows in a known format, accepted or not. ``unread`` counts what in them says nothing.
     """
 
@@ -53,6 +60,7 @@ class Spilled:
     known: int
     quarantined: tuple[Quarantined, ...]
     unread: Mapping[str, int]
+    links: tuple[Link, ...] = ()
 
 
 def read_block(piece: Read) -> Spilled:
@@ -61,6 +69,7 @@ def read_block(piece: Read) -> Spilled:
     Text is looked at here and not again: merging and writing move records.
     """
     conversations: list[Conversation] = []
+    lines: list[int] = []
     refused, rows, known = [], 0, 0
     unread: Counter[str] = Counter()
     for record in piece.block.records():
@@ -77,22 +86,51 @@ def read_block(piece: Read) -> Spilled:
             refused.append(redacted(row, piece.config))
         else:
             conversations.append(row)
+            lines.append(record.line)
             if row.changes:
-                unread.update(f"{kind}s unread" for kind in KINDS if unread_of(kind) in row.changes)
+                unread.update(_unread(row))
     told = with_languages(conversations, piece.config)
     conversations = [hide_user(impersonal(conversation, piece.config), piece.salt) for conversation in told]
-    index = Index.of(conversations)
     records = [to_record(row) | {"batch": piece.digest} for row in conversations]
+    links = tuple(one for row in conversations if row.chain and (one := link(row, piece.digest)))
+    waiting: list[Waiting] = []
+    if links:
+        whole = [at for at, row in enumerate(conversations) if not waits(row)]
+        waiting = [
+            (piece.block.file, line, record)
+            for line, record, row in zip(lines, records, conversations, strict=True)
+            if waits(row)
+        ]
+        conversations, records = [conversations[at] for at in whole], [records[at] for at in whole]
+    buckets = spill(piece.spill, conversations, records, waiting)
+    return Spilled(piece.spill, buckets, rows, known, tuple(refused), unread, links)
+
+
+def spill(
+    path: Path, rows: Sequence[Conversation], records: Sequence[Record], waiting: Sequence[Waiting] = ()
+) -> dict[int, tuple[int, int]]:
+    """Write rows sorted into buckets by user, and those that wait; where each bucket stands in the file."""
+    index = Index.of(rows)
     bucket_of = (index.users % np.uint64(BUCKETS)).astype(np.int64)
     buckets = {}
-    piece.spill.parent.mkdir(parents=True, exist_ok=True)
-    with piece.spill.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
         for bucket in np.unique(bucket_of).tolist():
             places = np.flatnonzero(bucket_of == bucket)
             data = marshal.dumps(([records[place] for place in places.tolist()], index.take(places).packed()))
             buckets[bucket] = (file.tell(), len(data))
             file.write(data)
-    return Spilled(piece.spill, buckets, rows, known, tuple(refused), unread)
+        if waiting:
+            data = marshal.dumps(cast(Any, list(waiting)))
+            buckets[BUCKETS] = (file.tell(), len(data))
+            file.write(data)
+    return buckets
+
+
+def _unread(row: Conversation) -> Counter[str]:
+    """What of a row could not be read."""
+    kinds = [f"{kind}s unread" for kind in KINDS if unread_of(kind) in row.changes]
+    return Counter(dict.fromkeys(kinds, 1)) + Counter({"turns left out": unread_in(row)})
 
 
 def redacted(row: Quarantined, config: IngestConfig) -> Quarantined:

@@ -24,6 +24,7 @@ from rlhi.config import IngestConfig
 from rlhi.contracts import SCHEMA_VERSION, Conversation, Quarantined, content_key
 from rlhi.stages import Outcome
 from rlhi.stages.collect.incoming import landings
+from rlhi.stages.collect.ingest.chains import OutOfOrder
 from rlhi.stages.collect.ingest.fold import USUAL, Fold, Sizes
 from rlhi.stages.collect.ingest.index import read_index
 from rlhi.stages.collect.ingest.pieces import KEY
@@ -32,7 +33,7 @@ from rlhi.stages.collect.salt import salt_of
 from rlhi.workspace.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
 
 # How logs are read: another way of it wants another number, and all landed logs are read again.
-READING = 2
+READING = 3
 TABLE, REFUSED = "data/conversations", "data/quarantine"
 FATES = ("read", "new", "updated", "duplicate", "quarantined", *WORDS)
 
@@ -60,12 +61,18 @@ def ingest(space: Workspace, /, *, ingest: IngestConfig, sizes: Sizes = USUAL) -
     keep(())
     figures: Counter[str] = Counter(dict.fromkeys(FATES, 0))
     index = None
-    for landing in landed:
+    for at, landing in enumerate(landed):
         todo = [batch for batch in landing if batch.digest not in read]
         if todo:
             read |= {batch.digest for batch in todo}
             note: dict[str, object] = {"batches": sorted(read), "config": config}
-            index = Fold(space, ingest, salt, figures, sizes).run(todo, keep, note)
+            try:
+                index = Fold(space, ingest, salt, figures, sizes).run(todo, keep, note)
+            except OutOfOrder:  # conversations in the table go on from what came now: all logs are read as one
+                finish_table(table, Conversation, {}, key=KEY, note={"batches": [], "config": config})
+                figures = Counter(dict.fromkeys(FATES, 0))
+                every = [batch for one in landed[: at + 1] for batch in one]
+                index = Fold(space, ingest, salt, figures, sizes).run(every, keep, note)
     index = index or read_index(space)
     counts = {**figures, **index.figures()}
     text = (
@@ -99,7 +106,7 @@ def _stands(folder: Path) -> bool:
 
 
 def _config(space: Workspace, ingest: IngestConfig) -> str:
-    """What makes another table of the same logs; another salt makes other users."""
+    """What makes another table of the same logs: how they are read, the parameters, and the salt, which makes users."""
     asked = ingest.model_dump(mode="json", exclude={"runner", "cluster"})
     return content_key(SCHEMA_VERSION, READING, asked, salt_of(space, ingest))
 
