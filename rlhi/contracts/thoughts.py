@@ -26,6 +26,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _ENDS = re.compile(r"\b(?:end|stop)\b|(?:^|[_ -])(?:end|stop)(?:[_ -]|$)", re.IGNORECASE)
+_BRACKETED = ("[THINK", "[/THINK", "[REAS", "[/REAS")  # a bracket alone is Markdown's
 _BEGINNINGS = frozenset({"analysis", "commenta", "Here is ", "Here's m", "Here are"})
 # gpt-oss: what it says in the channel `final` is the answer. Without special tokens the names run into the text.
 _CHANNELS = re.compile(r"\s*(?:<\|start\|>\s*)?(?:assistant\s*)?<\|channel\|>")
@@ -104,7 +105,8 @@ def parted(text: str) -> Parted:
 
 def may_hold_thought(text: str) -> bool:
     """False for most text, at a glance: it has none of the signs that tags are made of, and no words of a thought."""
-    return "<" in text or "[" in text or "◁" in text or text[:40].lstrip()[:8] in _BEGINNINGS
+    bracketed = "[" in text and any(sign in text for sign in _BRACKETED)
+    return bracketed or "<" in text or "◁" in text or text[:40].lstrip()[:8] in _BEGINNINGS
 
 
 def holds_thought(text: str) -> bool:
