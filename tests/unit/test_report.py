@@ -266,7 +266,7 @@ def test_what_would_change_a_decision_is_told_by_its_figures() -> None:
     assert changes(flat) == (
         "satisfaction: a gain: the mean points to none (250 would see a true gain of 5.3 points).",
         "knowledge against the first champion: no fall of more than 12 points; with n = 250 one of 13 is possible, "
-        "n = 446 would show it.",
+        "n = 445 would show it.",
     )
     worse = cycle(1, "refuse", shown("satisfaction", 0.08, 0.02), shown("kept", -0.3, 0.05, group="plain text"))
     assert changes(worse) == (
