@@ -87,19 +87,17 @@ def test_a_cycle_is_one_commit_and_leaves_dvc_up_to_date(cycled: Path) -> None:
 
 def test_a_cycle_tells_who_was_asked_and_what_the_budget_is(cycled: Path) -> None:
     message = subprocess.run(["git", "log", "-1", "--format=%B"], cwd=cycled, capture_output=True, text=True).stdout
-    assert "- Asked: a screen: 6 held-out users, " in message and "- Budget: 0 decisions in the past year" in message
+    assert "- Asked: a decision: 6 held-out users, " in message and "- Budget: 1 decision in the past year" in message
     told = status(cycled)
     verdict, text = PAST[read_decision(Workspace(cycled)).verdict], told.as_text()
-    assert f"last decision  {verdict} by a screen: 6 held-out users, " in text
-    assert (
-        "budget         0 decisions in the past year, 0.00% of error spent, 5.00% left; the next may be taken now"
-        in text
-    )
+    assert f"last decision  {verdict} by a decision: 6 held-out users, " in text
+    assert "budget         1 decision in the past year, 2.50% of error spent, 2.50% left; chance that any " in text
+    assert "was false: 2.50% at most; the next may be taken now" in text
     assert all(f"would change   {change}" in text for change in told.changes) and told.changes
     shown = json.loads(json.dumps(told.as_json()))
     assert shown["budget"]["free"] == ledger.today() and shown["last_decision"]["would_change"] == [*told.changes]
     page = (cycled / "reports/index.html").read_text(encoding="utf-8")
-    assert "What would change it" in page and "0 decisions in the past year" in page
+    assert "What would change it" in page and "1 decision in the past year" in page
 
 
 def test_a_cycle_with_nothing_new_does_nothing(cycled: Path) -> None:
@@ -117,7 +115,8 @@ def test_a_challenger_that_waits_for_the_budget_alone_has_its_day(fresh: Path, t
     message = f"Cycle 1: refuse\n\nRLHI-Cycle: 1\nRLHI-Verdict: refuse\nRLHI-Decided: {today} 0.001"
     subprocess.run(["git", "commit", "--quiet", "--allow-empty", "--message", message], cwd=root, check=True)
     anything: dict[str, object] = {"satisfaction": {"margin": -1.0}, "preference": False}
-    configure(Workspace(root), "gate", {}, gains=anything, guards={name: False for name in GateConfig().guards})
+    weekly: dict[str, object] = {"budget": {"decisions": 52, "days": 7}}
+    configure(Workspace(root), "gate", weekly, gains=anything, guards={name: False for name in GateConfig().guards})
     run_cycle(root)
     decision = read_decision(Workspace(root))
     assert (decision.verdict, decision.panel) == ("hold", "screen") and decision.budget and decision.budget.wait
