@@ -65,8 +65,9 @@ def reward(
     # Between cycles it is the next one's: the last one's is what it has to beat.
     cycle = ledger.upcoming(space.root)
     chosen = _choose(held, learned, unseen, reward, seed, cycle)
-    held.keep(cycle, chosen.model)
+    # Before it is kept, which leaves nothing of the folder that it was trained in.
     own, counts = _tested(space, split, chosen, seed)
+    held.keep(cycle, chosen.model)
     record = {"trained_on": len(learned), "former_kept": chosen.kept, "former_accuracy": chosen.before, **own}
     write_json(space.path(FOLDER) / METRICS, {**record, **chosen.model.metrics})
     judge = train_judge(space, said["judges"], unseen, reward, embedder, seed)
