@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rlhi.collect.formats.contents import answer_of, is_thought, item_thought, thought_of, words_of
+from rlhi.collect.formats.contents import Words, answer_of, is_thought, item_thought, thought_of, words_of
 from rlhi.collect.formats.fields import DEPTH, Row, first_moment, loaded, rows_in, text
 from rlhi.collect.formats.roles import is_tools, role_named, speaker_of
 from rlhi.collect.formats.signals import Scale, rating_in, scale_of, signals_of
+from rlhi.collect.formats.streams import are_chunks, events_in, put_together
 from rlhi.contracts import Role, Signal, Turn
 from rlhi.contracts.thoughts import Parted, may_hold_thought, parted, together
 
@@ -103,18 +104,25 @@ def turns_of(rows: Sequence[object]) -> Dialogue:
 def _turn(row: Row, role: Role, scale: Scale | None) -> Turn | None:
     """The turn of a message; None where there is nothing in it but tools."""
     content, thought = row.get("content"), ""
-    if type(content) is str and PLAIN.issuperset(row) and not (role == "assistant" and may_hold_thought(content)):
+    if type(content) is str and PLAIN.issuperset(row) and not (role == "assistant" and _may_hold_more(content)):
         said = content  # as nearly all turns
     else:
         words = words_of(row)
         said = words.said
         if role == "assistant":
+            if (events := events_in(said)) is not None:
+                words = Words(*put_together(events), words.tools)
             found = answer_of(words)
             said, thought = found.answer, found.thought
         if words.tools and not said.strip():
             return None
     signals = signals_of(row, said, scale) if role != "system" else ()
     return Turn(role, said, first_moment([row], "created_at", "timestamp"), text(row, "model"), signals, thought)
+
+
+def _may_hold_more(content: str) -> bool:
+    """Whether something of an answer's text may be no answer: a thought, or what streamed it."""
+    return may_hold_thought(content) or content.startswith(("data:", "event:"))
 
 
 def _with(turn: Turn, thoughts: Sequence[str], marks: tuple[Signal, ...]) -> Turn:
@@ -160,16 +168,29 @@ def reply(value: object) -> Parted | None:
 
 def _reply(value: object, depth: int) -> tuple[str | None, list[str]]:
     if isinstance(value, str):
+        if (events := events_in(value)) is not None:
+            return _streamed(events, depth)
         return (value if value.strip() else None), []
     if depth == 0:
         return None, []
     if isinstance(value, Mapping):
         return _reply_in(value, depth)
+    if isinstance(value, list) and are_chunks(value):
+        return _streamed(value, depth)
     if isinstance(value, list):
         found = [_reply(part, depth - 1) for part in value]
         said = "\n".join(text for text, _ in found if text)
         return said or None, [thought for _, thoughts in found for thought in thoughts]
     return None, []
+
+
+def _streamed(chunks: Sequence[object], depth: int) -> tuple[str | None, list[str]]:
+    """What was streamed; of a stream without pieces the last event that holds an answer."""
+    said, thought = put_together(chunks)
+    if said.strip() or thought or depth == 0:
+        return said if said.strip() else None, [thought] if thought else []
+    whole = (_reply(one, depth - 1) for one in reversed(chunks))
+    return next((found for found in whole if found[0]), (None, []))
 
 
 def _reply_in(value: Row, depth: int) -> tuple[str | None, list[str]]:
