@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
-from rlhi.collect.formats.fields import Row
+from rlhi.collect.formats.fields import Row, mapping
 
 _STREAM = re.compile(r"\s*(?:(?::|event:|id:|retry:)[^\n]*\n\s*)*data:\s*(?:\{|\[DONE\])")
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
@@ -74,16 +74,16 @@ def _pieces(event: Row) -> Iterator[tuple[bool, str]]:
     elif isinstance(delta, Mapping):  # Anthropic, Cohere
         yield from _delta(delta)
     if isinstance(block := event.get("contentBlockDelta"), Mapping):  # Bedrock
-        yield from _delta(_object(block, "delta"))
+        yield from _delta(mapping(block, "delta"))
     for choice in _objects(event, "choices")[:1]:  # OpenAI's chat and completions
         if isinstance(choice.get("delta"), Mapping):
-            yield from _delta(_object(choice, "delta"))
+            yield from _delta(mapping(choice, "delta"))
         elif "finish_reason" in choice and "message" not in choice:
             yield from _text(choice.get("text"))
     if "done" in event:  # Ollama
-        yield from _text(_object(event, "message").get("content", event.get("response")))
+        yield from _text(mapping(event, "message").get("content", event.get("response")))
     for candidate in _objects(event, "candidates")[:1]:  # Gemini
-        for part in _objects(_object(candidate, "content"), "parts"):
+        for part in _objects(mapping(candidate, "content"), "parts"):
             yield from ((part.get("thought") is True, text) for _, text in _text(part.get("text")))
 
 
@@ -93,7 +93,7 @@ def _delta(delta: Row) -> Iterator[tuple[bool, str]]:
     for name in ("text", "content"):
         yield from _text(delta.get(name))
     if isinstance(message := delta.get("message"), Mapping):
-        yield from _text(_object(message, "content").get("text"))
+        yield from _text(mapping(message, "content").get("text"))
 
 
 def _text(value: object) -> Iterator[tuple[bool, str]]:
@@ -102,11 +102,6 @@ def _text(value: object) -> Iterator[tuple[bool, str]]:
     elif isinstance(value, list):
         for part in value:
             yield from _text(part.get("text") if isinstance(part, Mapping) else None)
-
-
-def _object(row: Row, name: str) -> Row:
-    value = row.get(name)
-    return cast(Row, value) if isinstance(value, Mapping) else {}
 
 
 def _objects(row: Row, name: str) -> list[Row]:
