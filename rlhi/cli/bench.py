@@ -153,6 +153,17 @@ def bench_gate(
     print(spread_of(spread, suite, as_json) if spread else bench(quick, as_json, plot))
 
 
+@bench_app.command("forecast")
+def bench_forecast(
+    quick: Annotated[bool, typer.Option("--quick", help="Half the users, one world.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The forecast of re-attempts under scripted models of known quality, beside the last night's share again."""
+    from rlhi.bench.forecast import run as bench
+
+    print(bench(quick, as_json))
+
+
 Rows = Annotated[int, typer.Option("--rows", min=100, help="Conversations in the generated log.")]
 Fewer = Annotated[int, typer.Option("--baseline-rows", min=100, help="How many of them the baseline reads at most.")]
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rlhi.config import Params
 from rlhi.contracts import Account, Conversation, FeedbackTurn, GateDecision, JudgedAnswer, PreferencePair, Spending
+from rlhi.contracts.foreseen import Forecasts
 from rlhi.evaluate.budget import account_of
+from rlhi.evaluate.forecast import track
 from rlhi.evaluate.replies import SideBySide, drawn, lost, won
 from rlhi.learn.training.card import promoted_card
 from rlhi.report import (
@@ -32,6 +35,7 @@ from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.drift import read_examples
+from rlhi.stages.evaluate.forecast import foretell, of_cycle, read_forecasts
 from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
 from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
@@ -51,11 +55,16 @@ def conclude(workspace: Path) -> CycleReport:
     decision = read_decision(space)
     pin = ledger.pinned(space.root)
     if ledger.under_way(space.root):
-        _write_report(space, decision)
+        _write_report(space, decision, foretell(space, decision))
     # Before the commit: killed after it, the next cycle would find this one's stages new.
     write_json(space.path(RECORDED), {"stages": state(space)})
     account, who = _account(space, decision), asked(decision)
-    told = (*([f"Asked: {who}"] if who else []), f"Budget: {account.as_text()}", *decision.reasons)
+    forecast, scored = (one.as_text() if one else "" for one in of_cycle(read_forecasts(space), pin.cycle))
+    told = (
+        *([f"Asked: {who}"] if who else []), f"Budget: {account.as_text()}",
+        *([f"Forecast: {forecast}"] if forecast else []), *([f"The last forecast: {scored}"] if scored else []),
+        *decision.reasons,
+    )  # fmt: skip
     with alone(space):  # no log lands in a table that is being committed
         done = ledger.record(space.root, decision.verdict, told, _card(space, decision), _spent(decision))
     return CycleReport(
@@ -67,6 +76,8 @@ def conclude(workspace: Path) -> CycleReport:
         asked=who,
         changes=would_change(decision, space.params.gate, account, _held_out(space, conversations(space))),
         budget=account.as_text(),
+        forecast=forecast,
+        scored=scored,
     )
 
 
@@ -96,9 +107,12 @@ def _card(space: Workspace, decision: GateDecision) -> str:
     return promoted_card(card.read_text(encoding="utf-8"), version, cycle, decision)
 
 
-def _write_report(space: Workspace, decision: GateDecision) -> None:
+def _write_report(space: Workspace, decision: GateDecision, foretold: Forecasts) -> None:
     params, folder = space.params, space.path("reports")
-    evidence = _evidence(space, params, decision)
+    forecast, scored = of_cycle(foretold, ledger.pinned(space.root).cycle)
+    evidence = replace(
+        _evidence(space, params, decision), forecast=forecast, scored=scored, track=track(foretold.scored)
+    )
     write_json(folder / f"cycle-{evidence.number:04d}.json", write_evidence(evidence))
     former = (one for one in recorded(space) if one.number < evidence.number)
     page = render(Evidence(f"RLHI: {space.root.name}", (*former, evidence), params.evaluate.confidence))

@@ -16,10 +16,12 @@ from rlhi.contracts import (
     Quarantined,
     to_record,
 )  # fmt: skip
+from rlhi.contracts.foreseen import Forecast
 from rlhi.evaluate.budget import account_of
 from rlhi.report import asked, would_change
 from rlhi.stages.collect.ingest.told import counted, told
 from rlhi.stages.evaluate.decision import DECISION, read_decision
+from rlhi.stages.evaluate.forecast import read_forecasts
 from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table
@@ -46,6 +48,8 @@ class Status:
     cycles: int
     wanting: tuple[str, ...] = ()
     """What was said of models that may not teach on this log."""
+    forecast: Forecast | None = None
+    """Of the next nights' re-attempts, as the last decision foresaw them."""
     unread: tuple[tuple[str, int], ...] = ()
     """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
 
@@ -62,6 +66,7 @@ class Status:
             "champion": f"policy@{self.champion}", "last_decision": decision, "cycles": self.cycles,
             "budget": {**to_record(self.account.budget), "free": self.account.free},
             "may_not_teach": list(self.wanting),
+            "forecast": to_record(self.forecast) if self.forecast else None,
             "unread": dict(self.unread),
         }  # fmt: skip
 
@@ -79,6 +84,8 @@ class Status:
             f"cycles         {self.cycles}",
             f"budget         {self.account.as_text()}",
         ]
+        if self.forecast:
+            lines.append(f"forecast       {self.forecast.as_text()}")
         if unread := told(dict(self.unread)):
             lines += [f"of the logs    {said}" for said in unread.split("; ")]
         lines += [f"may not teach  {why}" for why in self.wanting]
@@ -113,5 +120,6 @@ def status(root: Path) -> Status:
         changes=would_change(decision, params.gate, account, held_out) if decision else (),
         cycles=len(ledger.history(root)),
         wanting=found_wanting(space),
+        forecast=next(reversed(read_forecasts(space).made), None),
         unread=tuple(counted(space).items()),
     )
