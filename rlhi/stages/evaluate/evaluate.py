@@ -10,9 +10,11 @@ from rlhi.evaluate import suites
 from rlhi.stages import Outcome
 from rlhi.stages.collect.personas import persona_before
 from rlhi.stages.evaluate.asking import Asking, write_replies
+from rlhi.stages.evaluate.lengths import lengths
 from rlhi.stages.evaluate.questions import Draw, of_log, of_suites, of_users
 from rlhi.stages.learn.dpo import TRAINING
 from rlhi.stages.simulator.truth import truth_of
+from rlhi.stages.table import Counts
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, write_table
 
@@ -51,4 +53,5 @@ def evaluate(
     write_replies(space, REPLIES, said.replies)
     people, met = {reply.user_id for reply in asked.requests}, sorted({row.suite for row in results})
     note = f"{len(people)} held-out users, {len(asked.requests)} requests, {evaluate.samples} samples by each model"
-    return Outcome(len(results), 0, {"suites": ", ".join(met), "logged choices": len(asked.logged)}, note)
+    told: Counts = {"suites": ", ".join(met), "logged choices": len(asked.logged)}
+    return Outcome(len(results), 0, {**told, **lengths(space, said.replies, asked.requests)}, note)
