@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rlhi.collect.formats.fields import Row, at
+from rlhi.collect.formats.fields import Row, at, nested, opened
 from rlhi.collect.formats.known import FORMATS, Format
 from rlhi.collect.formats.record import Record, show
 from rlhi.collect.formats.records import records
@@ -69,13 +69,16 @@ def read_record(
     """Whether the record is in a known format, and what became of it."""
     if isinstance(record, Quarantined):
         return False, record
-    format = next((format for format in FORMATS if format.matches(record.value)), None)
+    value = nested(record.value)
+    format = next((format for format in FORMATS if format.matches(value)), None)
+    if format is None and (value := opened(value)) is not record.value:
+        format = next((format for format in FORMATS if format.matches(value)), None)
     if format is None:
         fields = show(", ".join(sorted(map(str, record.value))[:8]))[:200]
         return False, Quarantined(file, record.line, f"unknown format (fields: {fields})", show(record.value))
     try:
         with noting() as unread:
-            conversation = format.parse(record.value)
+            conversation = format.parse(value)
             if user_column:
                 conversation = _named(conversation, record.value, user_column)
         if unread:
