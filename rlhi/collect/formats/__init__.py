@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlhi.collect.formats.fields import Row, at, nested, opened
 from rlhi.collect.formats.known import FORMATS, Format
+from rlhi.collect.formats.marks import Mark, mark_in
 from rlhi.collect.formats.record import Record, show
 from rlhi.collect.formats.records import records
 from rlhi.collect.formats.unread import noting, unread_of
@@ -49,7 +50,8 @@ def read_log(
             if known:
                 yield from held
                 held.clear()
-                yield row
+                if not isinstance(row, Mark):
+                    yield row
             elif isinstance(row, Quarantined):
                 held.append(row)
             if len(held) >= MAX_UNKNOWN:
@@ -65,8 +67,8 @@ def read_record(
     file: str,
     accept: Callable[[Conversation], Conversation] | None = None,
     user_column: str = "",
-) -> tuple[bool, Conversation | Quarantined]:
-    """Whether the record is in a known format, and what became of it."""
+) -> tuple[bool, Conversation | Quarantined | Mark]:
+    """Whether the record is in a known format, and what became of it: of what marks an answer elsewhere, the mark."""
     if isinstance(record, Quarantined):
         return False, record
     value = nested(record.value)
@@ -74,6 +76,8 @@ def read_record(
     if format is None and (value := opened(value)) is not record.value:
         format = next((format for format in FORMATS if format.matches(value)), None)
     if format is None:
+        if (mark := mark_in(value)) is not None:
+            return True, mark
         fields = show(", ".join(sorted(map(str, record.value))[:8]))[:200]
         return False, Quarantined(file, record.line, f"unknown format (fields: {fields})", show(record.value))
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rlhi.collect.formats.fields import (
@@ -13,14 +12,13 @@ from rlhi.collect.formats.fields import (
     first_text,
     loaded,
     mapping,
-    number,
     rows_in,
     text,
 )
 from rlhi.collect.formats.format import conversation
 from rlhi.collect.formats.ids import first_id
+from rlhi.collect.formats.marks import marked_elsewhere, score_columns, scores
 from rlhi.collect.formats.requests import grown
-from rlhi.collect.formats.signals import Scale, marked
 from rlhi.collect.formats.turns import Dialogue, messages_in, reply, turns_of
 from rlhi.contracts import Conversation, Signal
 from rlhi.contracts.thoughts import Parted, parted
@@ -31,9 +29,6 @@ SESSION, USER, MODEL = ("sessionId", "session_id"), ("userId", "user_id"), ("mod
 BEGAN = ("timestamp", "startTime", "start_time", "createdAt", "created_at")
 # Where an application's input keeps what the user said, when it is no list of messages.
 QUESTIONS = ("messages", "input", "question", "query", "prompt", "message", "text", "content", "kwargs", "args")
-# Scores have free names. Judges and reviewers score too: only a score that says so is the user's.
-FROM_USER = re.compile("user|feedback|thumb|star", re.IGNORECASE)
-ON_STARS = re.compile("star|rating", re.IGNORECASE)
 
 
 def is_langfuse(row: Row) -> bool:
@@ -111,7 +106,7 @@ def _dialogue(row: Row) -> tuple[Dialogue, bool]:
     said, history = max(found, key=lambda spoken: sum(turn.role == "user" for turn in spoken[0].turns))
     last = said.turns[-1]
     if last.role == "assistant":
-        signals = _scores([*(rows_in(row.get("scores")) or []), *(rows_in(trace.get("scores")) or [])])
+        signals = _marks(row)
         said = replace(said, turns=(*said.turns[:-1], replace(last, signals=signals or last.signals)))
     return said, history
 
@@ -154,20 +149,13 @@ def _plain(output: object) -> Parted | None:
     return parted(output) if isinstance(output, str) and output.strip() else None
 
 
-def _scores(scores: Sequence[Row]) -> tuple[Signal, ...]:
-    """The user's own marks among the scores of a trace."""
-    found: list[Signal] = []
-    for score in scores:
-        name, source = text(score, "name") or "", text(score, "source") or "API"
-        if source != "API" or not FROM_USER.search(name):
-            continue
-        value: object = number(score, "value")
-        if text(score, "dataType") == "CATEGORICAL" or value is None:
-            value = text(score, "stringValue") or text(score, "value")
-        scale: Scale = "stars" if ON_STARS.search(name) else "thumbs" if value == -1 else "zero_one"
-        on_scale = scale == "stars" or isinstance(value, str) or value in (-1, 0, 1)
-        found.extend(marked(value, scale, text(score, "comment") or "") if on_scale else ())
-    return tuple(dict.fromkeys(found))
+def _marks(row: Row) -> tuple[Signal, ...]:
+    """What users marked: scores beside the trace, in columns of their own, and in rows of their own."""
+    trace = _trace(row)
+    held = (*scores(rows_in(row.get("scores")) or []), *scores(rows_in(trace.get("scores")) or []))
+    ids = [first_id([one], "id") for one in (row, trace, *_generations(row))]
+    elsewhere = marked_elsewhere(*dict.fromkeys([*ids, first_id([row], "traceId", "trace_id")]))
+    return tuple(dict.fromkeys((*held, *score_columns(row), *elsewhere)))
 
 
 def _trace(row: Row) -> Row:
