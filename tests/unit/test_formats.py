@@ -99,7 +99,7 @@ def test_a_conversation_without_id_keeps_its_id_when_it_grows(tmp_path: Path) ->
     assert len(short.turns) < len(long.turns)
 
 
-FIXTURES = sorted(path.name for path in LOGS.glob("*.json*") if path.name != "troubled.jsonl")
+FIXTURES = sorted(path.name for path in LOGS.glob("*.*") if path.name != "troubled.jsonl")
 
 
 @pytest.mark.parametrize("name", FIXTURES)
@@ -122,6 +122,7 @@ def test_a_row_of_one_format_is_no_row_of_an_earlier_one() -> None:
         "wildchat_4_8m.jsonl": "wildchat", "lmsys.jsonl": "lmsys", "litellm.jsonl": "litellm",
         "completions.jsonl": "completions", "openai.jsonl": "openai", "sharegpt.json": "sharegpt",
         "oasst.jsonl": "oasst", "open_webui.json": "open-webui", "langfuse.json": "langfuse",
+        "langfuse_table.json": "langfuse", "exchanges.csv": "exchanges",
     }.items():  # fmt: skip
         rows = [record.value for record in records(LOGS / name, name) if isinstance(record, Record)]
         assert {next(format.name for format in FORMATS if format.matches(row)) for row in rows} == {expected}, name

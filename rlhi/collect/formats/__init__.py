@@ -10,8 +10,9 @@ from rlhi.collect.formats.fields import Row, at, nested, opened
 from rlhi.collect.formats.known import FORMATS, Format
 from rlhi.collect.formats.marks import Mark, mark_in
 from rlhi.collect.formats.record import Record, show
-from rlhi.collect.formats.records import records
+from rlhi.collect.formats.records import rows_of, utf8
 from rlhi.collect.formats.unread import noting, unread_of
+from rlhi.collect.formats.wrapped import Part, parts
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.contracts.apart import anonymous
 
@@ -41,25 +42,44 @@ def read_log(
         LogError: the file is missing or empty, or no row of it is in a known format.
     """
     name = file or path.name
-    held: list[Quarantined] = []
+    refused: list[Quarantined] = []
     known = False
     try:
-        for record in records(path, name):
-            found, row = read_record(record, name, accept, user_column)
-            known = known or found
-            if known:
-                yield from held
-                held.clear()
+        for part in map(utf8, parts(path, name)):
+            rows: list[Quarantined] = []
+            for row in _read(part, accept, user_column, rows):
+                if not known:  # an archive's members that are no logs, told now that another is one
+                    yield from refused
+                    refused, known = [], True
                 if not isinstance(row, Mark):
                     yield row
-            elif isinstance(row, Quarantined):
-                held.append(row)
-            if len(held) >= MAX_UNKNOWN:
-                break
+            if rows:
+                refused.append(unread_part(part.name, name, rows))
     except OSError as error:
         raise _refused(name, (error.strerror or str(error)).lower()) from None
     if not known:
-        raise refusal(name, held)
+        raise refusal(name, refused)
+    yield from refused
+
+
+def _read(
+    part: Part, accept: Callable[[Conversation], Conversation] | None, user_column: str, refused: list[Quarantined]
+) -> Iterator[Conversation | Quarantined | Mark]:
+    """The rows of a part; where none of them is in a known format, nothing, and ``refused`` says why."""
+    held: list[Quarantined] = []
+    known = False
+    for record in rows_of(part):
+        found, row = read_record(record, part.name, accept, user_column)
+        known = known or found
+        if known:
+            yield from held
+            held.clear()
+            yield row
+        elif isinstance(row, Quarantined):
+            held.append(row)
+        if len(held) >= MAX_UNKNOWN:
+            break
+    refused += held
 
 
 def read_record(
@@ -78,8 +98,7 @@ def read_record(
     if format is None:
         if (mark := mark_in(value)) is not None:
             return True, mark
-        fields = show(", ".join(sorted(map(str, record.value))[:8]))[:200]
-        return False, Quarantined(file, record.line, f"unknown format (fields: {fields})", show(record.value))
+        return False, Quarantined(file, record.line, _unknown(value), show(record.value))
     try:
         with noting() as unread:
             conversation = format.parse(value)
@@ -93,6 +112,12 @@ def read_record(
         return True, Quarantined(file, record.line, f"{format.name}: {error}", show(record.value))
 
 
+def _unknown(row: Row) -> str:
+    if "role" in row and "content" in row:
+        return "a message a row: put the messages of each conversation together, in a list with their roles"
+    return f"unknown format (fields: {show(', '.join(sorted(map(str, row))[:8]))[:200]})"
+
+
 def _named(conversation: Conversation, row: Row, column: str) -> Conversation:
     """The conversation of the user that a column names; of an anonymous one where the column is empty."""
     user = at(row, column)
@@ -103,11 +128,23 @@ def _named(conversation: Conversation, row: Row, column: str) -> Conversation:
     return replace(conversation, user_id=user, user_id_kind="real")
 
 
+def unread_part(part: str, file: str, rows: Sequence[Quarantined]) -> Quarantined:
+    """A log in which no row is known: its first row, or as one of several in an archive why it is none."""
+    if part == file and rows:
+        return rows[0]
+    return Quarantined(part, 0, f"no log: line {rows[0].line}: {rows[0].reason}" if rows else "the file is empty", "")
+
+
 def refusal(file: str, rows: Sequence[Quarantined]) -> LogError:
     """Why a file is no log at all, from what was quarantined of it."""
-    return _refused(file, f"line {rows[0].line}: {rows[0].reason}" if rows else "the file is empty")
+    if not rows:
+        return _refused(file, "the file is empty")
+    inside = "" if rows[0].file == file else f"{rows[0].file.removeprefix(file).lstrip('/')}, "
+    at = f"line {rows[0].line}: " if rows[0].line else ""
+    return _refused(file, f"{inside}{at}{rows[0].reason}")
 
 
 def _refused(file: str, reason: str) -> LogError:
     one_line = " ".join(reason.split())[:300]
-    return LogError(f"{file}: {one_line}; accepted are {', '.join(format.label for format in FORMATS)}, also gzipped")
+    accepted = ", ".join(format.label for format in FORMATS)
+    return LogError(f"{file}: {one_line}; accepted are {accepted}, also compressed and in archives")

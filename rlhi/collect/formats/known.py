@@ -19,4 +19,5 @@ FORMATS: tuple[Format, ...] = (
     Format("oasst", "OASST trees", trees.is_oasst, trees.oasst),
     Format("open-webui", "Open WebUI export", webui.is_webui, webui.webui),
     Format("langfuse", "Langfuse export", traces.is_langfuse, traces.langfuse),
+    Format("exchanges", "table of questions and answers", requests.is_exchange, requests.exchange),
 )

@@ -11,7 +11,7 @@ from operator import or_
 from pathlib import Path
 
 from rlhi.collect.clean.duplicates import hash64
-from rlhi.collect.formats import refusal
+from rlhi.collect.formats import refusal, unread_part
 from rlhi.collect.formats.blocks import Block, blocks
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined
@@ -107,17 +107,27 @@ class Fold:
         spilled: list[Spilled] = []
         refused: list[Quarantined] = []
         for batch in batches:
-            blocks_of, trouble = found[batch.digest], broken[batch.digest]
-            trouble = [row for one in blocks_of for row in one.quarantined] + trouble
-            if any(one.known for one in blocks_of):
-                self.figures["read"] += sum(one.rows for one in blocks_of) + len(broken[batch.digest])
-                self.figures["left over"] += len(broken[batch.digest])
-                for one in blocks_of:
-                    self.figures.update(one.unread)
-                spilled += blocks_of
-                refused += trouble
-            else:
-                refused.append(Quarantined(batch.name, 0, str(refusal(batch.name, trouble)), ""))
+            blocks_of, lost = found[batch.digest], broken[batch.digest]
+            files = dict.fromkeys([batch.name, *(one.file for one in blocks_of), *(row.file for row in lost)])
+            members = [
+                ([one for one in blocks_of if one.file == file], [row for row in lost if row.file == file])
+                for file in files
+            ]
+            read = any(one.known for one in blocks_of)
+            for file, (of_file, rest) in zip(files, members, strict=True):
+                trouble = [row for one in of_file for row in one.quarantined] + rest
+                if any(one.known for one in of_file):
+                    self.figures["read"] += sum(one.rows for one in of_file) + len(rest)
+                    self.figures["left over"] += len(rest)
+                    for one in of_file:
+                        self.figures.update(one.unread)
+                    spilled += of_file
+                    refused += trouble
+                elif read and (of_file or rest):
+                    refused.append(unread_part(file, batch.name, trouble))
+            if not read:
+                every = [row for one in blocks_of for row in one.quarantined] + lost
+                refused.append(Quarantined(batch.name, 0, str(refusal(batch.name, every)), ""))
         return spilled, refused
 
     def _spilled(

@@ -69,6 +69,7 @@ class Spilled:
     links: tuple[Link, ...] = ()
     marks: tuple[Mark, ...] = ()
     markable: frozenset[int] = frozenset()
+    file: str = ""
 
 
 def read_block(piece: Read) -> Spilled:
@@ -116,7 +117,9 @@ def read_block(piece: Read) -> Spilled:
         conversations, records = [conversations[at] for at in whole], [records[at] for at in whole]
     buckets = spill(piece.spill, conversations, records, waiting)
     markable = frozenset(map(hash64, asked))
-    return Spilled(piece.spill, buckets, rows, known, tuple(refused), unread, links, tuple(marks), markable)
+    return Spilled(
+        piece.spill, buckets, rows, known, tuple(refused), unread, links, tuple(marks), markable, piece.block.file
+    )
 
 
 def spill(
