@@ -122,7 +122,8 @@ def test_a_row_of_one_format_is_no_row_of_an_earlier_one() -> None:
         "wildchat_4_8m.jsonl": "wildchat", "lmsys.jsonl": "lmsys", "litellm.jsonl": "litellm",
         "completions.jsonl": "completions", "openai.jsonl": "openai", "sharegpt.json": "sharegpt",
         "oasst.jsonl": "oasst", "open_webui.json": "open-webui", "langfuse.json": "langfuse",
-        "langfuse_table.json": "langfuse", "exchanges.csv": "exchanges",
+        "langfuse_table.json": "langfuse", "exchanges.csv": "exchanges", "preferences.jsonl": "preferences",
+        "prism.jsonl": "prism",
     }.items():  # fmt: skip
         rows = [record.value for record in records(LOGS / name, name) if isinstance(record, Record)]
         assert {next(format.name for format in FORMATS if format.matches(row)) for row in rows} == {expected}, name

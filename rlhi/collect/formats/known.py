@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlhi.collect.formats import chats, requests, traces, trees, webui
+from rlhi.collect.formats import chats, preferences, prism, requests, traces, trees, webui
 from rlhi.collect.formats.format import Format, has_turns
 
 __all__ = ["FORMATS", "Format"]
@@ -12,6 +12,8 @@ FORMATS: tuple[Format, ...] = (
     Format("conversations", "Conversation jsonl", has_turns("turns", "role"), chats.platform),
     Format("wildchat", "WildChat", chats.is_wildchat, chats.wildchat),
     Format("lmsys", "LMSYS-Chat", chats.HAS_CONVERSATION, chats.lmsys),
+    Format("preferences", "preference rows", preferences.is_preference, preferences.preference),
+    Format("prism", "PRISM", prism.is_prism, prism.prism),
     Format("litellm", "LiteLLM request log", requests.is_litellm, requests.litellm),
     Format("completions", "chat-completion request and response log", requests.is_completion, requests.completion),
     Format("openai", "OpenAI messages", has_turns("messages", "role"), chats.openai),
