@@ -69,3 +69,18 @@ def test_what_names_no_answer_is_counted_or_refused(tmp_path: Path) -> None:
     done = take(space, [trace("whey"), mark(None, session_id="ses"), mark(None)])
     assert (done.counts["marks unjoined"], done.counts["quarantined"]) == (1, 1)
     assert signals(space) == {"What is whey?": ()}
+
+
+def test_messages_of_a_database_become_their_conversations(tmp_path: Path) -> None:
+    def message(name: str, parent: str, said: str, mine: bool) -> Row:
+        return {"messageId": name, "parentMessageId": parent, "conversationId": "c", "user": "u", "text": said,
+                "isCreatedByUser": mine, "createdAt": f"2026-05-02T10:00:0{len(name)}Z"}  # fmt: skip
+
+    zero = "00000000-0000-0000-0000-000000000000"
+    rows = [message("a", zero, "What is a canon?", True), message("bb", "a", "A law.", False),
+            message("ccc", "bb", "In music.", True), message("dddd", "ccc", "A round.", False)]  # fmt: skip
+    space = workspace(tmp_path)
+    take(space, rows[:3], rows[3:])
+    [row] = read_table(space.path("data/conversations"), Conversation)
+    assert [turn.content for turn in row.turns] == ["What is a canon?", "A law.", "In music.", "A round."]
+    assert (row.conversation_id, row.user_id) == ("c", "u")

@@ -123,7 +123,8 @@ def test_a_row_of_one_format_is_no_row_of_an_earlier_one() -> None:
         "completions.jsonl": "completions", "openai.jsonl": "openai", "sharegpt.json": "sharegpt",
         "oasst.jsonl": "oasst", "open_webui.json": "open-webui", "langfuse.json": "langfuse",
         "langfuse_table.json": "langfuse", "exchanges.csv": "exchanges", "preferences.jsonl": "preferences",
-        "prism.jsonl": "prism",
+        "prism.jsonl": "prism", "chatgpt.json": "chatgpt", "claude.json": "claude", "librechat.json": "librechat",
+        "bedrock.jsonl": "bedrock",
     }.items():  # fmt: skip
         rows = [record.value for record in records(LOGS / name, name) if isinstance(record, Record)]
         assert {next(format.name for format in FORMATS if format.matches(row)) for row in rows} == {expected}, name

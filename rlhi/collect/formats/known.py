@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlhi.collect.formats import chats, preferences, prism, requests, traces, trees, webui
+from rlhi.collect.formats import bedrock, chats, exports, librechat, preferences, prism, requests, traces, trees, webui
 from rlhi.collect.formats.format import Format, has_turns
 
 __all__ = ["FORMATS", "Format"]
@@ -21,5 +21,9 @@ FORMATS: tuple[Format, ...] = (
     Format("oasst", "OASST trees", trees.is_oasst, trees.oasst),
     Format("open-webui", "Open WebUI export", webui.is_webui, webui.webui),
     Format("langfuse", "Langfuse export", traces.is_langfuse, traces.langfuse),
+    Format("chatgpt", "ChatGPT export", exports.is_chatgpt, exports.chatgpt),
+    Format("claude", "Claude export", exports.is_claude, exports.claude),
+    Format("librechat", "LibreChat", librechat.is_librechat, librechat.librechat),
+    Format("bedrock", "Bedrock invocation log", bedrock.is_bedrock, bedrock.bedrock),
     Format("exchanges", "table of questions and answers", requests.is_exchange, requests.exchange),
 )

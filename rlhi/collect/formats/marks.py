@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from rlhi.collect.formats.fields import Row, first_text, loaded, number, text
+from rlhi.collect.formats.fields import Row, first_text, loaded, mapping, number, text
 from rlhi.collect.formats.ids import first_id
 from rlhi.collect.formats.signals import Scale, marked
 from rlhi.contracts import Signal
@@ -67,7 +67,11 @@ def marked_elsewhere(*ids: str | None) -> tuple[Signal, ...]:
 
 
 def mark_in(row: Row) -> Mark | None:
-    """The mark that a row is: a score of Langfuse's, as its API and its blob storage export write them."""
+    """The mark that a row is: a score of Langfuse's (API, blob storage export), ChatGPT's ``message_feedback.json``."""
+    if "rating" in row and "conversation_id" in row and ("message_id" in row or "content" in row):
+        of = first_id([row], "message_id", "id")
+        said = text(mapping(row, "content"), "text") or ""
+        return Mark(of, marked(row["rating"], None, said)) if of else None
     if "name" in row and "value" in row and "input" not in row and not TYPED.isdisjoint(row):
         of = first_id([row], *OF_STEP, *OF_TRACE, *OF_SESSION)
         return Mark(of, scores([row])) if of else None

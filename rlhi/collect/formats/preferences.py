@@ -119,7 +119,7 @@ def _pair(row: Row) -> Judged:
     sides = [chosen, *(rejected if _texts(rejected) else [rejected])]
     models = [first_text([row], f"{better}_model", f"{better}-model", "model_chosen")]
     if any(map(_asks, sides)):
-        return Judged((), [_spoken(side) if isinstance(side, str) else side for side in sides], models=models)
+        return Judged((), [spoken(side) if isinstance(side, str) else side for side in sides], models=models)
     before = _before(row)
     if not before and isinstance(chosen, str) and isinstance(rejected, str):  # the prompt is what both begin with
         begin = commonprefix([chosen, rejected]).rpartition(" ")[0]
@@ -215,7 +215,7 @@ def _before(row: Row) -> list[object]:
         (said for name in ("prompt", "instruction", "question", "query", "history") if (said := text(row, name))), ""
     )
     if SPOKEN.search(asked):
-        return [*lead, *_spoken(asked)]
+        return [*lead, *spoken(asked)]
     more = text(row, "input")
     request = f"{asked}\n\n{more}" if asked and more and "instruction" in row else asked or more
     return [*lead, *_earlier(row.get("history")), *([{"role": "user", "content": request}] if request else [])]
@@ -232,7 +232,7 @@ def _earlier(history: object) -> list[object]:
     ]
 
 
-def _spoken(said: str) -> list[object]:
+def spoken(said: str) -> list[object]:
     """The messages of a text with ``Human:`` and ``Assistant:`` in it, as in HH-RLHF; the text alone without."""
     _, *parts = SPOKEN.split(said)
     pairs = zip(parts[::2], parts[1::2], strict=True)
