@@ -9,6 +9,7 @@ from pathlib import Path
 from rlhi.collect.formats.fields import Row, at, nested, opened
 from rlhi.collect.formats.known import FORMATS, Format
 from rlhi.collect.formats.marks import Mark, mark_in
+from rlhi.collect.formats.otlp import unfolded
 from rlhi.collect.formats.record import Record, show
 from rlhi.collect.formats.records import rows_of, utf8
 from rlhi.collect.formats.unread import noting, unread_of
@@ -68,7 +69,7 @@ def _read(
     """The rows of a part; where none of them is in a known format, nothing, and ``refused`` says why."""
     held: list[Quarantined] = []
     known = False
-    for record in rows_of(part):
+    for record in unfolded(rows_of(part)):
         found, row = read_record(record, part.name, accept, user_column)
         known = known or found
         if known:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from rlhi.collect.formats.fields import Row, first_text, loaded, mapping, number, text
 from rlhi.collect.formats.ids import first_id
+from rlhi.collect.formats.otlp import attributes, tree
 from rlhi.collect.formats.signals import Scale, marked
 from rlhi.contracts import Signal
 
@@ -22,6 +23,8 @@ NO_SCORE = re.compile(r"user|.*(?:id|name|agent|email)|.*metadata", re.IGNORECAS
 # A mark of a whole session names no answer: it joins none and is counted.
 OF_SESSION = ("sessionId", "session_id")
 OF_TRACE, OF_STEP = ("traceId", "trace_id"), ("observationId", "observation_id")
+OF_SPAN = ("spanId", "span_id", *OF_TRACE)
+EVALUATION = "gen_ai.evaluation.result"
 TYPED = frozenset({"dataType", "data_type", "stringValue", "string_value", "source"})
 
 
@@ -67,15 +70,46 @@ def marked_elsewhere(*ids: str | None) -> tuple[Signal, ...]:
 
 
 def mark_in(row: Row) -> Mark | None:
-    """The mark that a row is: a score of Langfuse's (API, blob storage export), ChatGPT's ``message_feedback.json``."""
+    """The mark that a row is.
+
+    A score of Langfuse's (API, blob storage export), an annotation of Phoenix's, a result of an evaluation, a row of
+    ChatGPT's ``message_feedback.json``.
+    """
     if "rating" in row and "conversation_id" in row and ("message_id" in row or "content" in row):
         of = first_id([row], "message_id", "id")
         said = text(mapping(row, "content"), "text") or ""
         return Mark(of, marked(row["rating"], None, said)) if of else None
+    if "annotator_kind" in row and (of := first_id([row, mapping(row, "context")], *OF_SPAN)):
+        return Mark(of, annotated(row))
+    if first_text([row], "eventName", "name") == EVALUATION and (of := first_id([row], *OF_SPAN)):
+        return Mark(of, evaluated(row))
     if "name" in row and "value" in row and "input" not in row and not TYPED.isdisjoint(row):
         of = first_id([row], *OF_STEP, *OF_TRACE, *OF_SESSION)
         return Mark(of, scores([row])) if of else None
     return None
+
+
+def annotated(row: Row) -> tuple[Signal, ...]:
+    """A user's annotation of a span, as Phoenix has it (9.x): by a person, and its name says that it is a user's."""
+    name, held = text(row, "name") or "", mapping(row, "result") or row
+    if text(row, "annotator_kind") != "HUMAN" or not FROM_USER.search(name):
+        return ()
+    return _label_or_score(name, text(held, "label"), held.get("score"), text(held, "explanation") or "")
+
+
+def evaluated(event: Row) -> tuple[Signal, ...]:
+    """The user's own of the GenAI conventions' results of evaluations (``gen_ai.evaluation.result``)."""
+    if first_text([event], "eventName", "name") != EVALUATION:
+        return ()
+    found = mapping(mapping(tree(attributes(event.get("attributes"))), "gen_ai"), "evaluation")
+    name, value = text(found, "name") or "", mapping(found, "score")
+    if not FROM_USER.search(name):
+        return ()
+    return _label_or_score(name, text(value, "label"), value.get("value"), text(found, "explanation") or "")
+
+
+def _label_or_score(name: str, label: str | None, value: object, comment: str) -> tuple[Signal, ...]:
+    return (score(name, label, comment) if label else ()) or score(name, value, comment)
 
 
 def scores(rows: Sequence[Row]) -> tuple[Signal, ...]:

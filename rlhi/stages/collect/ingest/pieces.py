@@ -19,6 +19,7 @@ from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
 from rlhi.collect.formats.format import unread_in
 from rlhi.collect.formats.marks import Mark, marks_elsewhere
+from rlhi.collect.formats.otlp import unfolded
 from rlhi.collect.formats.unread import KINDS, unread_of
 from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
@@ -83,7 +84,7 @@ def read_block(piece: Read) -> Spilled:
     unread: Counter[str] = Counter()
     marks: list[Mark] = []
     with marks_elsewhere(marks_at(piece.marks) if piece.marks else {}) as asked:
-        for record in piece.block.records():
+        for record in unfolded(piece.block.records()):
             rows += 1
             unread["left over"] += isinstance(record, Quarantined)
             found, row = read_record(
