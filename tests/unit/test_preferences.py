@@ -119,7 +119,7 @@ def test_the_turn_that_was_judged(tmp_path: Path) -> None:
 
 
 def test_rows_of_one_prompt_stay_rows(tmp_path: Path) -> None:
-    pairs = [{"prompt": "Name a tree.", "chosen": "Oak.", "rejected": other} for other in ("Rose.", "Fern.")]
+    pairs: list[Row] = [{"prompt": "Name a tree.", "chosen": "Oak.", "rejected": other} for other in ("Rose.", "Fern.")]
     battles = [
         battle("model_a", conversation_b=[*ASKED, {"role": "assistant", "content": one}]) for one in ("Hop.", "Ivy.")
     ]

@@ -26,7 +26,7 @@ def comparable(batch: pa.RecordBatch) -> pa.RecordBatch:
         wanted = _utc(column.type)
         try:
             columns.append(column if wanted == column.type else column.cast(wanted, safe=False))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        except pa.ArrowException:
             columns.append(column)
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 

@@ -44,8 +44,8 @@ def mlflow(row: Row) -> Conversation:
     if not found:
         raise ValueError("neither the trace's request and response nor a model's call read as a conversation")
     said, history = max(found, key=lambda one: sum(turn.role == "user" for turn in one[0].turns))
-    user = next((one for part in about for name in USERS if (one := at(part, name))), None)
-    session = next((one for part in about for name in SESSIONS if (one := at(part, name))), None)
+    user = next((name for part in about for path in USERS if (name := at(part, path))), None)
+    session = next((name for part in about for path in SESSIONS if (name := at(part, path))), None)
     trace = first_id([info], "trace_id", "request_id")
     last = said.turns[-1]
     if last.role == "assistant":

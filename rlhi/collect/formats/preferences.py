@@ -116,7 +116,7 @@ def _shape(row: Row) -> str:
 def _pair(row: Row) -> Judged:
     better, worse = next(pair for pair in PAIRS if row.get(pair[0]) is not None and row.get(pair[1]) is not None)
     chosen, rejected = loaded(row[better]), loaded(row[worse])
-    sides = [chosen, *(rejected if _texts(rejected) else [rejected])]
+    sides = [chosen, *(rejected if isinstance(rejected, list) and _texts(rejected) else [rejected])]
     models = [first_text([row], f"{better}_model", f"{better}-model", "model_chosen")]
     if any(map(_asks, sides)):
         return Judged((), [spoken(side) if isinstance(side, str) else side for side in sides], models=models)

@@ -107,7 +107,8 @@ def _spoken(step: Row) -> tuple[Dialogue, bool] | None:
     if kind & OTHERS:
         return None
     events = [
-        tree(attributes(one.get("attributes"))) | {"name": one.get("name")} for one in rows_in(step.get("events")) or []
+        {**tree(attributes(one.get("attributes"))), "name": one.get("name")}
+        for one in rows_in(step.get("events")) or []
     ]
     for asked, answered in (
         *(_gen_ai(mapping(one, "gen_ai")) for one in (own, *events)),

@@ -18,6 +18,7 @@ SIDES = (
 )  # fmt: skip
 NAMES = ("winner", "preference", "preferred", "overall_preference", "better_response_id", "choice", "vote", "verdict",
          "better", "label", "labels")  # fmt: skip
+COUNTED: tuple[Verdict, ...] = ("first", "second", "tie")
 TIES = frozenset({"tie", "draw", "equal", "same", "both", "c", "none", "neither"})
 BAD = re.compile(r"both.*bad|bad.*both|bothbad|neither is good")
 SPARE = re.compile(
@@ -37,7 +38,7 @@ def verdict_of(row: Row, names: tuple[str, str]) -> Verdict:
     """
     counted = [number(row, f"winner_{one}") for one in ("model_a", "model_b", "tie")]
     if 1.0 in counted:
-        return ("first", "second", "tie")[counted.index(1.0)]  # type: ignore[return-value]
+        return COUNTED[counted.index(1.0)]
     name = next((name for name in NAMES if row.get(name) is not None), None)
     if name is None:
         raise ValueError("nothing says which answer was preferred")
@@ -78,4 +79,5 @@ def _numbered(value: int, names: tuple[str, str]) -> Verdict | None:
     first, second = (one[-1] for one in names)
     if not first.isdecimal():
         return None
-    return {int(first): "first", int(second): "second"}.get(value, "tie" if value == 0 else None)  # type: ignore[return-value]
+    won: dict[int, Verdict] = {0: "tie", int(first): "first", int(second): "second"}
+    return won.get(value)

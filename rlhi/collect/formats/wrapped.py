@@ -171,7 +171,7 @@ def _chunks(open_: Callable[[], IO[bytes]], kind: str, room: _Room) -> Iterator[
                     yield Damage(f"unpacks to more than {TIMES} times its size, the rest is not read")
                     return
                 yield chunk
-    except (*TROUBLE, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+    except (*TROUBLE, RuntimeError, zipfile.BadZipFile) as error:
         yield Damage(f"damaged {kind}, the rest cannot be read: {error}")
 
 
@@ -181,7 +181,7 @@ def _members(part: Part, depth: int, room: _Room) -> Iterator[Part]:
         return
     try:
         archive = zipfile.ZipFile(part.file)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
         yield _damaged(part.name, f"damaged zip: {error}")
         return
     for info in archive.infolist():
