@@ -99,6 +99,9 @@ def test_librechat_as_a_tree_and_with_its_user(tmp_path: Path) -> None:
     row = read(tmp_path, {**flat, "recursive": True, "messages": [tree], "user": {"$oid": "66f1"}})
     assert isinstance(row, Conversation)
     assert (said(row)[1:], row.user_id) == ([("assistant", "A strict round."), ("user", "Who wrote one?")], "66f1")
+    late, early = {**first, "createdAt": "2026-05-02T10:00:00Z"}, {**old, "parentMessageId": "m1", "createdAt": None}
+    undated = read(tmp_path, {**flat, "messages": [early, late]})
+    assert isinstance(undated, Conversation) and [text for _, text in said(undated)] == ["What is a canon?", "A law."]
     older = read(tmp_path, {**flat, "messages": [{**first, "children": [old]}]})
     assert isinstance(older, Conversation) and (older.turns[1].content, older.turns[1].thought) == ("A law.", "A form.")
 

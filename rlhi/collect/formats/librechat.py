@@ -72,7 +72,10 @@ def _flat(rows: Sequence[Row]) -> list[Row]:
         found.append(one)
         inner = _listed(one.get("children"))
         waiting += [{"parentMessageId": one.get("messageId"), **child} for child in reversed(inner)]
-    return sorted(found, key=lambda one: first_moment([one], "createdAt") or "")
+    times = [first_moment([one], "createdAt") for one in found]
+    if None in times:  # as they stand
+        return found
+    return [found[at] for at in sorted(range(len(found)), key=lambda at: times[at] or "")]
 
 
 def _said(row: Row) -> Row:

@@ -17,11 +17,12 @@ def branch(messages: Mapping[str, Row], shown: str, parent: str) -> list[Row]:
 
 
 def newest_branch(rows: Sequence[Row], name: str, parent: str) -> list[Row]:
-    """The branch of the last row; all rows as they stand where none names another.
+    """The branch of the last row that no other goes on from; all rows as they stand where none names another.
 
     What is shown of several branches is the newest one, and exports hold messages in the order of their times.
     """
     messages = {found: row for row in rows if (found := text(row, name))}
     if not any(text(row, parent) in messages for row in rows):
         return list(rows)
-    return branch(messages, text(rows[-1], name) or "", parent)
+    gone_on = {text(row, parent) for row in rows}
+    return branch(messages, next((one for one in reversed(messages) if one not in gone_on), ""), parent)
