@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlhi.collect.formats import read_record
+from rlhi.collect.formats.marks import Mark
 from rlhi.collect.formats.records import Record as Logged
 from rlhi.collect.formats.records import records as records_of
 from rlhi.collect.wishes.claims import read_profile
@@ -115,6 +116,8 @@ def _last_of_log(record: Record, file: Path, line: int) -> Context | None:
         return _given(record, file, line)
     if isinstance(row, Quarantined):
         raise StageError(f"{file}:{line}: {row.reason}")
+    if isinstance(row, Mark):
+        raise StageError(f"{file}:{line}: a mark on an answer that stands elsewhere")
     turns = row.turns
     one = max(followed(turns).values(), key=lambda one: one.follow_up, default=None)
     later = turns[one.follow_up + 1 :] if one else turns

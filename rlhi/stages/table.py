@@ -81,7 +81,7 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage(
             "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
-            version=3,
+            version=4,
         ),
         Stage(
             "feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True,

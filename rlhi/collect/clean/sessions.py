@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from rlhi.collect.clean.accept import merge
 from rlhi.contracts import Conversation, Turn
 
-SOURCES = frozenset({"completions", "litellm", "langfuse"})
+SOURCES = frozenset({"completions", "litellm", "langfuse", "bedrock", "mlflow", "otel"})
 """The formats with a request a row: rows of one id are parts of one session."""
 SAME_WITHIN = timedelta(seconds=60)
 """One exchange is logged more than once, as a trace and its generation or on another try, at slightly other times."""

@@ -16,6 +16,15 @@ from rlhi.contracts import Conversation, content_key
 ANSWERS = ("response", "choices", "completion", "output")
 SESSIONS = ("conversation_id", "session_id", "thread_id")
 USERS = ("user_id", "user", "safety_identifier")
+# The columns of a table of questions and answers, in words.
+EXCHANGES = (
+    ("question", "answer"), ("prompt", "response"), ("prompt", "completion"), ("prompt", "answer"),
+    ("query", "response"), ("query", "answer"), ("question", "response"), ("instruction", "response"),
+    ("user_input", "response"),
+    ("user_message", "assistant_message"), ("user_message", "bot_message"), ("user_message", "response"),
+    ("user_prompt", "model_response"), ("input", "output"), ("instruction", "output"), ("request", "response"),
+    ("message", "response"), ("message", "reply"), ("user", "assistant"), ("human", "assistant"),
+)  # fmt: skip
 # What LiteLLM writes in place of text that it shortens or keeps to itself.
 SHORTENED, WITHHELD = "(litellm_truncated skipped", "redacted-by-litellm"
 
@@ -82,6 +91,41 @@ def litellm(row: Row) -> Conversation:
         created_at=first_moment([row], "startTime"),
         model=first_text([row, request], "model_group", "model"),
         complete=answer is not None,
+    )
+
+
+def _columns(row: Row) -> tuple[str, str] | None:
+    return next(((q, a) for q, a in EXCHANGES if isinstance(row.get(q), str) and isinstance(row.get(a), str)), None)
+
+
+def is_exchange(row: Row) -> bool:
+    """A question and its answer, each a text."""
+    return _columns(row) is not None
+
+
+def exchange(row: Row) -> Conversation:
+    """An exchange a row, as tables have it; those of one session are one conversation.
+
+    Raises:
+        ValueError: the question or the answer says nothing.
+    """
+    asked, answered = _columns(row) or EXCHANGES[0]
+    question, answer = text(row, asked), reply(row.get(answered))
+    if question is None or answer is None:
+        raise ValueError(f"{asked if question is None else answered} says nothing")
+    system = text(row, "system_prompt") or text(row, "system")
+    context = text(row, "input") if asked == "instruction" else None
+    said = [{"role": "system", "content": system}] if system else []
+    said.append({"role": "user", "content": f"{question}\n\n{context}" if context else question})
+    about = [row, mapping(row, "metadata")]
+    return grown(
+        "completions",
+        turns_of(said).answered(answer).marked(*about),
+        session=first_id(about, *SESSIONS, "id"),
+        user=first_id(about, *[name for name in USERS if name != asked]),
+        created_at=first_moment(about, *TIMES),
+        model=first_text(about, "model", "model_name"),
+        complete=True,
     )
 
 

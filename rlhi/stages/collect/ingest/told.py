@@ -12,6 +12,7 @@ WORDS = {
     "turns left out": "{} turns of unknown roles are left out (`rlhi quarantine --changes`)",
     "without beginning": "of {} conversations the beginning is missing, for what they go on from was not logged",
     "kept apart": "{} conversations begin otherwise than another of the same id and are kept apart from it",
+    "marks unjoined": "{} marks are of answers that are in no log",
     "left over": "{} pieces of logs are no rows and are quarantined",
 }
 """The counts, and how they are said."""
