@@ -8,6 +8,7 @@ from typing import cast
 
 from rlhi.config import GateConfig
 from rlhi.contracts import Account, GateDecision, Interval, Measurement, from_record, to_record
+from rlhi.contracts.judges import JudgesReport
 
 Counts = tuple[tuple[str, int], ...]
 """Names with their counts, in the order to show."""
@@ -78,7 +79,8 @@ class CycleEvidence:
     ``judged`` are answers that users judged singly, where the method learns from them; ``wanting`` is what was said of
     models that may not teach. ``drawn``, ``won`` and ``lost`` are some of ``compared`` pairs of replies: drawn by seed,
     and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted;
-    ``account`` is the error budget after the cycle, None in older records.
+    ``account`` is the error budget after the cycle, None in older records; ``judges`` are language models that compared
+    replies, None where none did.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``judge`` is None where no held-out user compared
@@ -112,6 +114,7 @@ class CycleEvidence:
     wanting: tuple[str, ...] = ()
     drifted: tuple[Drifted, ...] = ()
     account: Account | None = None
+    judges: JudgesReport | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -153,7 +156,7 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
     given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
-    for name, one in (("decision", GateDecision), ("account", Account), ("judge", Judge)):
+    for name, one in (("decision", GateDecision), ("account", Account), ("judge", Judge), ("judges", JudgesReport)):
         if given.get(name) is not None:
             given[name] = from_record(one, cast(Mapping[str, object], given[name]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]
