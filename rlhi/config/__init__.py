@@ -36,7 +36,9 @@ from rlhi.config.evaluate import (
     DriftConfig,
     EvaluateConfig,
     GateConfig,
+    JudgesConfig,
     PanelConfig,
+    ProvenConfig,
 )
 from rlhi.config.learn import (
     CandidatesConfig,
@@ -68,6 +70,7 @@ __all__ = [
     "GateConfig",
     "GuardConfig",
     "IngestConfig",
+    "JudgesConfig",
     "Method",
     "ModelsConfig",
     "PairsConfig",
@@ -77,6 +80,7 @@ __all__ = [
     "PersonasConfig",
     "PiiKind",
     "Precision",
+    "ProvenConfig",
     "RewardConfig",
     "RewardKind",
     "RewritesConfig",
@@ -121,6 +125,7 @@ class Params(Section):
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     confirm: ConfirmConfig = ConfirmConfig()
+    judges: JudgesConfig = JudgesConfig()
     drift: DriftConfig = DriftConfig()
     gate: GateConfig = GateConfig()
 

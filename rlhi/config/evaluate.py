@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from rlhi.config.base import Section, ServedConfig, WhichPersona
+from rlhi.config.base import ENDPOINT, Section, ServedConfig, WhichPersona, one_of
 from rlhi.config.suites import GainConfig, GuardConfig, SuiteName, gains, guards
 from rlhi.contracts.options import DriftDoes
 
@@ -19,6 +20,7 @@ class PanelConfig(Section):
     samples: int = Field(default=2, ge=1)
     recognised: int = Field(default=1, ge=0, description="replies to each request that the yardstick reads")
     lift_samples: int = Field(default=1, ge=0, description="replies to each request with another user's persona")
+    follow_ups: int = Field(default=0, ge=0, description="later messages of each in the log, asked for judges alone")
 
 
 class EvaluateConfig(PanelConfig):
@@ -50,6 +52,29 @@ class ConfirmConfig(PanelConfig):
     requests: int = Field(default=16, ge=1)
     samples: int = Field(default=3, ge=1)
     lift_samples: int = Field(default=0, ge=0)
+
+
+class JudgesConfig(Section):
+    """Language models that compare both models' replies, each pair in both orders.
+
+    ``models`` are ``openai:http://HOST:PORT/v1#NAME``, several at once; with none nobody is asked. Each is asked of
+    ``requests`` held-out requests a cycle at most, and tried on ``choices`` of held-out users at most, each twice.
+    """
+
+    models: tuple[Annotated[str, one_of(ENDPOINT)], ...] = ()
+    requests: int = Field(default=200, ge=1)
+    choices: int = Field(default=200, ge=0)
+    tries: int = Field(default=3, ge=1)
+    max_new_tokens: int = Field(default=200, ge=16)
+
+    @field_validator("models")
+    @classmethod
+    def _told_apart(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        """What a judge says is kept by its name, whichever server it ran on."""
+        names = Counter(model.rpartition("#")[2] for model in models)
+        if twice := [name for name, times in names.items() if times > 1]:
+            raise ValueError(f"{twice[0]} is named twice: judges are told apart by what stands behind the #")
+        return models
 
 
 class ColumnConfig(Section):
@@ -107,6 +132,12 @@ class BudgetConfig(Section):
     days: int = Field(default=7, ge=0)
 
 
+class ProvenConfig(Section):
+    """Which judges count: those whose balanced accuracy on people's choices is shown to be above ``min_accuracy``."""
+
+    min_accuracy: float = Field(default=0.65, ge=0.5, lt=1)
+
+
 class GateConfig(Section):
     """What a promotion needs, by suite; by default what each suite says of itself (:mod:`rlhi.config.suites`).
 
@@ -116,6 +147,7 @@ class GateConfig(Section):
     bound is lower than any drop that it may allow; a fall that is shown refuses all the same.
     ``judge``: preference counts where the reward model that tells it is shown to rank more than this share of held-out
     users' comparisons right; 0 takes its word.
+    ``judges``: the same of language models that tell ``usereval``; nobody's word is taken.
     """
 
     budget: BudgetConfig = BudgetConfig()
@@ -125,3 +157,4 @@ class GateConfig(Section):
     drift: Literal["refuse", "report"] = "refuse"
     few_users: int = Field(default=30, ge=0)
     judge: float = Field(default=0.5, ge=0, lt=1)
+    judges: ProvenConfig = ProvenConfig()

@@ -21,7 +21,9 @@ from typing import get_args
 from rlhi.config import GainConfig, GateConfig, GuardConfig
 from rlhi.config.suites import SUITES
 from rlhi.contracts import Budget, DriftReport, GateDecision, Interval, Measurement, Panel, Verdict
+from rlhi.contracts.judges import JudgeRecord
 from rlhi.contracts.options import DriftDoes
+from rlhi.evaluate.judges.proven import proofs, proven
 
 GUARD_LEVEL = 0.05
 """A guard's one-sided level: non-inferiority, as it is usual."""
@@ -52,6 +54,7 @@ class Evidence:
         panel: who was asked.
         why_screened: why this night takes no decision; for a screen.
         judge: None where nobody asks how good it is.
+        judges: the language models that tell ``usereval``.
         budget: before this decision.
         by_chance: the champion against itself (:class:`GateDecision`).
         skipped: why there is no challenger; empty where there is one.
@@ -62,6 +65,7 @@ class Evidence:
     panel: Panel = "decision"
     why_screened: str = ""
     judge: Judge | None = None
+    judges: Sequence[JudgeRecord] = ()
     budget: Budget | None = None
     by_chance: float | None = None
     skipped: str = ""
@@ -156,9 +160,13 @@ def _gains(
     measurements: Sequence[Measurement], evidence: Evidence, config: GateConfig, found: _Findings
 ) -> None:  # fmt: skip
     by_suite = {one.suite: one for one in measurements if one.against == "champion" and not one.group}
-    judged = [name for name in by_suite if name in SUITES and SUITES[name].judged]
+    judged = [name for name in by_suite if name in SUITES and SUITES[name].judged == "reward"]
     if judged and evidence.judge is not None and not _counts(evidence.judge, config, judged, found):
         by_suite = {name: one for name, one in by_suite.items() if name not in judged}
+    told = [name for name in config.gains if name in by_suite and SUITES[name].judged == "language"]
+    found.reasons += proofs(evidence.judges, config, told) if told else ()
+    if told and not proven(evidence.judges, config):
+        by_suite = {name: one for name, one in by_suite.items() if name not in told}
     for name, gain in sorted(config.gains.items()):
         _gain(name, gain, by_suite.get(name), config.min_users, found)
     shown = [name for name in config.gains if name in by_suite]

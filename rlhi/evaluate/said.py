@@ -11,6 +11,7 @@ from rlhi.checks.answers import AnswerKey
 from rlhi.checks.form import Check
 from rlhi.checks.relevance import Yardstick
 from rlhi.contracts import Message, Profile
+from rlhi.contracts.judges import JudgeVerdict
 from rlhi.models.base import Embedder, Scorer
 
 Model = Literal["champion", "challenger"]
@@ -103,6 +104,8 @@ class Said:
         prompted: by suite, replies to its ``prompts``.
         likely: by suite, what both models find of its ``questions``.
         lost: a user whose own satisfaction falls so far has lost much.
+        follow_ups: to later messages of the log, for judges to read.
+        verdicts: what judges said of both models' replies; the stage ``judges`` asks them, after all this.
     """
 
     replies: Replies
@@ -117,3 +120,5 @@ class Said:
     prompted: Mapping[str, Replies] = field(default_factory=dict)
     likely: Mapping[str, Likelihoods] = field(default_factory=dict)
     lost: float = 0.5
+    follow_ups: Replies = field(default_factory=dict)
+    verdicts: Sequence[JudgeVerdict] | None = None

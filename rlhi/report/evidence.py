@@ -9,6 +9,7 @@ from typing import cast
 from rlhi.config import GateConfig
 from rlhi.contracts import Account, GateDecision, Interval, Measurement, from_record, to_record
 from rlhi.contracts.foreseen import Forecast, ForecastScore, Track
+from rlhi.contracts.judges import JudgesReport
 
 Counts = tuple[tuple[str, int], ...]
 """Names with their counts, in the order to show."""
@@ -80,7 +81,8 @@ class CycleEvidence:
     models that may not teach. ``drawn``, ``won`` and ``lost`` are some of ``compared`` pairs of replies: drawn by seed,
     and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted;
     ``account`` is the error budget after the cycle, ``forecast`` what it foresaw, None in older records;
-    ``scored`` is what came of a former forecast, ``track`` how all fared until then.
+    ``scored`` is what came of a former forecast, ``track`` how all fared until then; ``judges`` are language models
+    that compared replies, None where none did.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``judge`` is None where no held-out user compared
@@ -117,6 +119,7 @@ class CycleEvidence:
     forecast: Forecast | None = None
     scored: ForecastScore | None = None
     track: Track | None = None
+    judges: JudgesReport | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -158,7 +161,8 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
     given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
-    for name, one in (("decision", GateDecision), ("account", Account), ("judge", Judge), *_FORETOLD):
+    kept = (("decision", GateDecision), ("account", Account), ("judge", Judge), ("judges", JudgesReport), *_FORETOLD)
+    for name, one in kept:
         if given.get(name) is not None:
             given[name] = from_record(one, cast(Mapping[str, object], given[name]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]

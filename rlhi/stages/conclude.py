@@ -36,6 +36,7 @@ from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.drift import read_examples
 from rlhi.stages.evaluate.forecast import foretell, of_cycle, read_forecasts
+from rlhi.stages.evaluate.judges import read_report
 from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
 from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
@@ -177,6 +178,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         wanting=found_wanting(space),
         drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
         account=_account(space, decision),
+        judges=heard if (heard := read_report(space)).judges else None,
     )
 
 

@@ -126,13 +126,21 @@ STAGES: dict[str, Stage] = {
             version=max(suite.since for suite in SUITES.values()),
         ),
         Stage(
+            "judges", "evaluate", ("judges", "evaluate", "personas", "split", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites", "data/replies", "data/confirmed_replies"),
+            ("data/verdicts", "data/judges"),
+        ),
+        Stage(
             "drift", "evaluate", ("drift", "models"), ("cycle.json", "data/incoming", *_LOG), ("data/drift",),
             version=5,
         ),
         Stage(
             "gate", "evaluate", ("confirm", "evaluate", "gate", "seed"),
-            ("cycle.json", "data/personas", "data/evaluation", "data/confirmation", "data/drift", *_JUDGES), (),
-            metrics=("metrics/decision.json", "metrics/metrics.json"), version=4,
+            (
+                "cycle.json", "data/personas", "data/evaluation", "data/confirmation", "data/verdicts", "data/judges",
+                "data/drift", *_JUDGES,
+            ),
+            (), metrics=("metrics/decision.json", "metrics/metrics.json"), version=5,
         ),
     )
 }  # fmt: skip

@@ -22,6 +22,7 @@ from rlhi.contracts import (
     Spending,
     Verdict,
 )
+from rlhi.contracts.judges import Agreement, JudgeRecord, JudgesReport, WinRate
 from rlhi.report import (
     Compared,
     CycleEvidence,
@@ -130,6 +131,31 @@ def test_judged_answers_are_shown_where_the_method_learns_from_them() -> None:
     # A page of former cycles holds some that were written before there were any.
     del record["judged"]
     assert read_evidence(record, judged.gate).judged == ()
+
+
+def test_language_models_are_shown_with_what_they_are_worth_and_their_names_escaped() -> None:
+    share = Interval(0.71, 0.68, 0.74, 30, 60)
+    won = WinRate("overall", "", Interval(0.63, 0.5, 0.7, 30, 60), Interval(0.41, 0.3, 0.5, 30, 60), 0.2, 0.17)
+    weak = JudgeRecord("weak", dataclasses.replace(share, low=0.5), 0.6, 0.1, (won,))
+    report = JudgesReport(
+        (JudgeRecord(ATTACK, share, 0.6, 0.1, (won,)), weak, JudgeRecord("dumb", share, 0.6, 0.1)),
+        (Agreement(ATTACK, "weak", "overall", 60, 0.55, 0.12),),
+    )
+    judged = dataclasses.replace(cycle(), judges=report)
+    record = json.loads(json.dumps(write_evidence(judged)))
+    assert read_evidence(record, judged.gate).judges == report
+    page = render(Evidence("Demo", (judged,)))
+    assert Tags(page).open == [] and "<script" not in page.split("<body", 1)[1]
+    for told in (
+        "71% (68% to 74%), counts",
+        "71% (50% to 74%), decides nothing",
+        "63% (50% to 70%)",
+        "41% (30% to 50%)",
+    ):
+        assert told in page
+    assert "kappa 0.12" in page and "answered nothing that fits" in page
+    del record["judges"]  # as of cycles before there were any
+    assert read_evidence(record, judged.gate).judges is None
 
 
 def test_replies_come_after_the_figures_then_won_and_lost_then_what_it_learned_from() -> None:

@@ -37,6 +37,7 @@ class _Answers:
 
     replies: Sequence[Reply]
     swapped: Sequence[Reply]
+    follow_ups: Sequence[Reply]
     prompted: Mapping[str, Sequence[Reply]]
     chosen: PairLikelihoods
     chosen_swapped: PairLikelihoods
@@ -91,6 +92,7 @@ class Asking:
         said = _Answers(
             reply(asked.requests, self.panel.samples),
             reply(asked.swapped, self.panel.lift_samples),
+            reply(asked.follow_ups, 1),
             {suite: reply(items, self.config.instruction_samples) for suite, items in asked.prompts.items()},
             pairs(asked.logged),
             pairs(asked.logged_swapped),
@@ -116,6 +118,7 @@ class Asking:
             prompted={suite: {model: one.prompted[suite] for model, one in found.items()} for suite in asked.prompts},
             likely={suite: {model: one.likely[suite] for model, one in found.items()} for suite in asked.questions},
             lost=self.config.lost,
+            follow_ups=by_model(lambda one: one.follow_ups),
         )  # fmt: skip
 
     def _reading(self) -> Reading | None:
@@ -125,6 +128,7 @@ class Asking:
         return Reading(yardstick, self.panel.recognised, self.config.others, self.draw.seed)
 
 
-def write_replies(space: Workspace, name: str, replies: Replies) -> None:
-    """Keep what the models said, for people to read."""
-    write_table(space.path(name), EvaluatedReply, evaluated_replies(replies), user=lambda row: row.user_id)
+def write_replies(space: Workspace, name: str, *said: Replies) -> None:
+    """Keep what the models said, for people and judges to read."""
+    rows = [row for replies in said for row in evaluated_replies(replies)]
+    write_table(space.path(name), EvaluatedReply, rows, user=lambda row: row.user_id)

@@ -63,7 +63,7 @@ def confirm(
     if pin.champion != ledger.FIRST_VERSION:
         results += against_first(asking, asked, sorted(gate.guards))
     _write(space, results, {})
-    write_replies(space, CONFIRMED_REPLIES, said.replies)
+    write_replies(space, CONFIRMED_REPLIES, said.replies, said.follow_ups)
     users = {reply.user_id for reply in asked.requests}
     note = f"{len(users)} held-out users, {len(asked.requests)} new requests, {confirm.samples} samples by each model"
     return Outcome(len(results), 0, {"held-out users": len(users)}, note)
@@ -72,7 +72,7 @@ def confirm(
 def against_first(asking: Asking, asked: Questions, guards: Sequence[str]) -> Iterator[EvalResult]:
     """The guards' rows of the workspace's first champion: what is lost a little at a time is lost in the end."""
     fixed = of_suites(guards)
-    asked = replace(asked, swapped=(), prompts=fixed.prompts, questions=fixed.questions)
+    asked = replace(asked, swapped=(), follow_ups=(), prompts=fixed.prompts, questions=fixed.questions)
     said: Said = asking.both(asking.version(ledger.FIRST_VERSION), asking.challenger(), asked)
     for row in suites.results(said, guards):
         if row.model == "champion":

@@ -50,7 +50,7 @@ def evaluate(
     said = asking.both(before, asking.challenger(), asked)
     results = suites.results(said)
     write_table(space.path(RESULTS), EvalResult, results, user=lambda row: row.user_id)
-    write_replies(space, REPLIES, said.replies)
+    write_replies(space, REPLIES, said.replies, said.follow_ups)
     people, met = {reply.user_id for reply in asked.requests}, sorted({row.suite for row in results})
     note = f"{len(people)} held-out users, {len(asked.requests)} requests, {evaluate.samples} samples by each model"
     told: Counts = {"suites": ", ".join(met), "logged choices": len(asked.logged)}

@@ -19,6 +19,7 @@ from rlhi.models.prompts import with_persona
 from rlhi.stages import backends
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import PersonaBefore, personas_told, read_personas
+from rlhi.stages.evaluate.follow_ups import follow_ups
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.simulator.truth import EVALUATION_REQUESTS
 from rlhi.workspace import ledger
@@ -53,10 +54,12 @@ class Draw:
 @dataclass(frozen=True, slots=True)
 class Questions:
     """What the models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
-    another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona."""
+    another user's persona; ``follow_ups`` are later messages of the log, for judges; ``prompts`` and ``questions`` are
+    by suite what it alone asks, without persona."""
 
     requests: Sequence[Reply] = ()
     swapped: Sequence[Reply] = ()
+    follow_ups: Sequence[Reply] = ()
     prompts: Mapping[str, Sequence[Reply]] = field(default_factory=dict)
     logged: Logged = ()
     logged_swapped: Logged = ()
@@ -66,7 +69,9 @@ class Questions:
     def count(self) -> int:
         """For a progress bar."""
         by_suite = (*self.prompts.values(), *self.questions.values())
-        return sum(map(len, (self.requests, self.swapped, self.logged, self.logged_swapped, *by_suite)))
+        return sum(
+            map(len, (self.requests, self.swapped, self.follow_ups, self.logged, self.logged_swapped, *by_suite))
+        )
 
 
 def of_users(
@@ -75,12 +80,15 @@ def of_users(
 ) -> Questions:  # fmt: skip
     """A panel's requests; with another user's persona too, where wishes are known and ``panel`` wants it."""
     requests = held_out_requests(space, config, panel, split, draw, known)
+    users = {one.user_id for one in requests} if panel.follow_ups else set()
+    talks = (row for row in held_out_conversations(space, split) if row.user_id in users)
+    later = follow_ups(space, talks, panel.follow_ups, draw.key, known) if users else ()
     if config.persona != "own" or not panel.lift_samples or not (truth and truth.wishes):
-        return Questions(requests)
+        return Questions(requests, follow_ups=later)
     told = {one.item: one.persona.text for one in requests}
     swapped = held_out_requests(space, config, panel, split, draw, known, "shuffled")
     differing = [one for one in swapped if told.get(one.item) and one.persona.text not in ("", told[one.item])]
-    return Questions(requests, differing)
+    return Questions(requests, differing, later)
 
 
 def of_suites(only: Sequence[str] | None = None) -> Questions:
@@ -222,6 +230,18 @@ def choices(
     Each is told the persona that was known before the answer. An answer that ``reader`` does not read whole is left
     out: of a part nobody can tell how likely the whole is.
     """
+    fit = (one for one in chosen(space, split, seed) if all(reader.fits((Message("user", side),)) for side in one[3:]))
+    return [
+        (
+            Choice(key, conversation.user_id, better, worse),
+            with_persona(prompt_before(conversation, at), known(conversation, at).text),
+        )
+        for key, conversation, at, better, worse in islice(fit, config.pairs)
+    ]
+
+
+def chosen(space: Workspace, split: SplitConfig, seed: int) -> Iterator[tuple[str, Conversation, int, str, str]]:
+    """Held-out users' choices in an order drawn by seed: key, where the answer stands, the better and the worse."""
     held_out = {row.conversation_id: row for row in conversations(space) if split.holds_out(row.user_id)}
     found = [
         (conversation, at, better, worse)
@@ -232,19 +252,8 @@ def choices(
         if row.source == "observed_revision" and row.conversation_id in held_out:
             found.append((held_out[row.conversation_id], row.turn_index, row.text, row.original))
     keyed = {content_key(one[0].conversation_id, *one[1:]): one for one in found}
-    fit = (
-        (key, one)
-        for key, one in sorted(keyed.items(), key=lambda one: content_key(seed, one[0]))
-        if all(reader.fits((Message("user", side),)) for side in one[2:])
-    )
-    drawn = islice(fit, config.pairs)
-    return [
-        (
-            Choice(key, conversation.user_id, better, worse),
-            with_persona(prompt_before(conversation, at), known(conversation, at).text),
-        )
-        for key, (conversation, at, better, worse) in drawn
-    ]
+    for key, one in sorted(keyed.items(), key=lambda one: content_key(seed, one[0])):
+        yield key, *one
 
 
 def likelihoods(model: Policy, logged: Logged) -> list[tuple[float, float]]:
