@@ -10,7 +10,7 @@ from typing import Literal
 from rlhi.checks.answers import AnswerKey
 from rlhi.checks.form import Check
 from rlhi.checks.relevance import Yardstick
-from rlhi.contracts import Message, Profile
+from rlhi.contracts import Message, Profile, WorkspaceTest
 from rlhi.models.base import Embedder, Scorer
 
 Model = Literal["champion", "challenger"]
@@ -89,6 +89,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedTests:
+    """Tests of the workspace by key, and what both models reply to their requests; an item is ``KEY/SAMPLE``."""
+
+    tests: Mapping[str, WorkspaceTest]
+    replies: Replies
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What suites are measured by; None where it is not there.
 
@@ -99,6 +107,7 @@ class Said:
         chosen_swapped: the same, with another user's persona.
         truth: what is true of simulated users.
         judge: the reward model.
+        tested: tests of the workspace, and the replies to their requests.
         reading: a model that never trains, and what it is to read.
         prompted: by suite, replies to its ``prompts``.
         likely: by suite, what both models find of its ``questions``.
@@ -117,3 +126,4 @@ class Said:
     prompted: Mapping[str, Replies] = field(default_factory=dict)
     likely: Mapping[str, Likelihoods] = field(default_factory=dict)
     lost: float = 0.5
+    tested: AskedTests | None = None

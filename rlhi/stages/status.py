@@ -21,6 +21,7 @@ from rlhi.report import asked, would_change
 from rlhi.stages.collect.ingest.told import counted, told
 from rlhi.stages.evaluate.decision import DECISION, read_decision
 from rlhi.stages.learn.teachers import found_wanting
+from rlhi.stages.tests import states
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table
 
@@ -48,6 +49,8 @@ class Status:
     """What was said of models that may not teach on this log."""
     unread: tuple[tuple[str, int], ...] = ()
     """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
+    tests: tuple[tuple[str, int], ...] = ()
+    """Tests of the workspace by what became of them."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -63,6 +66,7 @@ class Status:
             "budget": {**to_record(self.account.budget), "free": self.account.free},
             "may_not_teach": list(self.wanting),
             "unread": dict(self.unread),
+            "tests": dict(self.tests),
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -79,6 +83,9 @@ class Status:
             f"cycles         {self.cycles}",
             f"budget         {self.account.as_text()}",
         ]
+        if self.tests:
+            by_state = ", ".join(f"{state} {count:,}" for state, count in self.tests)
+            lines.append(f"tests          {sum(count for _, count in self.tests):,}: {by_state}")
         if unread := told(dict(self.unread)):
             lines += [f"of the logs    {said}" for said in unread.split("; ")]
         lines += [f"may not teach  {why}" for why in self.wanting]
@@ -114,4 +121,5 @@ def status(root: Path) -> Status:
         cycles=len(ledger.history(root)),
         wanting=found_wanting(space),
         unread=tuple(counted(space).items()),
+        tests=states(space),
     )

@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 
 from rlhi.config import EvaluateConfig, PanelConfig, SplitConfig, WhichPersona
-from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, content_key, to_record
+from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, WorkspaceTest, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate import suites
 from rlhi.evaluate.said import Choice, Question, Reply, Truth
@@ -53,7 +53,8 @@ class Draw:
 @dataclass(frozen=True, slots=True)
 class Questions:
     """What the models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
-    another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona."""
+    another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona; ``tested``
+    are the requests of ``tests`` of the workspace, an item being a test's key."""
 
     requests: Sequence[Reply] = ()
     swapped: Sequence[Reply] = ()
@@ -61,12 +62,15 @@ class Questions:
     logged: Logged = ()
     logged_swapped: Logged = ()
     questions: Mapping[str, Sequence[Question]] = field(default_factory=dict)
+    tests: Mapping[str, WorkspaceTest] = field(default_factory=dict)
+    tested: Sequence[Reply] = ()
 
     @property
     def count(self) -> int:
         """For a progress bar."""
         by_suite = (*self.prompts.values(), *self.questions.values())
-        return sum(map(len, (self.requests, self.swapped, self.logged, self.logged_swapped, *by_suite)))
+        own = self.requests, self.swapped, self.logged, self.logged_swapped, self.tested
+        return sum(map(len, (*own, *by_suite)))
 
 
 def of_users(
