@@ -36,6 +36,7 @@ class EvaluateConfig(PanelConfig):
     users: int | None = Field(default=48, ge=0)
     instruction_samples: int = Field(default=4, ge=1)
     lost: float = Field(default=0.25, gt=0, le=1, description="a user whose own satisfaction falls so far lost much")
+    tests: int = Field(default=48, ge=0, description="tests of the workspace, of held-out users, at most")
     others: int = Field(default=19, ge=1, description="requests that the yardstick tells the true one from")
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
     resamples: int = Field(default=2000, ge=100)

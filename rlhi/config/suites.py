@@ -122,6 +122,8 @@ _ROWS = (
     Suite("fluency", 7, GuardConfig(max_drop=0.05, required=True)),
     Suite("diversity", 11),
     Suite("choices", 7, GuardConfig(max_drop=0.2)),
+    Suite("resolution", 11, title="what users had to ask for is done"),
+    Suite("resolution_beyond_two_sentences", 11),
     Suite("kept", 8, GuardConfig(max_drop=0.15), title="users who lost much", shown="lost", by_kind=True),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from rlhi.contracts.measured import (
     PAST,
     Account,
     Against,
+    AnsweredTest,
     Budget,
     DriftColumn,
     DriftReport,
@@ -34,6 +35,7 @@ from rlhi.contracts.rows import (
     Turn,
     Unsafe,
     UserKind,
+    WorkspaceTest,
 )  # fmt: skip
 from rlhi.contracts.taught import (
     Candidate,
@@ -48,10 +50,10 @@ from rlhi.contracts.taught import (
 )
 
 __all__ = [
-    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Account", "Against", "Budget", "Candidate", "Claim",
-    "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair",
-    "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource", "Panel",
-    "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal",
-    "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record",
-    "schema_of", "to_record",
+    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Account", "Against", "AnsweredTest", "Budget",
+    "Candidate", "Claim", "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn",
+    "FreshPair", "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource",
+    "Panel", "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal",
+    "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "WorkspaceTest", "content_key",
+    "from_record", "schema_of", "to_record",
 ]  # fmt: skip

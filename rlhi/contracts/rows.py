@@ -191,6 +191,44 @@ class Persona:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceTest:
+    """A complaint that a program understood, as a test: does an answer do what its user had to ask for afterwards?
+
+    Attributes:
+        key: the hash of the conversation and of the complaint's place, ``turn_index``.
+        held_out: its user is measured on. A test of anybody else was learned from: it is told and never asked.
+        request_index: the place of the request: the last one before the complaint that asked for no answer again.
+        prompt: what was said up to that request; the complaint is no part of it.
+        persona: what was known of a held-out user before the request; empty for the others.
+        original: the answer complained of.
+        asked: what the complaint asks of an answer; a program can check each (:mod:`rlhi.checks.demands`).
+        cycle: the first one that it was news to.
+    """
+
+    key: str
+    conversation_id: str
+    user_id: str
+    turn_index: int
+    request_index: int
+    held_out: bool
+    prompt: tuple[Message, ...]
+    persona: Profile
+    original: str
+    asked: tuple[ToldClaim, ...]
+    cycle: int
+
+    @property
+    def request(self) -> str:
+        """What its user asked."""
+        return self.prompt[-1].content
+
+    @property
+    def wish(self) -> str:
+        """What the complaint asks for, in the words of the rules that read it."""
+        return " ".join(one.text for one in self.asked)
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """A row that could not be accepted: where it stood, why, and what it said (cut at 2,000 characters)."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 from rlhi.checks.answers import AnswerKey
 from rlhi.checks.form import Check
 from rlhi.checks.relevance import Yardstick
-from rlhi.contracts import Message, Profile
+from rlhi.contracts import Message, Profile, WorkspaceTest
 from rlhi.contracts.judges import JudgeVerdict
 from rlhi.models.base import Embedder, Scorer
 
@@ -90,6 +90,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedTests:
+    """Tests of the workspace by key, and what both models reply to their requests; an item is ``KEY/SAMPLE``."""
+
+    tests: Mapping[str, WorkspaceTest]
+    replies: Replies
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What suites are measured by; None where it is not there.
 
@@ -100,6 +108,7 @@ class Said:
         chosen_swapped: the same, with another user's persona.
         truth: what is true of simulated users.
         judge: the reward model.
+        tested: tests of the workspace, and the replies to their requests.
         reading: a model that never trains, and what it is to read.
         prompted: by suite, replies to its ``prompts``.
         likely: by suite, what both models find of its ``questions``.
@@ -122,3 +131,4 @@ class Said:
     lost: float = 0.5
     follow_ups: Replies = field(default_factory=dict)
     verdicts: Sequence[JudgeVerdict] | None = None
+    tested: AskedTests | None = None

@@ -55,6 +55,33 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownTest:
+    """A test of the workspace that the challenger ``fixed`` or has ``broken``: what was asked for, of which request,
+    and both models' replies. It is escaped and cut."""
+
+    what: str
+    wish: str
+    request: str
+    champion: str
+    challenger: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleTests:
+    """Tests of the workspace: how many are ``kept``, of them those of held-out users, those ``asked`` in the cycle, how
+    many of these each model holds, and how many the challenger fixed and broke."""
+
+    kept: int
+    held_out: int
+    asked: int
+    champion: int
+    challenger: int
+    fixed: int
+    broken: int
+    shown: tuple[ShownTest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """The model that told ``preference``: the share of held-out users' comparisons that it ranks right.
 
@@ -82,7 +109,7 @@ class CycleEvidence:
     and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted;
     ``account`` is the error budget after the cycle, ``forecast`` what it foresaw, None in older records;
     ``scored`` is what came of a former forecast, ``track`` how all fared until then; ``judges`` are language models
-    that compared replies, None where none did.
+    that compared replies, None where none did; ``tests`` is None where none was asked.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``judge`` is None where no held-out user compared
@@ -120,6 +147,7 @@ class CycleEvidence:
     scored: ForecastScore | None = None
     track: Track | None = None
     judges: JudgesReport | None = None
+    tests: CycleTests | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -161,14 +189,16 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
     given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
-    kept = (("decision", GateDecision), ("account", Account), ("judge", Judge), ("judges", JudgesReport), *_FORETOLD)
-    for name, one in kept:
+    for name, one in _KEPT.items():
         if given.get(name) is not None:
             given[name] = from_record(one, cast(Mapping[str, object], given[name]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]
 
 
-_FORETOLD = (("forecast", Forecast), ("scored", ForecastScore), ("track", Track))
+_KEPT: Mapping[str, type] = {
+    "decision": GateDecision, "account": Account, "judge": Judge, "judges": JudgesReport, "tests": CycleTests,
+    "forecast": Forecast, "scored": ForecastScore, "track": Track,
+}  # fmt: skip
 
 
 def _rows(value: object) -> Sequence[Sequence[object]]:

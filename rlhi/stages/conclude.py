@@ -41,6 +41,7 @@ from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
 from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
 from rlhi.stages.learn.teachers import found_wanting
+from rlhi.stages.tests import of_cycle as tests_of
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json
@@ -179,6 +180,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
         account=_account(space, decision),
         judges=heard if (heard := read_report(space)).judges else None,
+        tests=tests_of(space),
     )
 
 

@@ -23,6 +23,7 @@ from rlhi.stages.collect.ingest.told import counted, told
 from rlhi.stages.evaluate.decision import DECISION, read_decision
 from rlhi.stages.evaluate.forecast import read_forecasts
 from rlhi.stages.learn.teachers import found_wanting
+from rlhi.stages.tests import states
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table
 
@@ -52,6 +53,8 @@ class Status:
     """Of the next nights' re-attempts, as the last decision foresaw them."""
     unread: tuple[tuple[str, int], ...] = ()
     """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
+    tests: tuple[tuple[str, int], ...] = ()
+    """Tests of the workspace by what became of them."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -68,6 +71,7 @@ class Status:
             "may_not_teach": list(self.wanting),
             "forecast": to_record(self.forecast) if self.forecast else None,
             "unread": dict(self.unread),
+            "tests": dict(self.tests),
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -86,6 +90,9 @@ class Status:
         ]
         if self.forecast:
             lines.append(f"forecast       {self.forecast.as_text()}")
+        if self.tests:
+            by_state = ", ".join(f"{state} {count:,}" for state, count in self.tests)
+            lines.append(f"tests          {sum(count for _, count in self.tests):,}: {by_state}")
         if unread := told(dict(self.unread)):
             lines += [f"of the logs    {said}" for said in unread.split("; ")]
         lines += [f"may not teach  {why}" for why in self.wanting]
@@ -122,4 +129,5 @@ def status(root: Path) -> Status:
         wanting=found_wanting(space),
         forecast=next(reversed(read_forecasts(space).made), None),
         unread=tuple(counted(space).items()),
+        tests=states(space),
     )

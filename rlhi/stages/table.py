@@ -92,6 +92,9 @@ STAGES: dict[str, Stage] = {
             keeps=True, version=2,
         ),
         Stage(
+            "tests", "collect", ("personas", "split"), _LOG[:2], ("data/tests",), keeps=True,
+        ),
+        Stage(
             "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
             pool="gpu", keeps=True, version=7,
         ),
@@ -115,8 +118,8 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", *_JUDGES, "models/challenger"),
-            ("data/evaluation", "data/replies"), pool="gpu",
+            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "data/tests", *_JUDGES, "models/challenger"),
+            ("data/evaluation", "data/replies", "data/tested"), pool="gpu", keeps=True,
             version=max(suite.since for suite in SUITES.values()),
         ),
         Stage(

@@ -26,11 +26,13 @@ from rlhi.contracts.judges import Agreement, JudgeRecord, JudgesReport, WinRate
 from rlhi.report import (
     Compared,
     CycleEvidence,
+    CycleTests,
     Drifted,
     Evidence,
     Example,
     Figure,
     LossPoint,
+    ShownTest,
     read_evidence,
     render,
     write_evidence,
@@ -185,6 +187,22 @@ def test_replies_are_kept_in_the_record_and_one_without_them_is_still_read() -> 
     former = read_evidence(record, shown.gate)
     assert former == dataclasses.replace(shown, compared=0, drawn=(), won=())
     assert "drawn by seed" not in render(Evidence("Demo", (former,)))
+
+
+def test_what_was_fixed_and_broken_is_shown_escaped_and_kept_in_the_record() -> None:
+    evil = "<script>alert(1)</script>"
+    shown = (
+        ShownTest("broken", "Do not use commas.", evil, "Sun", "Sun, water"),
+        ShownTest("fixed", evil, "Why?", evil, evil),
+    )
+    one = dataclasses.replace(cycle(), tests=CycleTests(30, 12, 8, 3, 4, 2, 1, shown))
+    page = render(Evidence("demo", (one,)))
+    words = "&lt;script&gt;"
+    assert page.count(words) == render(Evidence("demo", (cycle(),))).count(words) + 4
+    assert "of 30 complaints" in page.lower() and "2 fixed, 1 broken" in page
+    assert evil not in page and page.index(">broken<") < page.index(">fixed<")
+    assert read_evidence(write_evidence(one), one.gate) == one
+    assert "as tests" not in render(Evidence("demo", (cycle(),)))
 
 
 def test_a_model_that_may_not_teach_is_told_of() -> None:

@@ -10,7 +10,18 @@ from rlhi.checks.relevance import Yardstick
 from rlhi.config import EvaluateConfig, ModelsConfig, PanelConfig
 from rlhi.contracts import content_key
 from rlhi.evaluate.replies import EvaluatedReply, evaluated_replies
-from rlhi.evaluate.said import Chosen, Model, PairLikelihoods, Question, Reading, Replies, Reply, Said, Truth
+from rlhi.evaluate.said import (
+    AskedTests,
+    Chosen,
+    Model,
+    PairLikelihoods,
+    Question,
+    Reading,
+    Replies,
+    Reply,
+    Said,
+    Truth,
+)
 from rlhi.models.base import Policy
 from rlhi.progress import progress
 from rlhi.stages import backends
@@ -42,6 +53,7 @@ class _Answers:
     chosen: PairLikelihoods
     chosen_swapped: PairLikelihoods
     likely: Mapping[str, Sequence[Sequence[float]]]
+    tested: Sequence[Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,7 @@ class Asking:
             pairs(asked.logged),
             pairs(asked.logged_swapped),
             {suite: likely(questions) for suite, questions in asked.questions.items()},
+            reply(asked.tested, self.panel.samples),
         )
         model.policy.release()
         return said
@@ -119,6 +132,7 @@ class Asking:
             likely={suite: {model: one.likely[suite] for model, one in found.items()} for suite in asked.questions},
             lost=self.config.lost,
             follow_ups=by_model(lambda one: one.follow_ups),
+            tested=AskedTests(asked.tests, by_model(lambda one: one.tested)) if asked.tested else None,
         )  # fmt: skip
 
     def _reading(self) -> Reading | None:

@@ -8,7 +8,7 @@ from itertools import islice
 from random import Random
 
 from rlhi.config import EvaluateConfig, PanelConfig, SplitConfig, WhichPersona
-from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, content_key, to_record
+from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, WorkspaceTest, content_key, to_record
 from rlhi.contracts.turns import opening
 from rlhi.evaluate import suites
 from rlhi.evaluate.said import Choice, Question, Reply, Truth
@@ -55,7 +55,8 @@ class Draw:
 class Questions:
     """What the models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
     another user's persona; ``follow_ups`` are later messages of the log, for judges; ``prompts`` and ``questions`` are
-    by suite what it alone asks, without persona."""
+    by suite what it alone asks, without persona; ``tested`` are the requests of ``tests`` of the workspace, an item
+    being a test's key."""
 
     requests: Sequence[Reply] = ()
     swapped: Sequence[Reply] = ()
@@ -64,14 +65,15 @@ class Questions:
     logged: Logged = ()
     logged_swapped: Logged = ()
     questions: Mapping[str, Sequence[Question]] = field(default_factory=dict)
+    tests: Mapping[str, WorkspaceTest] = field(default_factory=dict)
+    tested: Sequence[Reply] = ()
 
     @property
     def count(self) -> int:
         """For a progress bar."""
         by_suite = (*self.prompts.values(), *self.questions.values())
-        return sum(
-            map(len, (self.requests, self.swapped, self.follow_ups, self.logged, self.logged_swapped, *by_suite))
-        )
+        own = self.requests, self.swapped, self.follow_ups, self.logged, self.logged_swapped, self.tested
+        return sum(map(len, (*own, *by_suite)))
 
 
 def of_users(
