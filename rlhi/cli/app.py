@@ -15,6 +15,7 @@ from rlhi.cli.errors import explain, hinted
 from rlhi.cli.log import ingest, label, quarantine
 from rlhi.cli.persona import persona_app
 from rlhi.cli.printed import Json, say, space_of
+from rlhi.cli.prompt import prompt
 from rlhi.cli.replies import replies
 from rlhi.cli.trace import trace
 from rlhi.cli.training import export_app, join
@@ -123,7 +124,7 @@ def prepare() -> None:
 
 # A workspace and its nights, what is in it, its stages and machines, users who are made up.
 COMMANDS: tuple[Callable[..., None], ...] = (
-    init, ingest, cycle, status, rollback, quarantine, label, score, replies, trace, run, stages, up, join,
+    init, ingest, cycle, status, rollback, quarantine, label, score, prompt, replies, trace, run, stages, up, join,
     simulate, demo, experiment,
 )  # fmt: skip
 for _command in COMMANDS:

@@ -19,6 +19,7 @@ from rlhi.contracts.measured import (
 from rlhi.contracts.rows import (
     FEEDBACK_LABELS,
     REATTEMPTS,
+    SPEAKERS,
     Claim,
     Conversation,
     FeedbackLabel,
@@ -48,8 +49,8 @@ from rlhi.contracts.taught import (
 )
 
 __all__ = [
-    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Account", "Against", "Budget", "Candidate", "Claim",
-    "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair",
+    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "SPEAKERS", "Account", "Against", "Budget", "Candidate",
+    "Claim", "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair",
     "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource", "Panel",
     "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal",
     "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record",

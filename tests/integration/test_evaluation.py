@@ -14,6 +14,7 @@ from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Profile
 from rlhi.evaluate.said import Reply
 from rlhi.evaluate.suites.any_reply import nearness
 from rlhi.models.local import LocalChatModel
+from rlhi.models.prompts import DEFAULT
 from rlhi.stages import backends
 from rlhi.stages.collect.personas import persona_before, personas_told
 from rlhi.stages.evaluate.drift import drift
@@ -33,7 +34,7 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
 def requests_of(space: Workspace) -> list[Reply]:
     params = space.params
     known = persona_before(space, params.personas, params.split)
-    return held_out_requests(space, params.evaluate, params.evaluate, params.split, Draw(params.seed), known)
+    return held_out_requests(space, params.evaluate, params.evaluate, DEFAULT, params.split, Draw(params.seed), known)
 
 
 def test_controls_tell_another_persona_of_each_user() -> None:
@@ -122,7 +123,7 @@ def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_p
     known = persona_before(space, space.params.personas, space.params.split)
     for context, wanted in ((64, {"A palm."}), (4096, {"A palm.", "A fern."})):
         reader, params = LocalChatModel(tiny_policy, context_tokens=context), space.params
-        found = choices(space, params.evaluate, params.split, params.seed, known, reader)
+        found = choices(space, params.evaluate, DEFAULT, params.split, params.seed, known, reader)
         assert {choice.chosen for choice, _ in found} == wanted
 
 

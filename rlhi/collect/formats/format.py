@@ -68,8 +68,8 @@ def unread_in(conversation: Conversation) -> int:
 
 
 def first_exchange(turns: Sequence[Turn]) -> list[str]:
-    """The first two turns of the dialogue, the system's left aside."""
-    return [turn.content for turn in turns if turn.role != "system"][:2]
+    """The first two turns of the dialogue, the system's and tools' left aside."""
+    return [turn.content for turn in turns if turn.speaks][:2]
 
 
 def has_turns(field: str, *names: str) -> Callable[[Row], bool]:

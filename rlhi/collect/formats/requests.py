@@ -10,6 +10,7 @@ from __future__ import annotations
 from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, text
 from rlhi.collect.formats.format import conversation, first_exchange
 from rlhi.collect.formats.ids import first_id, identity
+from rlhi.collect.formats.instructions import instructed
 from rlhi.collect.formats.turns import Dialogue, messages_in, reply, turns_of
 from rlhi.contracts import Conversation, content_key
 
@@ -41,7 +42,7 @@ def completion(row: Row) -> Conversation:
     chain = _chain(response, request, (session or "") if kept else "")
     return grown(
         "completions",
-        turns_of(messages).answered(answer).marked(*about, response),
+        instructed(turns_of(messages).answered(answer).marked(*about, response), request),
         session=session,
         user=first_id(about, *USERS),
         created_at=first_moment([row, response, request], *TIMES),
@@ -76,7 +77,7 @@ def litellm(row: Row) -> Conversation:
     about = [request, mapping(request, "metadata"), given, mapping(given, "requester_metadata")]
     return grown(
         "litellm",
-        said.marked(row, *about),
+        instructed(said.marked(row, *about), row, request),
         session=first_id(about, "litellm_session_id", "session_id", "conversation_id"),
         user=identity(row, "end_user") or identity(request, "user") or identity(given, "user_api_key_end_user_id"),
         created_at=first_moment([row], "startTime"),

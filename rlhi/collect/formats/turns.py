@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from rlhi.collect.formats.contents import Words, answer_of, is_thought, item_thought, thought_of, words_of
 from rlhi.collect.formats.fields import DEPTH, Row, first_moment, loaded, rows_in, text
+from rlhi.collect.formats.results import results_in
 from rlhi.collect.formats.roles import is_tools, role_named, speaker_of
 from rlhi.collect.formats.signals import Scale, rating_in, scale_of, signals_of
 from rlhi.collect.formats.streams import are_chunks, events_in, put_together
@@ -73,7 +74,8 @@ def role_of(row: Row, at: int) -> Role | None:
 def turns_of(rows: Sequence[object]) -> Dialogue:
     """Turns from ``role`` or ``from`` and ``content`` or ``value``.
 
-    What tools were asked and said is left out, and so is what nobody says whom we know: it is counted.
+    What a tool answered is a turn, before the answer that was made of it; what it was asked is left out. What nobody
+    says whom we know is left out and counted.
 
     Raises:
         ValueError: a signal that is none.
@@ -90,7 +92,13 @@ def turns_of(rows: Sequence[object]) -> Dialogue:
             thoughts.append(item_thought(row))
         elif speaker is None:
             unread.append(role_named(row))
-        elif speaker != "tool" and (turn := _turn(row, speaker, scale)):
+        elif speaker == "tool":
+            turns += results_in(row, whole=True)
+        else:
+            if type(row.get("content")) is not str:
+                turns += results_in(row)
+            if (turn := _turn(row, speaker, scale)) is None:
+                continue
             if turn.role == "user":
                 marks, thoughts = turn.signals, []
                 turn = replace(turn, signals=()) if marks else turn

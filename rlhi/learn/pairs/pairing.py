@@ -16,7 +16,7 @@ from rlhi.learn.pairs.filters import unfit
 from rlhi.learn.pairs.substance import Substance
 from rlhi.learn.reward.comparisons import prompt_before
 from rlhi.models.base import Embedder, Sampled, Scored, Scorer
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import DEFAULT, Prompts
 
 MARGIN = "margin too small"
 COPY = "copy or empty"
@@ -34,6 +34,7 @@ class Pairing:
         learned: the lessons that the champion has learned.
         seed: draws the users when there may not be all of them.
         embedder: tells answers that left their request; without one all are taken for answers.
+        prompts: makes the prompts that pairs answer.
     """
 
     conversations: Mapping[str, Conversation]
@@ -44,6 +45,7 @@ class Pairing:
     learned: frozenset[str] = frozenset()
     seed: int = 0
     embedder: Embedder | None = None
+    prompts: Prompts = DEFAULT
     dropped: Dropped = field(default_factory=Dropped)
     spread: Spread = field(default_factory=Spread)
     wanted: Wanted = field(default_factory=Wanted)
@@ -112,6 +114,6 @@ class Pairing:
         sides: dict[Side, str] = {"chosen": chosen, "rejected": rejected}
         cut = tuple(side for side, said in sides.items() if isinstance(said, Sampled) and said.cut)
         return PreferencePair(
-            content_key(where, chosen, rejected, version), with_persona(asked(conversation.turns, at), text),
+            content_key(where, chosen, rejected, version), self.prompts.told(asked(conversation.turns, at), text),
             str(chosen), str(rejected), user, *where[:2], source, text, version, high, low, cut,
         )  # fmt: skip
