@@ -55,7 +55,8 @@ class Turn:
 
     ``content`` is empty where nothing was said in words: a picture, an answer that never came, one of thoughts alone.
     A turn of the role ``tool`` is what a tool answered: prompts hold it, and nobody is taken to have said it.
-    ``thought`` is what the model thought before it answered. No prompt, label, persona or pair is told it.
+    ``thought`` is what the model thought before it answered. No prompt, label, persona or pair is told it. ``cut`` says
+    that an answer ran into the limit of tokens: it teaches neither its end nor itself.
     """
 
     role: Role
@@ -64,6 +65,7 @@ class Turn:
     model: str | None = None
     signals: tuple[Signal, ...] = ()
     thought: str = ""
+    cut: bool = False
 
     @property
     def has_text(self) -> bool:

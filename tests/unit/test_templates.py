@@ -14,7 +14,7 @@ from rlhi.models.base import ModelError
 from rlhi.models.prepare import checked_policy
 from rlhi.models.prompts import DEFAULT, chat_text, judged, prompt_tokens, reply_text, tokenizer_of
 from rlhi.models.templates import EVERYTHING, PLAIN, Takes, taken, takes
-from tests.support.templates import tokenizer
+from tests.support.templates import FAMILIES, SPECIAL, tokenizer
 from tests.support.tiny import TEMPLATE
 
 # As Mistral's first templates: strict alternation, no system message.
@@ -52,6 +52,15 @@ def test_what_templates_take_is_found_by_asking_them() -> None:
         "strict": Takes(False, False, False, False, False), "no system": Takes(system=False),
         "silent": Takes(system=False, later_system=False), "system": Takes(True, False, False, False, False),
         "none": EVERYTHING, "chatml": EVERYTHING,
+    }  # fmt: skip
+
+
+def test_what_the_families_take() -> None:
+    found = {name: takes(tokenizer(template, SPECIAL)) for name, template in FAMILIES.items()}
+    lost_once_answered = Takes(False, False, False, False, False)
+    assert found == {
+        "llama": EVERYTHING, "qwen": EVERYTHING, "smollm": EVERYTHING, "gemma": lost_once_answered,
+        "mistral": lost_once_answered,
     }  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def _filled(turns: Sequence[Turn], others: Sequence[Turn]) -> tuple[Turn, ...]:
             signals = max(turn.signals, again.signals, key=lambda signals: (len(signals), repr(signals)))
             made[place] = replace(
                 turn, created_at=min(times, default=None), model=turn.model or again.model, signals=signals,
-                thought=turn.thought or again.thought,
+                thought=turn.thought or again.thought, cut=turn.cut or again.cut,
             )  # fmt: skip
     return tuple(made)
 

@@ -33,7 +33,7 @@ from rlhi.learn.pairs.build import NOT_DRAWN, OVER_SHARE
 from rlhi.learn.pairs.counts import Dropped
 from rlhi.learn.pairs.filters import NO_LANGUAGE, REFUSAL, speaks
 from rlhi.learn.pairs.lessons import parted
-from rlhi.learn.pairs.pairing import THOUGHT
+from rlhi.learn.pairs.pairing import CUT, THOUGHT
 from rlhi.learn.reward.comparisons import mark
 from rlhi.models.prompts import DEFAULT, Prompts
 
@@ -135,6 +135,8 @@ class JudgedMaker:
         _, wanted, _ = found
         if holds_thought(turn.content):
             return THOUGHT
+        if wanted and turn.cut:
+            return CUT
         if not wanted or not self.config.filter:
             return ""
         if not speaks(turn.content):

@@ -21,6 +21,7 @@ from rlhi.models.prompts import DEFAULT, Prompts
 MARGIN = "margin too small"
 COPY = "copy or empty"
 THOUGHT = "an answer holds a thought"
+CUT = "the chosen answer was cut in the log"
 
 
 @dataclass
@@ -90,10 +91,16 @@ class Pairing:
         return worth
 
     def shows_answers(self, pair: PreferencePair) -> bool:
-        """Whether both sides are nothing but answers: the last line of defence, after formats and models."""
+        """Whether both sides are nothing but answers, the chosen one a whole one: the last line of defence."""
         thinks = holds_thought(pair.chosen) or holds_thought(pair.rejected)
+        cut = not thinks and pair.chosen == self._cut(self.conversations[pair.conversation_id], pair.turn_index)
         self.dropped.reasons[THOUGHT] += thinks
-        return not thinks
+        self.dropped.reasons[CUT] += cut
+        return not thinks and not cut
+
+    def _cut(self, conversation: Conversation, at: int) -> str | None:
+        """The answer of the log, where it was cut."""
+        return conversation.turns[at].content if conversation.turns[at].cut else None
 
     def scores(self, conversation: Conversation, at: int, texts: Sequence[str], user: str = "") -> list[float]:
         """What the reward model finds of these answers, told the persona of ``user``, else of who asked."""
@@ -112,7 +119,8 @@ class Pairing:
         text, version = (persona.text, persona.version) if persona else ("", "")
         where = (conversation.conversation_id, at, source)
         sides: dict[Side, str] = {"chosen": chosen, "rejected": rejected}
-        cut = tuple(side for side, said in sides.items() if isinstance(said, Sampled) and said.cut)
+        logged = self._cut(conversation, at)
+        cut = tuple(side for side, said in sides.items() if said == logged or (isinstance(said, Sampled) and said.cut))
         return PreferencePair(
             content_key(where, chosen, rejected, version), self.prompts.told(asked(conversation.turns, at), text),
             str(chosen), str(rejected), user, *where[:2], source, text, version, high, low, cut,

@@ -115,6 +115,8 @@ def observed_revisions(conversations: Iterable[Conversation], feedback: Iterable
                 continue
             if rows[conversation.conversation_id, at].unsafe:
                 continue  # an answer that a jailbreak got out of the model is no revision
+            if conversation.turns[then.answer].cut:
+                continue  # half an answer is nobody's revision
             if after in REATTEMPTS or after == "other" or then.request != at:
                 continue
             original, text = conversation.turns[one.answer].content, conversation.turns[then.answer].content

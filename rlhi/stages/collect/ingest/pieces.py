@@ -16,7 +16,7 @@ from rlhi.collect.clean.chains import Link, link, waits
 from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
-from rlhi.collect.formats.format import unread_in
+from rlhi.collect.formats.format import cut_in, unread_in
 from rlhi.collect.formats.unread import KINDS, unread_of
 from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
@@ -130,7 +130,7 @@ def spill(
 def _unread(row: Conversation) -> Counter[str]:
     """What of a row could not be read."""
     kinds = [f"{kind}s unread" for kind in KINDS if unread_of(kind) in row.changes]
-    others = {"turns left out": unread_in(row), "results emptied": emptied_in(row)}
+    others = {"turns left out": unread_in(row), "results emptied": emptied_in(row), "answers cut": cut_in(row)}
     return Counter(dict.fromkeys(kinds, 1)) + Counter(others)
 
 
