@@ -23,7 +23,7 @@ from rlhi.contracts import Conversation, FeedbackTurn, Message, Profile, content
 from rlhi.evaluate.replies import EvaluatedReply
 from rlhi.learn.pairs.edits.edit import edit_to_meet
 from rlhi.models.base import Sampled, Sampling, sampled
-from rlhi.models.prompts import persona_system, with_persona
+from rlhi.models.prompts import DEFAULT
 from rlhi.simulate import SimulatorConfig, make_users, simulate
 from rlhi.simulate.requests import requests_of
 
@@ -133,7 +133,7 @@ class World:
         for user in sorted(filter(SPLIT.holds_out, self.histories)):
             for text in Random(content_key("prefixes", self.config.seed, user)).sample(pool, PREFIXES):
                 persona = self.personas.get(user, "")
-                prompt = with_persona([Message("user", text)], persona)
+                prompt = DEFAULT.told([Message("user", text)], persona)
                 for side, model in (("champion", champion), ("challenger", challenger)):
                     (said,) = model.chat([prompt], Sampling(seed=7))[0]
                     item = content_key(user, text)
@@ -196,7 +196,7 @@ def _asked(messages: Sequence[Message]) -> tuple[str, AnswerKey | None]:
 
 def _heeded(messages: Sequence[Message], text: str) -> str:
     """The text edited to what the persona asks for, and the last message, as far as a program can; else as it is."""
-    told = "" if messages[0].role != "system" else messages[0].content.removeprefix(persona_system(""))
+    told = "" if messages[0].role != "system" else messages[0].content
     claims = (*read_profile(told.partition("About this user: ")[2]).claims, *read_profile(messages[-1].content).claims)
     checks = []
     for claim in claims:

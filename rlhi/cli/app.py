@@ -15,6 +15,7 @@ from rlhi.cli.errors import explain, hinted
 from rlhi.cli.log import ingest, label, quarantine
 from rlhi.cli.persona import persona_app
 from rlhi.cli.printed import Json, say, space_of
+from rlhi.cli.prompt import prompt
 from rlhi.cli.replies import replies
 from rlhi.cli.tests import tests
 from rlhi.cli.trace import trace
@@ -124,7 +125,8 @@ def prepare() -> None:
 
 # A workspace and its nights, what is in it, its stages and machines, users who are made up.
 COMMANDS: tuple[Callable[..., None], ...] = (
-    init, ingest, cycle, status, rollback, quarantine, label, score, replies, tests, trace, run, stages, up, join,
+    init, ingest, cycle, status, rollback, quarantine, label, score, prompt, replies, tests, trace, run, stages, up,
+    join,
     simulate, demo, experiment,
 )  # fmt: skip
 for _command in COMMANDS:

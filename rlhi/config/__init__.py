@@ -51,6 +51,7 @@ from rlhi.config.learn import (
     TrainingLimits,
     TunedRewardConfig,
 )
+from rlhi.config.prompt import PromptConfig
 from rlhi.config.suites import GainConfig, GuardConfig
 from rlhi.contracts.options import Method, RewardKind
 
@@ -81,6 +82,7 @@ __all__ = [
     "PiiKind",
     "Precision",
     "ProvenConfig",
+    "PromptConfig",
     "RewardConfig",
     "RewardKind",
     "RewritesConfig",
@@ -114,6 +116,7 @@ class Params(Section):
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     models: ModelsConfig = ModelsConfig()
+    prompt: PromptConfig = PromptConfig()
     split: SplitConfig = SplitConfig()
     ingest: IngestConfig = IngestConfig()
     feedback: FeedbackConfig = FeedbackConfig()

@@ -20,6 +20,7 @@ from rlhi.contracts.measured import (
 from rlhi.contracts.rows import (
     FEEDBACK_LABELS,
     REATTEMPTS,
+    SPEAKERS,
     Claim,
     Conversation,
     FeedbackLabel,
@@ -50,10 +51,10 @@ from rlhi.contracts.taught import (
 )
 
 __all__ = [
-    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Account", "Against", "AnsweredTest", "Budget",
-    "Candidate", "Claim", "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn",
-    "FreshPair", "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource",
-    "Panel", "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal",
-    "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "WorkspaceTest", "content_key",
-    "from_record", "schema_of", "to_record",
+    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "SPEAKERS", "Account", "Against", "AnsweredTest",
+    "Budget", "Candidate", "Claim", "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel",
+    "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message",
+    "PairSource", "Panel", "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side",
+    "Signal", "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "WorkspaceTest",
+    "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+SPEAKERS: tuple[Role, ...] = ("user", "assistant")
+"""Who talks to whom. What the system and tools say is read by the model, and is nobody's turn in a dialogue."""
 UserKind = Literal["real", "real_root_only", "conversation_only"]
 FeedbackLabel = Literal[
     "reattempt_with_feedback", "reattempt_without_feedback", "positive_feedback", "continuation", "new_request", "other"
@@ -25,6 +27,11 @@ class Message:
 
     role: Role
     content: str
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the user or the assistant says it."""
+        return self.role in SPEAKERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,9 @@ class Turn:
     """One message of a logged conversation, with what its reader marked on it.
 
     ``content`` is empty where nothing was said in words: a picture, an answer that never came, one of thoughts alone.
-    ``thought`` is what the model thought before it answered. No prompt, label, persona or pair is told it.
+    A turn of the role ``tool`` is what a tool answered: prompts hold it, and nobody is taken to have said it.
+    ``thought`` is what the model thought before it answered. No prompt, label, persona or pair is told it. ``cut`` says
+    that an answer ran into the limit of tokens: it teaches neither its end nor itself.
     """
 
     role: Role
@@ -56,11 +65,17 @@ class Turn:
     model: str | None = None
     signals: tuple[Signal, ...] = ()
     thought: str = ""
+    cut: bool = False
 
     @property
     def has_text(self) -> bool:
         """Whether anything was said in words."""
         return bool(self.content.strip())
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the user or the assistant says it."""
+        return self.role in SPEAKERS
 
 
 @dataclass(frozen=True, slots=True)

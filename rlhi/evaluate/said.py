@@ -12,6 +12,7 @@ from rlhi.checks.form import Check
 from rlhi.checks.relevance import Yardstick
 from rlhi.contracts import Message, Profile, WorkspaceTest
 from rlhi.contracts.judges import JudgeVerdict
+from rlhi.contracts.turns import asked_last
 from rlhi.models.base import Embedder, Scorer
 
 Model = Literal["champion", "challenger"]
@@ -31,7 +32,7 @@ class Reply:
     @property
     def request(self) -> str:
         """What it answers; empty for no prompt."""
-        return self.prompt[-1].content if self.prompt else ""
+        return asked_last(self.prompt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rlhi.config import Params
 from rlhi.contracts import Account, Conversation, FeedbackTurn, GateDecision, JudgedAnswer, PreferencePair, Spending
 from rlhi.contracts.foreseen import Forecasts
+from rlhi.contracts.turns import asked_last
 from rlhi.evaluate.budget import account_of
 from rlhi.evaluate.forecast import track
 from rlhi.evaluate.replies import SideBySide, drawn, lost, won
@@ -191,7 +192,7 @@ def _judge(space: Workspace) -> Judge | None:
 
 
 def _example(pair: PreferencePair) -> Example:
-    return Example(pair.persona, pair.prompt[-1].content, pair.chosen, pair.rejected, pair.source)
+    return Example(pair.persona, asked_last(pair.prompt), pair.chosen, pair.rejected, pair.source)
 
 
 def _compared(rows: Sequence[SideBySide]) -> tuple[Compared, ...]:

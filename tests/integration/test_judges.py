@@ -24,6 +24,7 @@ from rlhi.evaluate.judges.proven import proven
 from rlhi.evaluate.replies import EvaluatedReply
 from rlhi.evaluate.said import MODELS
 from rlhi.models.base import ModelError
+from rlhi.models.prompts import DEFAULT
 from rlhi.stages import Outcome
 from rlhi.stages.collect.personas import persona_before
 from rlhi.stages.evaluate.decision import read_decision
@@ -199,7 +200,7 @@ def test_requests_and_choices_are_no_more_than_params_say_and_odd_answers_are_co
 def test_follow_ups_are_later_messages_with_what_was_said_before_and_no_thanks(space: Workspace) -> None:
     params = space.params
     known = persona_before(space, params.personas, params.split)
-    found = follow_ups(space, [talk(0), talk(1)], 3, lambda *parts: "".join(parts), known)
+    found = follow_ups(space, [talk(0), talk(1)], 3, DEFAULT, lambda *parts: "".join(parts), known)
     assert [one.user_id for one in found] == ["u0", "u1"]
     said = [message for message in found[0].prompt if message.role != "system"]
     assert [one.content for one in said] == ["Which plant likes shade 0?", GOOD, "And how much water?"]

@@ -13,14 +13,14 @@ from rlhi.checks.form import Check, satisfies
 from rlhi.contracts import Message
 from rlhi.contracts.foreseen import Forecast, ForecastScore
 from rlhi.models.base import Sampling
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import DEFAULT
 from rlhi.simulate.requests import requests_of
 
 
 def said(quality: Quality, persona: str = "") -> list[tuple[str, str]]:
     """Requests with a model's replies."""
     requests = requests_of("style").evaluation
-    prompts = [with_persona([Message("user", one)], persona) for one in requests]
+    prompts = [DEFAULT.told([Message("user", one)], persona) for one in requests]
     texts = QualityModel("m", quality).chat(prompts, Sampling(n=2))
     return [(one, str(text)) for one, both in zip(requests, texts, strict=True) for text in both]
 

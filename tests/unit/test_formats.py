@@ -50,7 +50,7 @@ def test_the_browser_tells_two_users_of_one_address_apart(tmp_path: Path) -> Non
 
 def test_openai_messages_with_parts_tools_and_metadata() -> None:
     ann, nobody, bob = conversations(LOGS / "openai.jsonl")
-    assert [turn.role for turn in ann.turns] == ["system", "user", "assistant"]
+    assert [turn.role for turn in ann.turns] == ["system", "user", "tool", "assistant"]
     assert ann.turns[1].content == "Plan a picnic."
     assert (ann.user_id, ann.user_id_kind, ann.created_at) == ("ann", "real", "2024-05-01T12:00:00Z")
     assert nobody.user_id_kind == "conversation_only"

@@ -155,6 +155,5 @@ def _prompt(turns: tuple[Turn, ...], request: int) -> tuple[Message, ...]:
     """What was said up to the request at a place; empty where no request is there, or one that is too long."""
     if request >= len(turns) or turns[request].role != "user" or not turns[request].has_text:
         return ()
-    said = (turn for turn in asked(turns, request + 1) if turn.role != "system" and turn.has_text)
-    messages = [Message(turn.role, turn.content) for turn in said]
+    messages = [Message(turn.role, turn.content) for turn in asked(turns, request + 1) if turn.has_text]
     return fit_context(messages, LONGEST, lambda part: sum(len(one.content) for one in part)) or ()

@@ -10,8 +10,10 @@ from __future__ import annotations
 from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, text
 from rlhi.collect.formats.format import conversation, first_exchange
 from rlhi.collect.formats.ids import first_id, identity
+from rlhi.collect.formats.instructions import instructed
 from rlhi.collect.formats.turns import Dialogue, messages_in, reply, turns_of
 from rlhi.contracts import Conversation, content_key
+from rlhi.contracts.thoughts import Parted
 
 ANSWERS = ("response", "choices", "completion", "output")
 SESSIONS = ("conversation_id", "session_id", "thread_id")
@@ -50,7 +52,7 @@ def completion(row: Row) -> Conversation:
     chain = _chain(response, request, (session or "") if kept else "")
     return grown(
         "completions",
-        turns_of(messages).answered(answer).marked(*about, response),
+        instructed(turns_of(messages).answered(answer).ended(*_ended(row, answer)).marked(*about, response), request),
         session=session,
         user=first_id(about, *USERS),
         created_at=first_moment([row, response, request], *TIMES),
@@ -78,14 +80,14 @@ def litellm(row: Row) -> Conversation:
     if not messages:
         raise ValueError("no messages: LiteLLM keeps them when store_prompts_in_spend_logs is on")
     answer = reply(loaded(row.get("response")))
-    said = turns_of(messages).answered(answer)
+    said = turns_of(messages).answered(answer).ended(*([loaded(row.get("response"))] if answer else ()))
     if any(SHORTENED in turn.content or turn.content.strip() == WITHHELD for turn in said.turns):
         raise ValueError("LiteLLM shortened or withheld the text")
     given = mapping(row, "metadata")
     about = [request, mapping(request, "metadata"), given, mapping(given, "requester_metadata")]
     return grown(
         "litellm",
-        said.marked(row, *about),
+        instructed(said.marked(row, *about), row, request),
         session=first_id(about, "litellm_session_id", "session_id", "conversation_id"),
         user=identity(row, "end_user") or identity(request, "user") or identity(given, "user_api_key_end_user_id"),
         created_at=first_moment([row], "startTime"),
@@ -148,6 +150,11 @@ def grown(
     return conversation(
         source, said, conversation_id=name, user_id=user, created_at=created_at, model=model, chain=chain
     )
+
+
+def _ended(row: Row, answer: Parted | None) -> list[object]:
+    """What may say how the answer ended; nothing without one."""
+    return [loaded(row.get(name)) if name in row else None for name in ANSWERS] if answer else []
 
 
 def _chain(response: Row, request: Row, kept: str) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def langfuse(row: Row) -> Conversation:
         user=first_id(about, *USER),
         created_at=first_moment(about, *BEGAN),
         model=first_text([row, *_generations(row)], *MODEL),
-        complete=said.turns[-1].role == "assistant",
+        complete=next(turn.role for turn in reversed(said.turns) if turn.speaks) == "assistant",
     )
 
 

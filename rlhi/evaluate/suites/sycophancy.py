@@ -20,7 +20,7 @@ from rlhi.evaluate import said
 from rlhi.evaluate.likelihood import first_of_pairs, per_byte
 from rlhi.evaluate.measure import Measure
 from rlhi.evaluate.written import lines
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import DEFAULT
 
 Told = TypeVar("Told")
 
@@ -47,7 +47,7 @@ class Fact:
     def prompts(self) -> tuple[tuple[Message, ...], ...]:
         """Without an opinion, with the user's, and with the persona's."""
         neutral, stated = (Message("user", f"{self.question} {end}") for end in (self.neutral, self.user))
-        return (neutral,), (stated,), with_persona([neutral], self.persona)
+        return (neutral,), (stated,), DEFAULT.told([neutral], self.persona)
 
 
 WHOSE = ("user", "persona")

@@ -11,6 +11,7 @@ from rlhi.config import (
     GateConfig,
     ModelsConfig,
     PersonasConfig,
+    PromptConfig,
     SplitConfig,
 )  # fmt: skip
 from rlhi.contracts import EvalResult
@@ -19,6 +20,7 @@ from rlhi.evaluate.budget import budget_of
 from rlhi.evaluate.gate import unpromising
 from rlhi.evaluate.said import Said
 from rlhi.evaluate.statistics import measure
+from rlhi.models.prompts import Prompts
 from rlhi.stages import Outcome
 from rlhi.stages.collect.personas import persona_before
 from rlhi.stages.evaluate.asking import Asking, write_replies
@@ -44,6 +46,7 @@ def confirm(
     evaluate: EvaluateConfig,
     gate: GateConfig,
     personas: PersonasConfig,
+    prompt: PromptConfig,
     split: SplitConfig,
     models: ModelsConfig,
     seed: int,
@@ -57,7 +60,7 @@ def confirm(
     pin, truth, known = ledger.pinned(space.root), truth_of(space), persona_before(space, personas, split)
     draw = Draw(seed, pin.cycle)
     asking = Asking(space, evaluate, confirm, models, draw, truth)
-    asked = of_users(space, evaluate, confirm, split, draw, known, truth)
+    asked = of_users(space, evaluate, confirm, Prompts(prompt), split, draw, known, truth)
     said = asking.both(asking.version(pin.champion), asking.challenger(), asked)
     results = suites.results(said)
     if pin.champion != ledger.FIRST_VERSION:

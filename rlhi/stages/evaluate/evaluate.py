@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rlhi.config import EvaluateConfig, ModelsConfig, PersonasConfig, SplitConfig
+from rlhi.config import EvaluateConfig, ModelsConfig, PersonasConfig, PromptConfig, SplitConfig
 from rlhi.contracts import EvalResult
 from rlhi.evaluate import suites
+from rlhi.models.prompts import Prompts
 from rlhi.stages import Outcome
 from rlhi.stages.collect.personas import persona_before
 from rlhi.stages.evaluate.asking import Asking, write_replies
@@ -30,6 +31,7 @@ def evaluate(
     *,
     evaluate: EvaluateConfig,
     personas: PersonasConfig,
+    prompt: PromptConfig,
     split: SplitConfig,
     models: ModelsConfig,
     seed: int,
@@ -44,9 +46,10 @@ def evaluate(
     truth, known, draw = truth_of(space), persona_before(space, personas, split), Draw(seed)
     asking = Asking(space, evaluate, evaluate, models, draw, truth)
     before = asking.version(ledger.pinned(space.root).champion)
-    users = of_users(space, evaluate, evaluate, split, draw, known, truth)
-    log, fixed = of_log(space, evaluate, split, seed, known, truth, before.policy), of_suites()
-    own = of_tests(space, evaluate, split, seed, before.policy)
+    prompts, fixed = Prompts(prompt), of_suites()
+    users = of_users(space, evaluate, evaluate, prompts, split, draw, known, truth)
+    log = of_log(space, evaluate, prompts, split, seed, known, truth, before.policy)
+    own = of_tests(space, evaluate, prompts, split, seed, before.policy)
     asked = replace(
         users, prompts=fixed.prompts, questions=fixed.questions, logged=log.logged, logged_swapped=log.logged_swapped,
         tests=own.tests, tested=own.tested,
@@ -61,4 +64,4 @@ def evaluate(
     told: Counts = {
         "suites": ", ".join(met), "logged choices": len(asked.logged), "tests of the workspace": len(own.tests)
     }  # fmt: skip
-    return Outcome(len(results), 0, {**told, **lengths(space, said.replies, asked.requests)}, note)
+    return Outcome(len(results), 0, {**told, **lengths(space, prompts, said.replies, asked.requests)}, note)

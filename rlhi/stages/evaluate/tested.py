@@ -10,7 +10,7 @@ from rlhi.contracts import AnsweredTest, EvalResult, Profile, WorkspaceTest, con
 from rlhi.evaluate.history import answered_tests
 from rlhi.evaluate.said import Reply, Said
 from rlhi.models.base import Policy
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import Prompts
 from rlhi.stages.collect.personas import personas_told, read_personas
 from rlhi.stages.collect.tests import read_tests
 from rlhi.stages.evaluate.questions import Questions
@@ -20,14 +20,16 @@ from rlhi.workspace.store import Workspace, read_table, write_table
 TESTED = "data/tested"
 
 
-def of_tests(space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, reader: Policy) -> Questions:
+def of_tests(
+    space: Workspace, config: EvaluateConfig, prompts: Prompts, split: SplitConfig, seed: int, reader: Policy
+) -> Questions:
     """At most ``evaluate.tests`` requests of held-out users' tests: one of each user before a second one of any, drawn
     by seed. A prompt that ``reader`` does not read whole is left out."""
     tests = read_tests(space) if config.tests else []
     personas = _personas(space, config, split, tests)
     asked: list[Reply] = []
     for one in drawn([test for test in tests if split.holds_out(test.user_id)], seed):
-        prompt = with_persona(one.prompt, (persona := personas[one.key]).text)
+        prompt = prompts.told(one.prompt, (persona := personas[one.key]).text)
         if len(asked) < config.tests and reader.fits(prompt):
             asked.append(Reply(one.key, one.user_id, persona, prompt, ""))
     chosen = {one.item for one in asked}

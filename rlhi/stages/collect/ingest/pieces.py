@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from rlhi.collect.clean.accept import harmless, impersonal, with_languages
+from rlhi.collect.clean.accept import emptied_in, harmless, impersonal, with_languages
 from rlhi.collect.clean.chains import Link, link, waits
 from rlhi.collect.clean.duplicates import hash64
 from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
-from rlhi.collect.formats.format import unread_in
+from rlhi.collect.formats.format import cut_in, unread_in
 from rlhi.collect.formats.marks import Mark, marks_elsewhere
 from rlhi.collect.formats.otlp import unfolded
 from rlhi.collect.formats.unread import KINDS, unread_of
@@ -147,7 +147,8 @@ def spill(
 def _unread(row: Conversation) -> Counter[str]:
     """What of a row could not be read."""
     kinds = [f"{kind}s unread" for kind in KINDS if unread_of(kind) in row.changes]
-    return Counter(dict.fromkeys(kinds, 1)) + Counter({"turns left out": unread_in(row)})
+    others = {"turns left out": unread_in(row), "results emptied": emptied_in(row), "answers cut": cut_in(row)}
+    return Counter(dict.fromkeys(kinds, 1)) + Counter(others)
 
 
 def redacted(row: Quarantined, config: IngestConfig) -> Quarantined:
