@@ -67,10 +67,11 @@ def test_marks_of_chatgpts_users_lie_in_a_file_of_their_own() -> None:
 
 def test_claude() -> None:
     [row] = fixture("claude.json")
-    assert said(row) == [("user", "What is moss?"), ("assistant", "A small plant."), ("user", "Longer, please.")]
+    found = ("tool", "hits")  # of a search, where the answer was read from it
+    assert said(row) == [("user", "What is moss?"), found, ("assistant", "A small plant."), ("user", "Longer, please.")]
     assert (row.conversation_id, row.user_id, row.user_id_kind) == ("cl-1", "acc-9", "real")
-    assert row.turns[1].thought == "A bryophyte."
-    assert row.turns[1].signals == (Signal("thumbs", -1.0, "too short"),)
+    assert row.turns[2].thought == "A bryophyte."
+    assert row.turns[2].signals == (Signal("thumbs", -1.0, "too short"),)
 
 
 def test_claude_with_branches(tmp_path: Path) -> None:
