@@ -67,7 +67,7 @@ def test_a_decision_is_asked_of_all_held_out_users_and_spends(space: Workspace) 
     assert rows["satisfaction", "champion"] == rows["satisfaction", "challenger"] == len(held_out) * 2 * 2
     assert not any(model == "first" for _, model in rows), "the champion is the first one"
     assert not rows["knowledge", "champion"], "what is asked without users is asked once a night"
-    for name in ("drift", "gate"):
+    for name in ("judges", "drift", "gate"):
         stages.run(name, space.root)
     decision = read_decision(space)
     assert decision.panel == "decision" and decision.budget and decision.budget.level == 0.025
@@ -104,7 +104,7 @@ def test_a_night_too_soon_is_screened_and_holds(space: Workspace) -> None:
     write_json(space.path("cycle.json"), {**pin, "decisions": [{"day": pin["day"], "level": 0.05 / 52}]})
     note = stages.run("confirm", space.root).note
     assert note.startswith(f"no decision: the last decision was on {pin['day']}")
-    for name in ("drift", "gate"):
+    for name in ("judges", "drift", "gate"):
         stages.run(name, space.root)
     decision = read_decision(space)
     assert (decision.verdict, decision.panel) in {("hold", "screen"), ("refuse", "screen"), ("invalid", "screen")}
@@ -119,7 +119,7 @@ def test_requests_and_seeds_are_drawn_for_each_decision_and_the_first_champion_i
     open_to_all(space)
     stages.run("confirm", space.root)
     before = {(row.user_id, row.item.partition("/")[0]) for row in read_table(space.path(CONFIRMED), EvalResult)}
-    for name in ("drift", "gate"):
+    for name in ("judges", "drift", "gate"):
         stages.run(name, space.root)
     ledger.record(space.root, "promote", ["for a test"])
     assert ledger.begin(space.root).champion == "v0.2.0"
@@ -130,7 +130,7 @@ def test_requests_and_seeds_are_drawn_for_each_decision_and_the_first_champion_i
     rows = confirmed(space)
     assert rows["nearness", "first"] == rows["nearness", "champion"] > 0
     assert rows["knowledge", "first"] and rows["instructions", "first"] and not rows["satisfaction", "first"]
-    for name in ("drift", "gate"):
+    for name in ("judges", "drift", "gate"):
         stages.run(name, space.root)
     first = {one.suite for one in read_decision(space).measurements if one.against == "first"}
     assert {"nearness", "fluency", "knowledge", "instructions"} <= first

@@ -97,7 +97,7 @@ def test_a_better_adapter_is_promoted_and_the_next_cycle_starts_from_it(
     assert again["instructions", "challenger"] == 2 * len(INSTRUCTIONS), "samples of another number are not taken"
     assert again["satisfaction", "champion"] == asked["satisfaction", "champion"] > 0
     assert asked["answers", "champion"] and not again["answers", "champion"], "nobody reads whose request it was"
-    for name in ("confirm", "drift", "gate"):
+    for name in ("confirm", "judges", "drift", "gate"):
         stages.run(name, space.root)
     # Twelve users' comparisons do not show that the judge is right: preference does not count, unless one says so.
     assert any("so preference does not count" in reason for reason in read_decision(space).reasons)
