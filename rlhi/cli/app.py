@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rlhi.cli.bench import bench_app, experiment
+from rlhi.cli.compare import compare
 from rlhi.cli.errors import explain, hinted
 from rlhi.cli.log import ingest, label, quarantine
 from rlhi.cli.persona import persona_app
@@ -123,7 +124,7 @@ def prepare() -> None:
 
 # A workspace and its nights, what is in it, its stages and machines, users who are made up.
 COMMANDS: tuple[Callable[..., None], ...] = (
-    init, ingest, cycle, status, rollback, quarantine, label, score, replies, trace, run, stages, up, join,
+    init, ingest, cycle, status, rollback, quarantine, label, score, replies, compare, trace, run, stages, up, join,
     simulate, demo, experiment,
 )  # fmt: skip
 for _command in COMMANDS:

@@ -72,6 +72,7 @@ class Suite:
         title: its line in the demo's table, told as ``shown``; none without.
         scale: what a gain is multiplied by to be told; 2 where values are halved differences.
         by_kind: it is measured for each kind of persona, too: who gained, and who lost.
+        by_people: people tell it of a challenger that was evaluated (`rlhi compare`); no stage measures it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Suite:
     shown: Shown = "change"
     scale: int = 1
     by_kind: bool = False
+    by_people: bool = False
 
     @property
     def role(self) -> Role:
@@ -98,6 +100,7 @@ _ROWS = (
         title="held-out users get an answer as they wish it", shown="levels", by_kind=True,
     ),
     Suite("preference", 9, GainConfig(), judged=True, headline="share of held-out users who prefer it", by_kind=True),
+    Suite("people", 1, GainConfig(margin=0.0), by_people=True),
     Suite("beyond_two_sentences", 7),
     Suite("beyond_best_style", 7, title="beyond the best one style for all", shown="gain"),
     Suite("wishes", 7, title="the wish alone, before and after"),

@@ -6,13 +6,16 @@ from rlhi.contracts.measured import (
     Account,
     Against,
     Budget,
+    Comparison,
     DriftColumn,
     DriftReport,
     EvalResult,
     GateDecision,
     Interval,
     Measurement,
+    PairAnswer,
     Panel,
+    PeopleTally,
     Spending,
     Verdict,
 )
@@ -49,9 +52,9 @@ from rlhi.contracts.taught import (
 
 __all__ = [
     "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Account", "Against", "Budget", "Candidate", "Claim",
-    "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn", "FreshPair",
-    "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairSource", "Panel",
-    "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal",
-    "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict", "content_key", "from_record",
-    "schema_of", "to_record",
+    "Comparison", "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn",
+    "FreshPair", "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairAnswer",
+    "PairSource", "Panel", "PeopleTally", "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role",
+    "Sample", "Side", "Signal", "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict",
+    "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip

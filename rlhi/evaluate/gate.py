@@ -159,13 +159,27 @@ def _gains(
     judged = [name for name in by_suite if name in SUITES and SUITES[name].judged]
     if judged and evidence.judge is not None and not _counts(evidence.judge, config, judged, found):
         by_suite = {name: one for name, one in by_suite.items() if name not in judged}
+    by_suite = {name: one for name, one in by_suite.items() if not _too_few_people(one, config, found)}
     for name, gain in sorted(config.gains.items()):
-        _gain(name, gain, by_suite.get(name), config.min_users, found)
+        _gain(name, gain, by_suite.get(name), _least_users(name, config), found)
     shown = [name for name in config.gains if name in by_suite]
     if not shown:
         found.add("hold", "No gain that counts was measured, so nothing shows that the challenger is better.")
     elif len(shown) > 1:
         found.reasons.append(f"All of {len(shown)} gains have to be shown, so none is a lucky one of several.")
+
+
+def _least_users(suite: str, config: GateConfig) -> int:
+    return config.least_people if suite in SUITES and SUITES[suite].by_people else config.min_users
+
+
+def _too_few_people(one: Measurement, config: GateConfig, found: _Findings) -> bool:
+    """Whether this is people's word on so few users that it is told and neither promotes nor holds."""
+    few = _least_users(one.suite, config)
+    if one.suite not in SUITES or not SUITES[one.suite].by_people or one.gain.clusters >= few:
+        return False
+    found.reasons.append(f"{one.suite} gains {_figures(one.gain)}: told, and counts from {few} users on.")
+    return True
 
 
 def _counts(judge: Judge, config: GateConfig, judged: Sequence[str], found: _Findings) -> bool:

@@ -78,7 +78,7 @@ class CycleEvidence:
     ``judged`` are answers that users judged singly, where the method learns from them; ``wanting`` is what was said of
     models that may not teach. ``drawn``, ``won`` and ``lost`` are some of ``compared`` pairs of replies: drawn by seed,
     and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted;
-    ``account`` is the error budget after the cycle, None in older records.
+    ``account`` is the error budget after the cycle, None in older records; ``people`` what people say of its replies.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``judge`` is None where no held-out user compared
@@ -112,6 +112,7 @@ class CycleEvidence:
     wanting: tuple[str, ...] = ()
     drifted: tuple[Drifted, ...] = ()
     account: Account | None = None
+    people: str = ""
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:

@@ -30,6 +30,7 @@ from rlhi.report import (
 from rlhi.stages import RECORDED, CycleReport, StageError, state
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.evaluate.compare import as_line
 from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.drift import read_examples
 from rlhi.stages.evaluate.replies import read_replies
@@ -163,6 +164,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         wanting=found_wanting(space),
         drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
         account=_account(space, decision),
+        people=as_line(space),
     )
 
 

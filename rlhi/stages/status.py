@@ -19,6 +19,7 @@ from rlhi.contracts import (
 from rlhi.evaluate.budget import account_of
 from rlhi.report import asked, would_change
 from rlhi.stages.collect.ingest.told import counted, told
+from rlhi.stages.evaluate import compare
 from rlhi.stages.evaluate.decision import DECISION, read_decision
 from rlhi.stages.learn.teachers import found_wanting
 from rlhi.workspace import ledger
@@ -48,6 +49,8 @@ class Status:
     """What was said of models that may not teach on this log."""
     unread: tuple[tuple[str, int], ...] = ()
     """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
+    people: str = ""
+    """What people say of the last challenger (`rlhi compare`); empty where nobody was asked."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -63,6 +66,7 @@ class Status:
             "budget": {**to_record(self.account.budget), "free": self.account.free},
             "may_not_teach": list(self.wanting),
             "unread": dict(self.unread),
+            "people": self.people,
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -82,6 +86,7 @@ class Status:
         if unread := told(dict(self.unread)):
             lines += [f"of the logs    {said}" for said in unread.split("; ")]
         lines += [f"may not teach  {why}" for why in self.wanting]
+        lines += [f"people         {self.people}"] if self.people else []
         if self.decision:
             who = asked(self.decision)
             lines.append(f"last decision  {PAST[self.decision.verdict]}{f' by {who}' if who else ''}")
@@ -114,4 +119,5 @@ def status(root: Path) -> Status:
         cycles=len(ledger.history(root)),
         wanting=found_wanting(space),
         unread=tuple(counted(space).items()),
+        people=compare.as_line(space),
     )
