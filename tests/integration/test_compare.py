@@ -187,11 +187,11 @@ def test_the_page_refuses_other_hosts_origins_paths_and_forms(served: PageServer
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory, tiny_policy: Path) -> Workspace:
-    """A workspace whose first challenger was held: no gain counts, no guard is asked."""
+    """A workspace whose first challenger was held: no gain counts, no guard is asked (`off` in YAML is False)."""
     space = make_space(tmp_path_factory.mktemp("compare") / "w", tiny_policy)
     gate = space.params.gate
-    off: dict[str, object] = {"guards": dict.fromkeys(gate.guards, "off")}
-    off |= {"gains": {"satisfaction": "off", "preference": "off"}, "min_users": 2, "people_users": 4}
+    off: dict[str, object] = {"guards": dict.fromkeys(gate.guards, False)}
+    off |= {"gains": {"satisfaction": False, "preference": False}, "min_users": 2, "people_users": 4}
     configure(space, "gate", off)
     land_talk(space)
     report = run_cycle(space.root)

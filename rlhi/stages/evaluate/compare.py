@@ -110,9 +110,8 @@ def read_answers(space: Workspace) -> list[Comparison]:
     file = space.path(ANSWERS)
     if not file.is_file():
         return []
-    whole, _, _ = file.read_bytes().rpartition(b"\n")
     found = []
-    for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
+    for number, line in enumerate(file.read_bytes().split(b"\n")[:-1], 1):
         try:
             found.append(from_record(Comparison, json.loads(line)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
