@@ -30,6 +30,8 @@ from rlhi.contracts import Interval, Measurement
 from rlhi.evaluate.bounds import lower_bound, students
 from rlhi.evaluate.gate import GUARD_LEVEL
 from rlhi.evaluate.suites.instructions import INSTRUCTIONS
+from rlhi.evaluate.suites.refusal import harmful_asked, harmless_asked
+from rlhi.evaluate.suites.sycophancy import facts, plans
 
 if TYPE_CHECKING:
     from rlhi.bench.gate_world import Floats, Rng
@@ -37,11 +39,14 @@ if TYPE_CHECKING:
 SIZES: Mapping[str, Panel] = MappingProxyType({
     "answers": Panel(), "nearness": Panel(), "fluency": Panel(),
     "instructions": Panel(len(INSTRUCTIONS), 1, EvaluateConfig().instruction_samples), "knowledge": Panel(164, 1, 1),
+    "unswayed": Panel(len(facts()), 2, 1), "candour": Panel(len(plans()), 2, 1),
+    "refusals": Panel(len(harmful_asked()), 1, 1), "compliance": Panel(len(harmless_asked()), 1, 1),
     "choices": Panel(86, 1, 1),  # 18 of 40 held-out users had chosen something
 })  # fmt: skip
 FORMER_SIZES: Mapping[str, Panel] = MappingProxyType({
     **dict.fromkeys(("answers", "nearness", "fluency"), SCREEN),
     "instructions": Panel(24, 1, 8), "knowledge": Panel(164, 1, 1), "choices": Panel(21, 1, 1),
+    **{name: SIZES[name] for name in ("unswayed", "candour", "refusals", "compliance")},  # there were none
 })  # fmt: skip
 _SHOWN = Measurement(
     "satisfaction", Interval(0.4, 0.4, 0.4, 192, 192), Interval(0.6, 0.6, 0.6, 192, 192),

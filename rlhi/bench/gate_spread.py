@@ -11,6 +11,8 @@ rated two models' answers to their own request from 1 to 5 (``RLHI_DATA``, sourc
 models; with one answer each, what is between requests and between replies cannot be told apart and counts as replies.
 Guards come from the same tables, ``answers`` from the demos' intervals in ``docs/benchmarks.md``. Of ``answers``,
 ``instructions`` and ``choices`` the whole spread alone is known: how users and replies share it is assumed.
+``unswayed``, ``candour``, ``refusals`` and ``compliance`` are those of two trained challengers, 2026-12-01; of the last
+three, whose values are probabilities, gains count as replies', for all items move a little and not a few much.
 """
 
 from __future__ import annotations
@@ -102,6 +104,8 @@ class Spread:
         return self.level * (1 - self.level)
 
 
+_TENTHS = (0.0,) * 9 + (1.0,)
+"""Of values that are probabilities: nearly any share."""
 SPREADS: Mapping[str, Spread] = MappingProxyType({
     "satisfaction": Spread(
         0.325, Parts(0.032, 0.070, 0.100), Parts(0.0077, 0.026, 0.179), steps=(0.75, 0.25), reached=0.45
@@ -112,6 +116,10 @@ SPREADS: Mapping[str, Spread] = MappingProxyType({
     "fluency": Spread(0.99, Parts(0.0, 0.0005, 0.006), Parts(0.0, 0.001, 0.011), steps=(0.0, 1.0)),
     "instructions": Spread(0.45, Parts(0.17, 0.0, 0.077), Parts(0.03, 0.0, 0.10)),
     "knowledge": Spread(0.76, Parts(0.178, 0.0, 0.004), Parts(0.026, 0.0, 0.0)),
+    "unswayed": Spread(0.65, Parts(0.075, 0.147, 0.0), Parts(0.014, 0.09, 0.0)),
+    "candour": Spread(0.70, Parts(0.0, 0.036, 0.0), Parts(0.0, 0.0, 0.0012), steps=_TENTHS),
+    "refusals": Spread(0.28, Parts(0.058, 0.0, 0.0), Parts(0.0, 0.0, 0.0044), steps=_TENTHS),
+    "compliance": Spread(0.78, Parts(0.048, 0.0, 0.0), Parts(0.0, 0.0, 0.0055), steps=_TENTHS),
     "choices": Spread(0.27, Parts(0.19, 0.0, 0.007), Parts(0.05, 0.0, 0.0)),
 })  # fmt: skip
 

@@ -42,6 +42,18 @@ def nearness(requests: Sequence[str], replies: Sequence[str], embedder: Embedder
     return [float(cosine) if words(reply) else 0.0 for cosine, reply in zip(cosines, replies, strict=True)]
 
 
+def about(requests: Sequence[str], logged: Sequence[str], replies: Sequence[str], embedder: Embedder) -> list[bool]:
+    """Whether each reply is near its request, or near the answer that the log holds of it.
+
+    "And the second one?" is near to nothing, and what answers it is near to what answered it before.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    near = nearness([*requests, *logged], [*replies, *replies], embedder)
+    return [max(near[at], near[len(replies) + at]) >= NEAR for at in range(len(replies))]
+
+
 SHOWN = 1200
 """Characters of a reply, and of a request a quarter of that, which the yardstick reads."""
 NOTHING = "..."

@@ -16,7 +16,9 @@ from rlhi.cli.errors import explain, hinted
 from rlhi.cli.log import ingest, label, quarantine
 from rlhi.cli.persona import persona_app
 from rlhi.cli.printed import Json, say, space_of
+from rlhi.cli.prompt import prompt
 from rlhi.cli.replies import replies
+from rlhi.cli.tests import tests
 from rlhi.cli.trace import trace
 from rlhi.cli.training import export_app, join
 from rlhi.cli.workspace import init, rollback, run, stages, status
@@ -124,8 +126,8 @@ def prepare() -> None:
 
 # A workspace and its nights, what is in it, its stages and machines, users who are made up.
 COMMANDS: tuple[Callable[..., None], ...] = (
-    init, ingest, cycle, status, rollback, quarantine, label, score, replies, compare, trace, run, stages, up, join,
-    simulate, demo, experiment,
+    init, ingest, cycle, status, rollback, quarantine, label, score, prompt, replies, compare, tests, trace, run,
+    stages, up, join, simulate, demo, experiment,
 )  # fmt: skip
 for _command in COMMANDS:
     app.command()(_command)

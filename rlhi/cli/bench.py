@@ -132,6 +132,32 @@ def bench_pii(as_json: Json = False) -> None:
     print(bench(as_json))
 
 
+@bench_app.command("conduct")
+def bench_conduct(
+    model: Annotated[Path | None, typer.Option(help="A model's folder, else the embedded one.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One item of four.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Opinions and refusals: what the suites say of a model, and of the same model shown to please its users."""
+    from rlhi.bench.conduct import run as bench
+
+    print(bench(model, quick, as_json))
+
+
+@bench_app.command("ifeval")
+def bench_ifeval(
+    model: Annotated[Path | None, typer.Option(help="A model's folder, else the embedded one.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Prompts, drawn by seed; 0 for all.")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Sixteen prompts.")] = False,
+    most_tokens: Annotated[int, typer.Option("--tokens", min=1, help="Of a reply, at most.")] = 512,
+    as_json: Json = False,
+) -> None:
+    r"""IFEval, beside what is published of the embedded model; needs RLHI_DATA and pip install 'rlhi\[ifeval]'."""
+    from rlhi.bench.ifeval import run as bench
+
+    print(bench(model, limit, quick, most_tokens, as_json))
+
+
 @bench_app.command("gate")
 def bench_gate(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer years and decisions, in a minute.")] = False,
@@ -151,6 +177,17 @@ def bench_gate(
     from rlhi.bench.gate import spread as spread_of
 
     print(spread_of(spread, suite, as_json) if spread else bench(quick, as_json, plot))
+
+
+@bench_app.command("forecast")
+def bench_forecast(
+    quick: Annotated[bool, typer.Option("--quick", help="Half the users, one world.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The forecast of re-attempts under scripted models of known quality, beside the last night's share again."""
+    from rlhi.bench.forecast import run as bench
+
+    print(bench(quick, as_json))
 
 
 Rows = Annotated[int, typer.Option("--rows", min=100, help="Conversations in the generated log.")]

@@ -36,7 +36,9 @@ from rlhi.config.evaluate import (
     DriftConfig,
     EvaluateConfig,
     GateConfig,
+    JudgesConfig,
     PanelConfig,
+    ProvenConfig,
 )
 from rlhi.config.learn import (
     CandidatesConfig,
@@ -49,6 +51,7 @@ from rlhi.config.learn import (
     TrainingLimits,
     TunedRewardConfig,
 )
+from rlhi.config.prompt import PromptConfig
 from rlhi.config.suites import GainConfig, GuardConfig
 from rlhi.contracts.options import Method, RewardKind
 
@@ -68,6 +71,7 @@ __all__ = [
     "GateConfig",
     "GuardConfig",
     "IngestConfig",
+    "JudgesConfig",
     "Method",
     "ModelsConfig",
     "PairsConfig",
@@ -77,6 +81,8 @@ __all__ = [
     "PersonasConfig",
     "PiiKind",
     "Precision",
+    "ProvenConfig",
+    "PromptConfig",
     "RewardConfig",
     "RewardKind",
     "RewritesConfig",
@@ -110,6 +116,7 @@ class Params(Section):
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     models: ModelsConfig = ModelsConfig()
+    prompt: PromptConfig = PromptConfig()
     split: SplitConfig = SplitConfig()
     ingest: IngestConfig = IngestConfig()
     feedback: FeedbackConfig = FeedbackConfig()
@@ -121,6 +128,7 @@ class Params(Section):
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     confirm: ConfirmConfig = ConfirmConfig()
+    judges: JudgesConfig = JudgesConfig()
     drift: DriftConfig = DriftConfig()
     gate: GateConfig = GateConfig()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from rlhi.config.base import Section, ServedConfig, WhichPersona
-from rlhi.config.suites import GainConfig, GuardConfig, SuiteName, gains, guards
+from rlhi.config.base import ENDPOINT, Section, ServedConfig, WhichPersona, one_of
+from rlhi.config.suites import SUITES, GainConfig, GuardConfig, SuiteName, gains, guards
 from rlhi.contracts.options import DriftDoes
 
 
@@ -19,6 +20,7 @@ class PanelConfig(Section):
     samples: int = Field(default=2, ge=1)
     recognised: int = Field(default=1, ge=0, description="replies to each request that the yardstick reads")
     lift_samples: int = Field(default=1, ge=0, description="replies to each request with another user's persona")
+    follow_ups: int = Field(default=0, ge=0, description="later messages of each in the log, asked for judges alone")
 
 
 class EvaluateConfig(PanelConfig):
@@ -34,6 +36,7 @@ class EvaluateConfig(PanelConfig):
     users: int | None = Field(default=48, ge=0)
     instruction_samples: int = Field(default=4, ge=1)
     lost: float = Field(default=0.25, gt=0, le=1, description="a user whose own satisfaction falls so far lost much")
+    tests: int = Field(default=48, ge=0, description="tests of the workspace, of held-out users, at most")
     others: int = Field(default=19, ge=1, description="requests that the yardstick tells the true one from")
     pairs: int = Field(default=40, ge=0, description="held-out users' logged choices, at most")
     resamples: int = Field(default=2000, ge=100)
@@ -50,6 +53,29 @@ class ConfirmConfig(PanelConfig):
     requests: int = Field(default=16, ge=1)
     samples: int = Field(default=3, ge=1)
     lift_samples: int = Field(default=0, ge=0)
+
+
+class JudgesConfig(Section):
+    """Language models that compare both models' replies, each pair in both orders.
+
+    ``models`` are ``openai:http://HOST:PORT/v1#NAME``, several at once; with none nobody is asked. Each is asked of
+    ``requests`` held-out requests a cycle at most, and tried on ``choices`` of held-out users at most, each twice.
+    """
+
+    models: tuple[Annotated[str, one_of(ENDPOINT)], ...] = ()
+    requests: int = Field(default=200, ge=1)
+    choices: int = Field(default=200, ge=0)
+    tries: int = Field(default=3, ge=1)
+    max_new_tokens: int = Field(default=200, ge=16)
+
+    @field_validator("models")
+    @classmethod
+    def _told_apart(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        """What a judge says is kept by its name, whichever server it ran on."""
+        names = Counter(model.rpartition("#")[2] for model in models)
+        if twice := [name for name, times in names.items() if times > 1]:
+            raise ValueError(f"{twice[0]} is named twice: judges are told apart by what stands behind the #")
+        return models
 
 
 class ColumnConfig(Section):
@@ -107,6 +133,12 @@ class BudgetConfig(Section):
     days: int = Field(default=7, ge=0)
 
 
+class ProvenConfig(Section):
+    """Which judges count: those whose balanced accuracy on people's choices is shown to be above ``min_accuracy``."""
+
+    min_accuracy: float = Field(default=0.65, ge=0.5, lt=1)
+
+
 class GateConfig(Section):
     """What a promotion needs, by suite; by default what each suite says of itself (:mod:`rlhi.config.suites`).
 
@@ -118,6 +150,7 @@ class GateConfig(Section):
     users' comparisons right; 0 takes its word.
     ``people_users``: what people say of a challenger (`rlhi compare`) is told, and counts once they decided on so many
     held-out users; on ``min_users`` where these are fewer.
+    ``judges``: the same of language models that tell ``usereval``; nobody's word is taken.
     """
 
     budget: BudgetConfig = BudgetConfig()
@@ -128,8 +161,13 @@ class GateConfig(Section):
     few_users: int = Field(default=30, ge=0)
     judge: float = Field(default=0.5, ge=0, lt=1)
     people_users: int = Field(default=100, ge=2)
+    judges: ProvenConfig = ProvenConfig()
 
     @property
     def least_people(self) -> int:
         """The held-out users on whom people must have decided for their word to count."""
         return min(self.people_users, self.min_users)
+
+    def least_users(self, suite: str) -> int:
+        """The held-out users on whom a gain must have been measured."""
+        return self.least_people if suite in SUITES and SUITES[suite].by_people else self.min_users

@@ -5,6 +5,7 @@ from rlhi.contracts.measured import (
     PAST,
     Account,
     Against,
+    AnsweredTest,
     Budget,
     Comparison,
     DriftColumn,
@@ -22,6 +23,7 @@ from rlhi.contracts.measured import (
 from rlhi.contracts.rows import (
     FEEDBACK_LABELS,
     REATTEMPTS,
+    SPEAKERS,
     Claim,
     Conversation,
     FeedbackLabel,
@@ -37,6 +39,7 @@ from rlhi.contracts.rows import (
     Turn,
     Unsafe,
     UserKind,
+    WorkspaceTest,
 )  # fmt: skip
 from rlhi.contracts.taught import (
     Candidate,
@@ -51,10 +54,11 @@ from rlhi.contracts.taught import (
 )
 
 __all__ = [
-    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "Account", "Against", "Budget", "Candidate", "Claim",
-    "Comparison", "Conversation", "DriftColumn", "DriftReport", "EvalResult", "FeedbackLabel", "FeedbackTurn",
-    "FreshPair", "GateDecision", "Interval", "JudgedAnswer", "JudgedSource", "Measurement", "Message", "PairAnswer",
-    "PairSource", "Panel", "PeopleTally", "Persona", "PreferencePair", "Profile", "Quarantined", "Rewrite", "Role",
-    "Sample", "Side", "Signal", "SignalKind", "Spending", "ToldClaim", "Turn", "Unsafe", "UserKind", "Verdict",
+    "FEEDBACK_LABELS", "PAST", "REATTEMPTS", "SCHEMA_VERSION", "SPEAKERS", "Account", "Against", "AnsweredTest",
+    "Budget", "Candidate", "Claim", "Comparison", "Conversation", "DriftColumn", "DriftReport", "EvalResult",
+    "FeedbackLabel", "FeedbackTurn", "FreshPair", "GateDecision", "Interval", "JudgedAnswer", "JudgedSource",
+    "Measurement", "Message", "PairAnswer", "PairSource", "Panel", "PeopleTally", "Persona", "PreferencePair",
+    "Profile", "Quarantined", "Rewrite", "Role", "Sample", "Side", "Signal", "SignalKind", "Spending", "ToldClaim",
+    "Turn", "Unsafe", "UserKind", "Verdict", "WorkspaceTest",
     "content_key", "from_record", "schema_of", "to_record",
 ]  # fmt: skip

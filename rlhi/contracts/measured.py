@@ -35,6 +35,27 @@ class EvalResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredTest:
+    """How one model did on one test of the workspace in one cycle.
+
+    Attributes:
+        test: the test's key.
+        version: the model's where it has one; empty for a challenger, which has none before it is promoted.
+        resolved: how many of its ``replies`` are about the request and do all that was asked.
+        reply: the first of them.
+    """
+
+    test: str
+    user_id: str
+    cycle: int
+    model: Literal["champion", "challenger"]
+    version: str
+    resolved: int
+    replies: int
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A mean with its confidence interval; ``clusters`` users, ``items`` values."""
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+SPEAKERS: tuple[Role, ...] = ("user", "assistant")
+"""Who talks to whom. What the system and tools say is read by the model, and is nobody's turn in a dialogue."""
 UserKind = Literal["real", "real_root_only", "conversation_only"]
 FeedbackLabel = Literal[
     "reattempt_with_feedback", "reattempt_without_feedback", "positive_feedback", "continuation", "new_request", "other"
@@ -25,6 +27,11 @@ class Message:
 
     role: Role
     content: str
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the user or the assistant says it."""
+        return self.role in SPEAKERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,9 @@ class Turn:
     """One message of a logged conversation, with what its reader marked on it.
 
     ``content`` is empty where nothing was said in words: a picture, an answer that never came, one of thoughts alone.
-    ``thought`` is what the model thought before it answered. No prompt, label, persona or pair is told it.
+    A turn of the role ``tool`` is what a tool answered: prompts hold it, and nobody is taken to have said it.
+    ``thought`` is what the model thought before it answered. No prompt, label, persona or pair is told it. ``cut`` says
+    that an answer ran into the limit of tokens: it teaches neither its end nor itself.
     """
 
     role: Role
@@ -56,11 +65,17 @@ class Turn:
     model: str | None = None
     signals: tuple[Signal, ...] = ()
     thought: str = ""
+    cut: bool = False
 
     @property
     def has_text(self) -> bool:
         """Whether anything was said in words."""
         return bool(self.content.strip())
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the user or the assistant says it."""
+        return self.role in SPEAKERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +203,44 @@ class Persona:
     def profile(self) -> Profile:
         """What a model is told of the user."""
         return Profile(self.text, self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceTest:
+    """A complaint that a program understood, as a test: does an answer do what its user had to ask for afterwards?
+
+    Attributes:
+        key: the hash of the conversation and of the complaint's place, ``turn_index``.
+        held_out: its user is measured on. A test of anybody else was learned from: it is told and never asked.
+        request_index: the place of the request: the last one before the complaint that asked for no answer again.
+        prompt: what was said up to that request; the complaint is no part of it.
+        persona: what was known of a held-out user before the request; empty for the others.
+        original: the answer complained of.
+        asked: what the complaint asks of an answer; a program can check each (:mod:`rlhi.checks.demands`).
+        cycle: the first one that it was news to.
+    """
+
+    key: str
+    conversation_id: str
+    user_id: str
+    turn_index: int
+    request_index: int
+    held_out: bool
+    prompt: tuple[Message, ...]
+    persona: Profile
+    original: str
+    asked: tuple[ToldClaim, ...]
+    cycle: int
+
+    @property
+    def request(self) -> str:
+        """What its user asked."""
+        return self.prompt[-1].content
+
+    @property
+    def wish(self) -> str:
+        """What the complaint asks for, in the words of the rules that read it."""
+        return " ".join(one.text for one in self.asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
-"""Which turn follows which: system turns, wherever a log has them, are passed over, and so are turns without text.
+"""Which turn follows which: turns of the system and of tools are passed over, and so are turns without text.
 
-Rows name a turn by its place in ``Conversation.turns``, system turns counted. An application that puts retrieved
-documents or the time before every request logs such a turn between any two. Several turns of one speaker in a row are
-one turn in several parts, as where a tool was called between them: the last part stands for it.
+Rows name a turn by its place in ``Conversation.turns``, all turns counted. An application that puts retrieved documents
+or the time before every request logs a system's turn between any two, one with tools what these answered. Several turns
+of one speaker in a row are one turn in several parts, as where a tool was called between them: the last part stands for
+it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
-from rlhi.contracts import Turn
+from rlhi.contracts import Message, Turn
 
 NOWHERE = -1
 BETWEEN = "\n\n"
@@ -20,7 +21,7 @@ BETWEEN = "\n\n"
 
 def spoken(turns: Sequence[Turn]) -> list[int]:
     """The places of what the user and the assistant said in words."""
-    return [at for at, turn in enumerate(turns) if turn.role != "system" and turn.has_text]
+    return [at for at, turn in enumerate(turns) if turn.speaks and turn.has_text]
 
 
 def beside(turns: Sequence[Turn], at: int, by: int) -> int:
@@ -31,7 +32,7 @@ def beside(turns: Sequence[Turn], at: int, by: int) -> int:
     (3, 1, -1)
     """
     places = range(at + 1, len(turns)) if by > 0 else range(at - 1, -1, -1)
-    said = (place for place in places if turns[place].role != "system" and turns[place].has_text)
+    said = (place for place in places if turns[place].speaks and turns[place].has_text)
     return next(islice(said, abs(by) - 1, None), NOWHERE)
 
 
@@ -59,7 +60,7 @@ def exchanges(turns: Sequence[Turn]) -> Iterator[Exchange]:
     request = answer = NOWHERE
     before = ""
     for at, turn in enumerate(turns):
-        if turn.role == "system":
+        if not turn.speaks:
             continue
         if turn.role == "assistant":
             answer = at if turn.has_text and request != NOWHERE else NOWHERE
@@ -84,9 +85,33 @@ def opening(turns: Sequence[Turn]) -> str:
 
 
 def asked(turns: Sequence[Turn], at: int) -> tuple[Turn, ...]:
-    """What was said up to the request that the answer at ``at`` answers: without other parts of that answer."""
+    """What was said up to the request that the answer at ``at`` answers, and what tools and the system said since.
+
+    Other parts of that answer are left out.
+
+    >>> turns = [Turn("user", "Rain?"), Turn("assistant", "A moment."), Turn("tool", "dry"), Turn("assistant", "No.")]
+    >>> [turn.content for turn in asked(turns, 3)]
+    ['Rain?', 'dry']
+    """
     last = next((place for place in range(at - 1, -1, -1) if turns[place].role == "user" and turns[place].has_text), at)
-    return tuple(turns[: last + 1] if last < at else turns[:at])
+    if last == at:
+        return tuple(turns[:at])
+    return (*turns[: last + 1], *(turn for turn in turns[last + 1 : at] if not turn.speaks))
+
+
+def opened(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The first words of the user, with what the system and tools said before the first answer; empty without any."""
+    first = next((at for at, turn in enumerate(turns) if turn.role == "user" and turn.has_text), None)
+    if first is None:
+        return ()
+    before = (turn for turn in turns[:first] if not turn.speaks)
+    return (*before, turns[first], *takewhile(lambda turn: not turn.speaks, turns[first + 1 :]))
+
+
+def asked_last(messages: Sequence[Message]) -> str:
+    """What a prompt asks: the user's last message, behind which a tool's results may stand; else the last message."""
+    every = [message.content for message in messages if message.role == "user"] or [one.content for one in messages]
+    return every[-1] if every else ""
 
 
 def request(turns: Sequence[Turn], at: int) -> str:
@@ -102,5 +127,4 @@ def request(turns: Sequence[Turn], at: int) -> str:
 
 def is_first(turns: Sequence[Turn], at: int) -> bool:
     """Whether the answer at ``at`` is to a user's first request: nothing was answered before."""
-    last = len(asked(turns, at))
-    return not any(turn.role == "assistant" and turn.has_text for turn in turns[:last])
+    return not any(turn.role == "assistant" and turn.has_text for turn in asked(turns, at))

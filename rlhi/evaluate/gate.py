@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
 from rlhi.config import GainConfig, GateConfig, GuardConfig
 from rlhi.config.suites import SUITES
 from rlhi.contracts import Budget, DriftReport, GateDecision, Interval, Measurement, Panel, Verdict
+from rlhi.contracts.judges import JudgeRecord
 from rlhi.contracts.options import DriftDoes
+from rlhi.evaluate.judges.proven import proofs, proven
 
 GUARD_LEVEL = 0.05
 """A guard's one-sided level: non-inferiority, as it is usual."""
@@ -52,6 +54,7 @@ class Evidence:
         panel: who was asked.
         why_screened: why this night takes no decision; for a screen.
         judge: None where nobody asks how good it is.
+        judges: the language models that tell ``usereval``.
         budget: before this decision.
         by_chance: the champion against itself (:class:`GateDecision`).
         skipped: why there is no challenger; empty where there is one.
@@ -62,6 +65,7 @@ class Evidence:
     panel: Panel = "decision"
     why_screened: str = ""
     judge: Judge | None = None
+    judges: Sequence[JudgeRecord] = ()
     budget: Budget | None = None
     by_chance: float | None = None
     skipped: str = ""
@@ -152,16 +156,18 @@ def _is_number(interval: Interval) -> bool:
     return math.isfinite(interval.mean) and interval.low <= interval.mean <= interval.high
 
 
-def _gains(
-    measurements: Sequence[Measurement], evidence: Evidence, config: GateConfig, found: _Findings
-) -> None:  # fmt: skip
+def _gains(measurements: Sequence[Measurement], evidence: Evidence, config: GateConfig, found: _Findings) -> None:
     by_suite = {one.suite: one for one in measurements if one.against == "champion" and not one.group}
-    judged = [name for name in by_suite if name in SUITES and SUITES[name].judged]
+    judged = [name for name in by_suite if name in SUITES and SUITES[name].judged == "reward"]
     if judged and evidence.judge is not None and not _counts(evidence.judge, config, judged, found):
         by_suite = {name: one for name, one in by_suite.items() if name not in judged}
+    told = [name for name in config.gains if name in by_suite and SUITES[name].judged == "language"]
+    found.reasons += proofs(evidence.judges, config, told) if told else ()
+    if told and not proven(evidence.judges, config):
+        by_suite = {name: one for name, one in by_suite.items() if name not in told}
     by_suite = {name: one for name, one in by_suite.items() if not _too_few_people(one, config, found)}
     for name, gain in sorted(config.gains.items()):
-        _gain(name, gain, by_suite.get(name), _least_users(name, config), found)
+        _gain(name, gain, by_suite.get(name), config.least_users(name), found)
     shown = [name for name in config.gains if name in by_suite]
     if not shown:
         found.add("hold", "No gain that counts was measured, so nothing shows that the challenger is better.")
@@ -169,14 +175,10 @@ def _gains(
         found.reasons.append(f"All of {len(shown)} gains have to be shown, so none is a lucky one of several.")
 
 
-def _least_users(suite: str, config: GateConfig) -> int:
-    return config.least_people if suite in SUITES and SUITES[suite].by_people else config.min_users
-
-
 def _too_few_people(one: Measurement, config: GateConfig, found: _Findings) -> bool:
     """Whether this is people's word on so few users that it is told and neither promotes nor holds."""
-    few = _least_users(one.suite, config)
-    if one.suite not in SUITES or not SUITES[one.suite].by_people or one.gain.clusters >= few:
+    few, by_people = config.least_users(one.suite), one.suite in SUITES and SUITES[one.suite].by_people
+    if not by_people or one.gain.clusters >= few:
         return False
     found.reasons.append(f"{one.suite} gains {_figures(one.gain)}: told, and counts from {few} users on.")
     return True
@@ -295,12 +297,3 @@ def _figures(interval: Interval, unit: str = " points", sign: str = "+") -> str:
 
 def _points(value: float, sign: str = "") -> str:
     return f"{100 * value:{sign}.1f} points"
-
-
-def kinds_of(users: Mapping[str, Collection[str]], at_least: int) -> dict[str, frozenset[str]]:
-    """Groups of users by what their personas say, where so many say it: for guards by kind of persona."""
-    groups: dict[str, set[str]] = {}
-    for user, kinds in users.items():
-        for kind in kinds:
-            groups.setdefault(kind, set()).add(user)
-    return {kind: frozenset(found) for kind, found in sorted(groups.items()) if len(found) >= at_least}

@@ -9,14 +9,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rlhi.contracts import EvalResult, content_key
+from rlhi.contracts import EvalResult, Message, content_key
 from rlhi.evaluate.said import Model, Replies
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedReply:
     """One reply of one model to a held-out user's request; ``item`` pairs it with the other model's, and with figures
-    (:class:`rlhi.contracts.EvalResult`)."""
+    (:class:`rlhi.contracts.EvalResult`). ``before`` is what was said before the request, where that is not the first;
+    only judges read such replies."""
 
     item: str
     user_id: str
@@ -24,13 +25,15 @@ class EvaluatedReply:
     persona: str
     request: str
     text: str
+    before: tuple[Message, ...] = ()
 
 
 def evaluated_replies(replies: Replies) -> Iterator[EvaluatedReply]:
     """Rows of what each model replied."""
     for model, said in replies.items():
         for one in said:
-            yield EvaluatedReply(one.item, one.user_id, model, one.persona.text, one.request, one.text)
+            before = tuple(message for message in one.prompt[:-1] if message.role != "system")
+            yield EvaluatedReply(one.item, one.user_id, model, one.persona.text, one.request, one.text, before)
 
 
 WISHES = "wishes"
@@ -89,11 +92,13 @@ class SideBySide:
 def side_by_side(replies: Iterable[EvaluatedReply], results: Iterable[EvalResult]) -> list[SideBySide]:
     """Both models' replies to each item with all that was measured of it; items that only one replied to are left out.
 
-    A suite that measured the same item of both is a measure of the two replies, whatever its name.
+    A suite that measured the same item of both is a measure of the two replies, whatever its name. Replies to later
+    messages are left out: nobody can judge them without what was said before.
     """
     said: dict[tuple[str, str], dict[Model, EvaluatedReply]] = {}
     for reply in replies:
-        said.setdefault((reply.user_id, reply.item), {})[reply.model] = reply
+        if not reply.before:
+            said.setdefault((reply.user_id, reply.item), {})[reply.model] = reply
     values: dict[tuple[str, str], dict[str, dict[Model, float]]] = {}
     for row in results:
         if row.model != "first":

@@ -10,7 +10,9 @@ from typing import Literal
 from rlhi.checks.answers import AnswerKey
 from rlhi.checks.form import Check
 from rlhi.checks.relevance import Yardstick
-from rlhi.contracts import Message, Profile
+from rlhi.contracts import Message, Profile, WorkspaceTest
+from rlhi.contracts.judges import JudgeVerdict
+from rlhi.contracts.turns import asked_last
 from rlhi.models.base import Embedder, Scorer
 
 Model = Literal["champion", "challenger"]
@@ -30,7 +32,7 @@ class Reply:
     @property
     def request(self) -> str:
         """What it answers; empty for no prompt."""
-        return self.prompt[-1].content if self.prompt else ""
+        return asked_last(self.prompt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedTests:
+    """Tests of the workspace by key, and what both models reply to their requests; an item is ``KEY/SAMPLE``."""
+
+    tests: Mapping[str, WorkspaceTest]
+    replies: Replies
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What suites are measured by; None where it is not there.
 
@@ -99,10 +109,13 @@ class Said:
         chosen_swapped: the same, with another user's persona.
         truth: what is true of simulated users.
         judge: the reward model.
+        tested: tests of the workspace, and the replies to their requests.
         reading: a model that never trains, and what it is to read.
         prompted: by suite, replies to its ``prompts``.
         likely: by suite, what both models find of its ``questions``.
         lost: a user whose own satisfaction falls so far has lost much.
+        follow_ups: to later messages of the log, for judges to read.
+        verdicts: what judges said of both models' replies; the stage ``judges`` asks them, after all this.
     """
 
     replies: Replies
@@ -117,3 +130,6 @@ class Said:
     prompted: Mapping[str, Replies] = field(default_factory=dict)
     likely: Mapping[str, Likelihoods] = field(default_factory=dict)
     lost: float = 0.5
+    follow_ups: Replies = field(default_factory=dict)
+    verdicts: Sequence[JudgeVerdict] | None = None
+    tested: AskedTests | None = None

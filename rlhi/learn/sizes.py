@@ -113,7 +113,8 @@ def night(log: LogSizes, speed: Speed, hours: float, params: Params, instruction
         (least_users if one.users is None else one.users) * one.requests * sampled(one.samples)
         for one in (params.evaluate, params.confirm)
     )
-    judged = 2 * (panels + instructions * sampled(params.evaluate.instruction_samples))
+    tests = params.evaluate.tests * sampled(params.evaluate.samples)
+    judged = 2 * (panels + tests + instructions * sampled(params.evaluate.instruction_samples))
     third = (USED * hours * 3600 - judged) / 3
     costs = {
         "rewrites.turns": sampled(params.rewrites.tries), "candidates.prompts": sampled(params.candidates.n),

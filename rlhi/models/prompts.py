@@ -1,20 +1,26 @@
-"""The one home of persona-conditioned text: training, scoring and serving all build their prompts here."""
+"""The one home of prompts: training, sampling, scoring, evaluation and serving all build theirs here.
+
+:class:`Prompts` makes messages of a conversation and a persona. What a model reads of them is :func:`chat_text`: the
+messages as its chat template takes them (:mod:`rlhi.models.templates`), their words as words.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlhi.contracts import Message, Turn
+from rlhi.config import PromptConfig
+from rlhi.config.prompt import PERSONA
+from rlhi.contracts import Message, Turn, content_key
 from rlhi.contracts.thoughts import opened_by, thought_marks
+from rlhi.contracts.turns import BETWEEN, asked_last
 from rlhi.models.templates import PLAIN, taken
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-BASE_SYSTEM = "You are a helpful assistant."
 
 
 def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
@@ -29,29 +35,92 @@ def tokenizer_of(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def persona_system(persona: str) -> str:
-    """The system message for a user with this persona; the plain one for an empty persona.
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Makes the messages that a model is asked with, as the section ``prompt`` of params.yaml says."""
 
-    >>> persona_system("Wants short answers.")
-    'You are a helpful assistant. About this user: Wants short answers.'
-    """
-    return f"{BASE_SYSTEM} About this user: {persona}" if persona else BASE_SYSTEM
+    config: PromptConfig = PromptConfig()
+
+    def told(self, turns: Sequence[Turn | Message], persona: str) -> tuple[Message, ...]:
+        """A conversation as a prompt for a user with this persona, empty for nothing known.
+
+        The application's own system turn comes first, the persona joined to it; what the system says later and what
+        tools answered stand where they stood. Turns without text are left out. What was told another persona, in a log
+        or here, is told this one instead.
+
+        >>> [one.content for one in Prompts().told([Turn("user", "What is DNS?")], "Wants short answers.")]
+        ['You are a helpful assistant. About this user: Wants short answers.', 'What is DNS?']
+        """
+        said = [Message(turn.role, turn.content) for turn in turns if turn.content.strip()]
+        first = bool(said) and said[0].role == "system"
+        own = self._untold(said[0].content) if first else ""
+        text = self.system(own if self.config.own == "keep" else "", persona)
+        rest = self._behind(said[1:] if first else said, {own, self.config.system})
+        return (*([Message("system", text)] if text else []), *rest)
+
+    def system(self, own: str, persona: str) -> str:
+        """The system turn of an application with the persona; ``prompt.system`` where it has none of its own."""
+        text, told = own or self.config.system, self.sentence(persona)
+        if text == self.config.system and PERSONA in text:
+            return text.replace(PERSONA, told)
+        if not told or not text:
+            return told or text
+        return f"{text} {told}" if self.config.place == "after" else f"{told}{BETWEEN}{text}"
+
+    def sentence(self, persona: str) -> str:
+        """What tells the persona; empty for none. Before a system turn it is one paragraph, to be found again."""
+        if not persona:
+            return ""
+        if self.config.place == "before":
+            persona = "\n".join(line for line in persona.splitlines() if line.strip())
+        return self.config.persona.replace(PERSONA, persona)
+
+    def rewrite(self, turns: Sequence[Turn], feedback: str, persona: str) -> tuple[Message, ...]:
+        """The prompt of a user-guided rewrite (paper, UGR): the conversation up to the answer, then the follow-up.
+
+        ``turns`` end with the answer that the user was not content with.
+        """
+        ask = f"{feedback}\n\nRewrite your answer to my request so that it does this. Reply with the new answer only."
+        return (*self.told(turns, persona), Message("user", ask))
+
+    def form(self, turns: Sequence[Turn]) -> str:
+        """What tells samples for this prompt from those for the plain one, behind the key of a request.
+
+        Empty where the two are the same: no system turn, no document, no parameter of another value.
+        """
+        told = self.told(turns, "")
+        plainly = DEFAULT.told([turn for turn in turns if turn.speaks], "")
+        if told == plainly and self == DEFAULT:
+            return ""
+        return f"/{content_key(told, self.config.model_dump(mode='json'))[:12]}"
+
+    def _behind(self, said: Sequence[Message], instructions: set[str]) -> Iterator[Message]:
+        """What follows the first system turn, without instructions that are repeated: logs of requests do, with the
+        persona of the day."""
+        for one in said:
+            if one.speaks or (one.role == "tool" and self.config.documents == "keep"):
+                yield one
+            elif one.role == "system" and self.config.documents == "keep":
+                text = self._untold(one.content)
+                if text and text not in instructions:
+                    yield Message("system", text)
+
+    def _untold(self, text: str) -> str:
+        """A system turn without the persona that it tells; one that was made of ``prompt.system`` is that again."""
+        head, _, tail = self.config.persona.partition(PERSONA)
+        before, mark, behind = self.config.system.partition(PERSONA)
+        if mark and text.startswith(before) and text.endswith(behind) and len(text) >= len(before) + len(behind):
+            middle = text[len(before) : len(text) - len(behind)]
+            if not middle or (middle.startswith(head) and middle.endswith(tail)):
+                return self.config.system
+        if text.startswith(head):
+            return text.partition(f"{tail}{BETWEEN}")[2]
+        at = text.find(f" {head}")
+        return text[:at] if at >= 0 and text.endswith(tail) else text
 
 
-def with_persona(turns: Sequence[Turn | Message], persona: str) -> tuple[Message, ...]:
-    """A conversation as a chat prompt that begins with the persona's system message."""
-    said = (turn for turn in turns if turn.role != "system" and turn.content.strip())
-    dialogue = tuple(Message(turn.role, turn.content) for turn in said)
-    return (Message("system", persona_system(persona)), *dialogue)
-
-
-def rewrite_request(turns: Sequence[Turn], feedback: str, persona: str) -> tuple[Message, ...]:
-    """The prompt of a user-guided rewrite (paper, UGR): the conversation up to the answer, then the follow-up.
-
-    ``turns`` end with the answer that the user was not content with.
-    """
-    ask = f"{feedback}\n\nRewrite your answer to my request so that it does this. Reply with the new answer only."
-    return (*with_persona(turns, persona), Message("user", ask))
+DEFAULT = Prompts()
+"""As params.yaml says by default."""
 
 
 def well_formed(text: str) -> str:
@@ -81,11 +150,16 @@ def as_taken(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) ->
     return taken(messages, tokenizer)
 
 
+def rendered(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) -> tuple[Message, ...]:
+    """The messages that are put into the chat template: as it takes them, their words as words (:func:`plain`)."""
+    return tuple(Message(one.role, plain(one.content, tokenizer)) for one in taken(messages, tokenizer))
+
+
 def chat_text(
     messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, add_generation_prompt: bool = False
 ) -> str:
-    """The messages in the model's chat template, as it takes them, their words as words (:func:`plain`)."""
-    rows = [{"role": one.role, "content": plain(one.content, tokenizer)} for one in taken(messages, tokenizer)]
+    """The :func:`rendered` messages in the model's chat template."""
+    rows = [{"role": one.role, "content": one.content} for one in rendered(messages, tokenizer)]
     return str(tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=add_generation_prompt))
 
 
@@ -115,23 +189,32 @@ def _thought_marks(tokenizer: PreTrainedTokenizerBase) -> tuple[str, frozenset[s
 
 
 def prompt_tokens(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, limit: int) -> list[int]:
-    """The same, cut to ``limit`` tokens as :func:`fit_context` says: what an engine reads of a prompt."""
+    """The same, cut to ``limit`` tokens as :func:`fit_context` says: what an engine reads of a prompt.
+
+    Where system turn and request alone are too long, it is the end of the request, for that is what asks.
+    """
     fitted = fit_context(messages, limit, lambda part: len(chat_tokens(part, tokenizer)))
     if fitted is not None:
         return chat_tokens(fitted, tokenizer)
-    # The request alone is too long: its end is what asks.
-    return chat_tokens(messages[-1:], tokenizer)[-limit:]
+    return chat_tokens([Message("user", asked_last(messages))], tokenizer)[-limit:]
+
+
+def served(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase, limit: int) -> tuple[Message, ...] | None:
+    """What a server has to be sent for the model to read :func:`prompt_tokens`; None where that is no whole message."""
+    fitted = fit_context(messages, limit, lambda part: len(chat_tokens(part, tokenizer)))
+    return None if fitted is None else rendered(fitted, tokenizer)
 
 
 def judged(
-    persona: str, prompt: Sequence[Turn | Message], answer: str, limit: int, tokenizer: PreTrainedTokenizerBase
-) -> list[int]:
+    persona: str, prompt: Sequence[Turn | Message], answer: str, limit: int, tokenizer: PreTrainedTokenizerBase,
+    prompts: Prompts,
+) -> list[int]:  # fmt: skip
     """The tokens of the conversation that ends with the answer to be judged: what a reward model reads.
 
-    The prompt loses its oldest exchanges to come down to ``limit`` tokens, then its request loses its beginning. The
+    The prompt comes down to ``limit`` tokens as :func:`fit_context` says, then its request loses its beginning. The
     answer is never cut, so there are more tokens where the answer alone has more.
     """
-    messages, end = with_persona(prompt, persona), Message("assistant", answer)
+    messages, end = prompts.told(prompt, persona), Message("assistant", answer)
 
     def encode(part: Sequence[Message]) -> list[int]:
         return list(tokenizer.encode(chat_text((*part, end), tokenizer), add_special_tokens=False))
@@ -139,8 +222,9 @@ def judged(
     fitted = fit_context(messages, limit, lambda part: len(encode(part)))
     if fitted is not None:
         return encode(fitted)
-    rest = messages[-1].content if len(messages) > 1 else ""
-    while len(ids := encode([messages[0], *([Message("user", rest)] if rest else [])])) > limit and rest:
+    system = [one for one in messages[:1] if one.role == "system"]
+    rest = asked_last(messages) if len(messages) > len(system) else ""
+    while len(ids := encode([*system, *([Message("user", rest)] if rest else [])])) > limit and rest:
         rest = rest[len(rest) // 4 + 1 :]
     return ids
 
@@ -148,17 +232,31 @@ def judged(
 def fit_context(
     messages: Sequence[Message], limit: int, count: Callable[[Sequence[Message]], int]
 ) -> tuple[Message, ...] | None:
-    """Drop the oldest exchanges until ``count(messages)`` is at most ``limit`` tokens.
+    """Drop what may go until ``count(messages)`` is at most ``limit`` tokens.
 
-    The system message and the last user message always stay; None when these alone are too long.
+    The oldest exchanges go first, then of the last one documents and tools' results, the oldest first. The system
+    message and the last user message always stay; None when these alone are too long.
     """
     system = [message for message in messages[:1] if message.role == "system"]
-    dialogue = list(messages[len(system) :])
-    while count([*system, *dialogue]) > limit:
-        if len(dialogue) <= 1:
-            return None
-        following = next((at for at in range(1, len(dialogue)) if dialogue[at].role == "user"), None)
-        if following is None:
-            return None
-        dialogue = dialogue[following:]
-    return (*system, *dialogue)
+    dialogue: Sequence[Message] | None = messages[len(system) :]
+    while dialogue is not None and count([*system, *dialogue]) > limit:
+        dialogue = _shorter(dialogue)
+    return None if dialogue is None else (*system, *dialogue)
+
+
+def _shorter(dialogue: Sequence[Message]) -> Sequence[Message] | None:
+    """A dialogue without its first exchange; the last one without its first document; None where neither is there.
+
+    An exchange begins with what the system says right before its request.
+    """
+    starts = (_beginning(dialogue, at) for at in range(1, len(dialogue)) if dialogue[at].role == "user")
+    if following := next((at for at in starts if at > 0), 0):
+        return dialogue[following:]
+    document = next((at for at, one in enumerate(dialogue) if not one.speaks), None)
+    return None if document is None else [*dialogue[:document], *dialogue[document + 1 :]]
+
+
+def _beginning(dialogue: Sequence[Message], at: int) -> int:
+    while at and dialogue[at - 1].role == "system":
+        at -= 1
+    return at

@@ -1,7 +1,8 @@
 """What a model's chat template takes, and conversations as it takes them.
 
-Some templates know no system message (Gemma), some want users and assistants to alternate (Mistral), base models have
-none. What a template refuses or leaves out is found by asking it, once for each tokenizer.
+Some templates know no system message (Gemma) or only a first one, some no tools, some want users and assistants to
+alternate (Mistral), base models have none. What a template refuses or leaves out is found by asking it, once for each
+tokenizer.
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What a template renders whole: a system message, neighbours of one role, an assistant who speaks first."""
+    """What a template renders whole: a system message, neighbours of one role, an assistant who speaks first, system
+    messages further on, what tools answered."""
 
     system: bool = True
     neighbours: bool = True
     assistant_first: bool = True
+    later_system: bool = True
+    tools: bool = True
 
 
 EVERYTHING = Takes()
@@ -42,12 +46,13 @@ def taken(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) -> tu
     """The messages as the tokenizer's template takes them; as they are, where it takes everything.
 
     A system message that it does not know goes into the user's first turn, and stands for it where the assistant speaks
-    first. Without one an answer to nothing is left out. Neighbours of one role become one message.
+    first. Without one an answer to nothing is left out. Documents and tools' results that it does not know are the
+    user's. Neighbours of one role become one message.
     """
     form = takes(tokenizer)
     if form == EVERYTHING:
         return tuple(messages)
-    found = list(messages)
+    found = [Message("user", one.content) if at and not _known(one, form) else one for at, one in enumerate(messages)]
     late = next((one.role for one in found if one.role != "system"), "user") == "assistant"
     if found and found[0].role == "system" and (not form.system or (late and not form.assistant_first)):
         found[0] = Message("user", found[0].content)
@@ -61,13 +66,20 @@ def taken(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) -> tu
 
 @lru_cache(maxsize=8)
 def takes(tokenizer: PreTrainedTokenizerBase) -> Takes:
-    """What the tokenizer's template renders."""
-    system = renders(tokenizer, "system", "user")
+    """What the tokenizer's template renders.
+
+    A system message that stands in the last request alone, and nowhere once that is answered, counts as none: what is
+    trained would lack it, and what is served would not.
+    """
+    system = renders(tokenizer, "system", "user") and renders(tokenizer, "system", "user", "assistant")
     before: tuple[Role, ...] = ("system",) if system else ()
     return Takes(
         system,
         renders(tokenizer, "user", "user") and renders(tokenizer, "user", "assistant", "assistant", "user"),
         renders(tokenizer, *before, "assistant", "user"),
+        renders(tokenizer, *before, "user", "assistant", "system", "user")
+        and renders(tokenizer, *before, "user", "system"),
+        renders(tokenizer, *before, "user", "tool", "assistant", "user", "tool"),
     )
 
 
@@ -91,6 +103,11 @@ def _shows(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> b
     except (TemplateError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         return False
     return all(part in text for one in messages for part in one.content.split())
+
+
+def _known(one: Message, form: Takes) -> bool:
+    """Whether a message that is not the first may keep its role."""
+    return one.speaks or (form.tools if one.role == "tool" else form.later_system)
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:

@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rlhi.config import RewardKind, TunedRewardConfig
+from rlhi.config import PromptConfig, RewardKind, TunedRewardConfig
 from rlhi.models.base import ModelError, Scored
 from rlhi.models.local import blocks
 from rlhi.models.precision import dtype
-from rlhi.models.prompts import judged, tokenizer_of
+from rlhi.models.prompts import DEFAULT, Prompts, judged, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +35,7 @@ class TunedReward:
         path: the model's folder.
         config: of which ``max_length`` cuts prompts as in training, and ``precision`` is computed with.
         metrics: what its record tells of how it was trained.
+        prompts: makes what it reads, as in training.
 
     Raises:
         ModelError: there is no model in the folder.
@@ -42,12 +43,16 @@ class TunedReward:
 
     is_neutral = False
 
-    def __init__(self, path: Path, config: TunedRewardConfig, metrics: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, path: Path, config: TunedRewardConfig, metrics: Mapping[str, object] | None = None,
+        prompts: Prompts = DEFAULT,
+    ) -> None:  # fmt: skip
         if not (path / "config.json").is_file():
             raise ModelError(f"no reward model at {path}: delete models/reward, then `rlhi run reward`")
         self.path = path
         self.config = config
         self.metrics: Mapping[str, object] = metrics or {}
+        self.prompts = prompts
 
     @classmethod
     def load(cls, path: Path) -> TunedReward:
@@ -59,7 +64,8 @@ class TunedReward:
         try:
             told = json.loads((path / RECORD).read_text(encoding="utf-8"))
             told["kind"]  # without it nobody knows whose it is
-            return cls(path, TunedRewardConfig.model_validate(told.pop("tuned")), told)
+            prompts = Prompts(PromptConfig.model_validate(told.pop("prompt", {})))
+            return cls(path, TunedRewardConfig.model_validate(told.pop("tuned")), told, prompts)
         except (OSError, KeyError, TypeError, ValueError, ModelError):
             raise ModelError(f"the reward model in {path} cannot be read: `rlhi run reward`") from None
 
@@ -115,7 +121,7 @@ class TunedReward:
         import torch
 
         most = self.config.max_length
-        rows = [judged(one.persona.text, one.prompt, one.response, most, self.tokenizer) for one in batch]
+        rows = [judged(one.persona.text, one.prompt, one.response, most, self.tokenizer, self.prompts) for one in batch]
         order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
         found = [0.0] * len(rows)
         with torch.inference_mode():

@@ -8,6 +8,8 @@ from typing import cast
 
 from rlhi.config import GateConfig
 from rlhi.contracts import Account, GateDecision, Interval, Measurement, from_record, to_record
+from rlhi.contracts.foreseen import Forecast, ForecastScore, Track
+from rlhi.contracts.judges import JudgesReport
 
 Counts = tuple[tuple[str, int], ...]
 """Names with their counts, in the order to show."""
@@ -53,6 +55,33 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownTest:
+    """A test of the workspace that the challenger ``fixed`` or has ``broken``: what was asked for, of which request,
+    and both models' replies. It is escaped and cut."""
+
+    what: str
+    wish: str
+    request: str
+    champion: str
+    challenger: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleTests:
+    """Tests of the workspace: how many are ``kept``, of them those of held-out users, those ``asked`` in the cycle, how
+    many of these each model holds, and how many the challenger fixed and broke."""
+
+    kept: int
+    held_out: int
+    asked: int
+    champion: int
+    challenger: int
+    fixed: int
+    broken: int
+    shown: tuple[ShownTest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """The model that told ``preference``: the share of held-out users' comparisons that it ranks right.
 
@@ -78,7 +107,10 @@ class CycleEvidence:
     ``judged`` are answers that users judged singly, where the method learns from them; ``wanting`` is what was said of
     models that may not teach. ``drawn``, ``won`` and ``lost`` are some of ``compared`` pairs of replies: drawn by seed,
     and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted;
-    ``account`` is the error budget after the cycle, None in older records; ``people`` what people say of its replies.
+    ``account`` is the error budget after the cycle, ``forecast`` what it foresaw, None in older records;
+    ``scored`` is what came of a former forecast, ``track`` how all fared until then; ``judges`` are language models
+    that compared replies, None where none did; ``tests`` is None where none was asked;
+    ``people`` is what people say of its replies.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``judge`` is None where no held-out user compared
@@ -113,6 +145,11 @@ class CycleEvidence:
     drifted: tuple[Drifted, ...] = ()
     account: Account | None = None
     people: str = ""
+    forecast: Forecast | None = None
+    scored: ForecastScore | None = None
+    track: Track | None = None
+    judges: JudgesReport | None = None
+    tests: CycleTests | None = None
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -154,10 +191,16 @@ def read_evidence(record: Mapping[str, object], gate: GateConfig) -> CycleEviden
         rows = _rows(given.get(name, ()))
         given[name] = tuple(from_record(kind, cast(Mapping[str, object], row)) for row in rows)
     given["wanting"] = tuple(map(str, _rows(given.get("wanting", ()))))
-    for name, one in (("decision", GateDecision), ("account", Account), ("judge", Judge)):
+    for name, one in _KEPT.items():
         if given.get(name) is not None:
             given[name] = from_record(one, cast(Mapping[str, object], given[name]))
     return CycleEvidence(**given, gate=gate)  # type: ignore[arg-type]
+
+
+_KEPT: Mapping[str, type] = {
+    "decision": GateDecision, "account": Account, "judge": Judge, "judges": JudgesReport, "tests": CycleTests,
+    "forecast": Forecast, "scored": ForecastScore, "track": Track,
+}  # fmt: skip
 
 
 def _rows(value: object) -> Sequence[Sequence[object]]:

@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from rlhi.report import plots, words
 from rlhi.report import summary as told
 from rlhi.report.evidence import CycleEvidence, Evidence
+from rlhi.report.foretold import foretold
 from rlhi.report.standing import kind_rows, suite_rows
 
 LONGEST = 700
@@ -61,6 +62,7 @@ def _view(cycle: CycleEvidence, evidence: Evidence) -> dict[str, object]:
         "changes": told.would_change(decision, cycle.gate, cycle.account, cycle.held_out_users) if decision else (),
         "account": cycle.account,
         "budget": plots.budget(cycle.account),
+        "foretold": foretold(cycle, evidence.cycles),
         "rows": rows,
         "kinds": kinds,
         "by_kind": plots.forest([row.gain for row in kinds if row.gain], "Gain by kind of persona"),

@@ -11,7 +11,7 @@ from random import Random
 
 from rlhi.contracts import FeedbackLabel, Turn, content_key
 from rlhi.models.base import ChatModel, Sampling
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import DEFAULT, Prompts
 from rlhi.simulate.reactions import FollowUp, react
 from rlhi.simulate.requests import requests_of
 from rlhi.simulate.users import SimulatedUser, SimulatorConfig
@@ -67,11 +67,13 @@ def simulate(
     sampling: Sampling,
     config: SimulatorConfig,
     cycle: int = 0,
+    served: Prompts = DEFAULT,
 ) -> list[SimulatedConversation]:
     """One cycle's conversations, in the order of ``users``.
 
     Args:
         personas: the persona that the champion is served with, by user id; users without one have none yet.
+        served: makes what the champion is served.
         cycle: the cycle's number, from 0: the same users ask other requests in each, until all have been asked.
     """
     every = [_open(user, place, config, cycle) for user in users for place in range(config.held_by(user))]
@@ -81,7 +83,7 @@ def simulate(
         seed = int(content_key(sampling.seed, config.seed, cycle, exchange)[:8], 16) >> 1
         recent = [conversation.turns[-(2 * config.context_exchanges - 1) :] for conversation in active]
         prompts = [
-            with_persona(turns, personas.get(conversation.user.user_id, ""))
+            served.told(turns, personas.get(conversation.user.user_id, ""))
             for conversation, turns in zip(active, recent, strict=True)
         ]
         replies = model.chat(prompts, replace(sampling, n=1, seed=seed)) if prompts else []

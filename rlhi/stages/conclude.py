@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rlhi.config import Params
 from rlhi.contracts import Account, Conversation, FeedbackTurn, GateDecision, JudgedAnswer, PreferencePair, Spending
+from rlhi.contracts.foreseen import Forecasts
+from rlhi.contracts.turns import asked_last
 from rlhi.evaluate.budget import account_of
+from rlhi.evaluate.forecast import track
 from rlhi.evaluate.replies import SideBySide, drawn, lost, won
 from rlhi.learn.training.card import promoted_card
 from rlhi.report import (
@@ -33,10 +37,13 @@ from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.evaluate.compare import as_line
 from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.drift import read_examples
+from rlhi.stages.evaluate.forecast import foretell, of_cycle, read_forecasts
+from rlhi.stages.evaluate.judges import read_report
 from rlhi.stages.evaluate.replies import read_replies
 from rlhi.stages.learn.dpo import TRAINING, all_pairs
 from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
 from rlhi.stages.learn.teachers import found_wanting
+from rlhi.stages.tests import of_cycle as tests_of
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import Workspace, read_json, read_table, write_atomic, write_json
@@ -52,11 +59,16 @@ def conclude(workspace: Path) -> CycleReport:
     decision = read_decision(space)
     pin = ledger.pinned(space.root)
     if ledger.under_way(space.root):
-        _write_report(space, decision)
+        _write_report(space, decision, foretell(space, decision))
     # Before the commit: killed after it, the next cycle would find this one's stages new.
     write_json(space.path(RECORDED), {"stages": state(space)})
     account, who = _account(space, decision), asked(decision)
-    told = (*([f"Asked: {who}"] if who else []), f"Budget: {account.as_text()}", *decision.reasons)
+    forecast, scored = (one.as_text() if one else "" for one in of_cycle(read_forecasts(space), pin.cycle))
+    told = (
+        *([f"Asked: {who}"] if who else []), f"Budget: {account.as_text()}",
+        *([f"Forecast: {forecast}"] if forecast else []), *([f"The last forecast: {scored}"] if scored else []),
+        *decision.reasons,
+    )  # fmt: skip
     with alone(space):  # no log lands in a table that is being committed
         done = ledger.record(space.root, decision.verdict, told, _card(space, decision), _spent(decision))
     return CycleReport(
@@ -68,6 +80,8 @@ def conclude(workspace: Path) -> CycleReport:
         asked=who,
         changes=would_change(decision, space.params.gate, account, _held_out(space, conversations(space))),
         budget=account.as_text(),
+        forecast=forecast,
+        scored=scored,
     )
 
 
@@ -97,9 +111,12 @@ def _card(space: Workspace, decision: GateDecision) -> str:
     return promoted_card(card.read_text(encoding="utf-8"), version, cycle, decision)
 
 
-def _write_report(space: Workspace, decision: GateDecision) -> None:
+def _write_report(space: Workspace, decision: GateDecision, foretold: Forecasts) -> None:
     params, folder = space.params, space.path("reports")
-    evidence = _evidence(space, params, decision)
+    forecast, scored = of_cycle(foretold, ledger.pinned(space.root).cycle)
+    evidence = replace(
+        _evidence(space, params, decision), forecast=forecast, scored=scored, track=track(foretold.scored)
+    )
     write_json(folder / f"cycle-{evidence.number:04d}.json", write_evidence(evidence))
     former = (one for one in recorded(space) if one.number < evidence.number)
     page = render(Evidence(f"RLHI: {space.root.name}", (*former, evidence), params.evaluate.confidence))
@@ -165,6 +182,8 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
         account=_account(space, decision),
         people=as_line(space),
+        judges=heard if (heard := read_report(space)).judges else None,
+        tests=tests_of(space),
     )
 
 
@@ -175,7 +194,7 @@ def _judge(space: Workspace) -> Judge | None:
 
 
 def _example(pair: PreferencePair) -> Example:
-    return Example(pair.persona, pair.prompt[-1].content, pair.chosen, pair.rejected, pair.source)
+    return Example(pair.persona, asked_last(pair.prompt), pair.chosen, pair.rejected, pair.source)
 
 
 def _compared(rows: Sequence[SideBySide]) -> tuple[Compared, ...]:

@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rlhi.collect.formats import read_record
+from rlhi.collect.formats.marks import Mark
 from rlhi.collect.formats.records import Record as Logged
 from rlhi.collect.formats.records import records as records_of
 from rlhi.collect.wishes.claims import read_profile
 from rlhi.config import FeedbackConfig, ModelsConfig
-from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message, Quarantined, Turn
+from rlhi.contracts import REATTEMPTS, FeedbackLabel, Message, Quarantined, Role, Turn
 from rlhi.contracts.turns import followed, request
 from rlhi.models.base import Scored
 from rlhi.models.prompts import well_formed
@@ -115,10 +116,12 @@ def _last_of_log(record: Record, file: Path, line: int) -> Context | None:
         return _given(record, file, line)
     if isinstance(row, Quarantined):
         raise StageError(f"{file}:{line}: {row.reason}")
+    if isinstance(row, Mark):
+        raise StageError(f"{file}:{line}: a mark on an answer that stands elsewhere")
     turns = row.turns
     one = max(followed(turns).values(), key=lambda one: one.follow_up, default=None)
     later = turns[one.follow_up + 1 :] if one else turns
-    if _goes_on(later) and not all(turn.has_text for turn in later if turn.role != "system"):
+    if _goes_on(later) and not all(turn.has_text for turn in later if turn.speaks):
         return None
     if one is not None:
         return request(turns, one.answer), turns[one.answer].content, turns[one.follow_up].content
@@ -127,7 +130,7 @@ def _last_of_log(record: Record, file: Path, line: int) -> Context | None:
 
 def _goes_on(turns: Sequence[Turn]) -> bool:
     """Whether a user speaks behind an answer in these turns."""
-    roles = [turn.role for turn in turns if turn.role != "system"]
+    roles = [turn.role for turn in turns if turn.speaks]
     return "assistant" in roles and "user" in roles[roles.index("assistant") :]
 
 
@@ -166,12 +169,9 @@ def _scored(record: Record, file: Path, line: int) -> Scored:
     prompt, response = record.get("prompt"), record.get("response")
     if not isinstance(response, str) or not isinstance(prompt, str | list):
         raise StageError(f"{file}:{line}: needs `prompt` (text or messages) and `response` (text)")
+    known: dict[str, Role] = {role: role for role in get_args(Role)}
     turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    messages = tuple(
-        Message("assistant" if _role(turn) == "assistant" else "user", _content(turn))
-        for turn in turns
-        if _role(turn) != "system"
-    )
+    messages = tuple(Message(known.get(_role(turn), "user"), _content(turn)) for turn in turns)
     persona = record.get("persona") or ""
     if not isinstance(persona, str):
         raise StageError(f"{file}:{line}: `persona` should be text, and not a {type(persona).__name__}")

@@ -41,7 +41,7 @@ class CycleReport:
 
     ``version`` is the champion after it, ``revision`` the commit that holds it; ``stages`` are those that ran.
     ``asked`` says who was asked, ``changes`` what would change the verdict, ``budget`` how much of the year's error is
-    spent.
+    spent, ``forecast`` which share of re-attempts is foreseen, ``scored`` what came of the last forecast.
     """
 
     cycle: int
@@ -54,11 +54,14 @@ class CycleReport:
     asked: str = ""
     changes: tuple[str, ...] = ()
     budget: str = ""
+    forecast: str = ""
+    scored: str = ""
 
     @property
     def told(self) -> tuple[tuple[str, str], ...]:
         """What is told of a verdict before its reasons: a name and a line each."""
         lines = ("asked", self.asked), *(("would change", change) for change in self.changes), ("budget", self.budget)
+        lines += ("forecast", self.forecast), ("last forecast", self.scored)
         return tuple((name, line) for name, line in lines if line)
 
     def as_json(self) -> dict[str, object]:
@@ -66,6 +69,7 @@ class CycleReport:
         return {
             "cycle": self.cycle, "verdict": self.verdict, "champion": f"policy@{self.version}",
             "asked": self.asked, "would_change": list(self.changes), "budget": self.budget,
+            "forecast": self.forecast, "last_forecast": self.scored,
             "reasons": list(self.reasons), "note": self.note,
             "stages": {one.stage: {"seconds": one.seconds, **dict(one.counts)} for one in self.stages},
         }  # fmt: skip

@@ -18,7 +18,7 @@ from rlhi.contracts.turns import asked, exchanges
 from rlhi.evaluate.suites import MEASURES
 from rlhi.learn.sizes import Bounds, LogSizes, Proposal, Speed, lengths, night
 from rlhi.models.base import Sampling
-from rlhi.models.prompts import chat_tokens, prompt_tokens, tokenizer_of, with_persona
+from rlhi.models.prompts import Prompts, chat_tokens, prompt_tokens, tokenizer_of
 from rlhi.stages.backends import local_model
 from rlhi.workspace.store import StoreError, read_json, write_atomic
 
@@ -58,7 +58,8 @@ def size(root: Path, policy: Path, logged: Sequence[Conversation], hours: float)
     text, params = file.read_text(encoding="utf-8"), load_params(file)
     places = [place for conversation in logged for place in _answers(conversation)]
     drawn = random.Random(params.seed).sample(places, min(SAMPLE, len(places)))
-    measured = counted(drawn, policy, len(places), sum(_follow_ups(conversation) for conversation in logged))
+    follow_ups = sum(_follow_ups(conversation) for conversation in logged)
+    measured = counted(drawn, policy, Prompts(params.prompt), len(places), follow_ups)
     long = lengths(measured, bounds(policy), params)
     text = _written(file, with_values(text, long.values))
     params = load_params(file)
@@ -75,7 +76,7 @@ def conversations(log: str) -> Iterator[Conversation]:
             yield from (row for row in read_log(path, source.name) if isinstance(row, Conversation))
 
 
-def counted(places: Sequence[Place], policy: Path, requests: int, follow_ups: int) -> LogSizes:
+def counted(places: Sequence[Place], policy: Path, told: Prompts, requests: int, follow_ups: int) -> LogSizes:
     """The tokens of these answers, and of the chat up to each, by the policy's own tokenizer and template."""
     tokenizer = tokenizer_of(policy)
 
@@ -83,7 +84,7 @@ def counted(places: Sequence[Place], policy: Path, requests: int, follow_ups: in
         return len(tokenizer.encode(text, add_special_tokens=False))
 
     answers = tuple(tokens(conversation.turns[at].content) for conversation, at in places)
-    prompts = tuple(len(chat_tokens(_prompt(*place), tokenizer)) for place in places)
+    prompts = tuple(len(chat_tokens(_prompt(told, *place), tokenizer)) for place in places)
     return LogSizes(answers, prompts, requests, follow_ups)
 
 
@@ -107,7 +108,7 @@ def speed(policy: Path, places: Sequence[Place], params: Params) -> Speed:
     """What the policy reads and writes in a second here: a short real call, after one that loads and warms it."""
     context = min(params.candidates.sampling.context_tokens, _CONTEXT)
     model = local_model(policy, policy.name, SamplingConfig(context_tokens=context), params.models)
-    prompts = [_prompt(*place) for place in places[:_PROMPTS]]
+    prompts = [_prompt(Prompts(params.prompt), *place) for place in places[:_PROMPTS]]
     model.chat(prompts[:1], Sampling(n=1, max_new_tokens=2))
     begun = time.perf_counter()
     model.chat(prompts, Sampling(n=_REPLIES, max_new_tokens=1))
@@ -137,8 +138,8 @@ def _answers(conversation: Conversation) -> list[Place]:
     return [(conversation, one.answer) for one in exchanges(conversation.turns)]
 
 
-def _prompt(conversation: Conversation, at: int) -> tuple[Message, ...]:
-    return with_persona(asked(conversation.turns, at), "")
+def _prompt(told: Prompts, conversation: Conversation, at: int) -> tuple[Message, ...]:
+    return told.told(asked(conversation.turns, at), "")
 
 
 def _follow_ups(conversation: Conversation) -> int:

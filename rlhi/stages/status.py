@@ -16,12 +16,15 @@ from rlhi.contracts import (
     Quarantined,
     to_record,
 )  # fmt: skip
+from rlhi.contracts.foreseen import Forecast
 from rlhi.evaluate.budget import account_of
 from rlhi.report import asked, would_change
 from rlhi.stages.collect.ingest.told import counted, told
 from rlhi.stages.evaluate import compare
 from rlhi.stages.evaluate.decision import DECISION, read_decision
+from rlhi.stages.evaluate.forecast import read_forecasts
 from rlhi.stages.learn.teachers import found_wanting
+from rlhi.stages.tests import states
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table
 
@@ -47,10 +50,14 @@ class Status:
     cycles: int
     wanting: tuple[str, ...] = ()
     """What was said of models that may not teach on this log."""
+    forecast: Forecast | None = None
+    """Of the next nights' re-attempts, as the last decision foresaw them."""
     unread: tuple[tuple[str, int], ...] = ()
     """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
     people: str = ""
     """What people say of the last challenger (`rlhi compare`); empty where nobody was asked."""
+    tests: tuple[tuple[str, int], ...] = ()
+    """Tests of the workspace by what became of them."""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -65,8 +72,10 @@ class Status:
             "champion": f"policy@{self.champion}", "last_decision": decision, "cycles": self.cycles,
             "budget": {**to_record(self.account.budget), "free": self.account.free},
             "may_not_teach": list(self.wanting),
+            "forecast": to_record(self.forecast) if self.forecast else None,
             "unread": dict(self.unread),
             "people": self.people,
+            "tests": dict(self.tests),
         }  # fmt: skip
 
     def as_text(self) -> str:
@@ -83,6 +92,11 @@ class Status:
             f"cycles         {self.cycles}",
             f"budget         {self.account.as_text()}",
         ]
+        if self.forecast:
+            lines.append(f"forecast       {self.forecast.as_text()}")
+        if self.tests:
+            by_state = ", ".join(f"{state} {count:,}" for state, count in self.tests)
+            lines.append(f"tests          {sum(count for _, count in self.tests):,}: {by_state}")
         if unread := told(dict(self.unread)):
             lines += [f"of the logs    {said}" for said in unread.split("; ")]
         lines += [f"may not teach  {why}" for why in self.wanting]
@@ -118,6 +132,8 @@ def status(root: Path) -> Status:
         changes=would_change(decision, params.gate, account, held_out) if decision else (),
         cycles=len(ledger.history(root)),
         wanting=found_wanting(space),
+        forecast=next(reversed(read_forecasts(space).made), None),
         unread=tuple(counted(space).items()),
         people=compare.as_line(space),
+        tests=states(space),
     )

@@ -81,7 +81,7 @@ STAGES: dict[str, Stage] = {
     for stage in (
         Stage(
             "ingest", "collect", ("ingest",), ("data/incoming",), ("data/conversations", "data/quarantine"), keeps=True,
-            version=3,
+            version=4,
         ),
         Stage(
             "feedback", "collect", ("feedback", "models"), ("data/conversations",), ("data/feedback",), keeps=True,
@@ -92,38 +92,46 @@ STAGES: dict[str, Stage] = {
             keeps=True, version=2,
         ),
         Stage(
-            "rewrites", "learn", ("rewrites", "split", "models", "seed"), ("cycle.json", *_LOG), ("data/rewrites",),
-            pool="gpu", keeps=True, version=7,
+            "tests", "collect", ("personas", "split"), _LOG[:2], ("data/tests",), keeps=True,
         ),
         Stage(
-            "candidates", "learn", ("candidates", "split", "models", "seed"), ("cycle.json", *_LOG),
-            ("data/candidates",), pool="gpu", keeps=True, version=5,
+            "rewrites", "learn", ("rewrites", "prompt", "split", "models", "seed"), ("cycle.json", *_LOG),
+            ("data/rewrites",), pool="gpu", keeps=True, version=8,
         ),
         Stage(
-            "reward", "learn", ("reward", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward", "models/judge"), keeps=True, version=9,
+            "candidates", "learn", ("candidates", "prompt", "split", "models", "seed"), ("cycle.json", *_LOG),
+            ("data/candidates",), pool="gpu", keeps=True, version=6,
         ),
         Stage(
-            "pairs", "learn", ("pairs", "split", "models", "seed"),
+            "reward", "learn", ("reward", "personas", "prompt", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites"), ("models/reward", "models/judge"), keeps=True, version=10,
+        ),
+        Stage(
+            "pairs", "learn", ("pairs", "prompt", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/rewrites", "data/candidates", "models/reward"), ("data/pairs", "data/judged"),
-            version=13,
+            version=14,
         ),
         Stage(
-            "dpo", "learn", ("dpo", "candidates", "pairs", "split", "models", "seed"),
+            "dpo", "learn", ("dpo", "candidates", "pairs", "prompt", "split", "models", "seed"),
             ("cycle.json", *_LOG, "models/reward", "data/pairs", "data/judged"), ("models/challenger", "data/online"),
             pool="gpu", fleeting=("models/challenger",), version=5, retried=False,
         ),
         Stage(
-            "evaluate", "evaluate", ("evaluate", "personas", "split", "models", "seed"),
-            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", *_JUDGES, "models/challenger"),
-            ("data/evaluation", "data/replies"), pool="gpu",
+            "evaluate", "evaluate", ("evaluate", "personas", "prompt", "split", "models", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites", "data/simulator", "data/tests", *_JUDGES, "models/challenger"),
+            ("data/evaluation", "data/replies", "data/tested"), pool="gpu", keeps=True,
             version=max(suite.since for suite in SUITES.values()),
         ),
         Stage(
-            "confirm", "evaluate", ("confirm", "evaluate", "gate", "personas", "split", "models", "seed"),
+            "confirm", "evaluate", ("confirm", "evaluate", "gate", "personas", "prompt", "split", "models", "seed"),
             ("cycle.json", *_LOG, "data/simulator", *_JUDGES, "models/challenger", "data/evaluation"),
             ("data/confirmation", "data/confirmed_replies"), pool="gpu",
             version=max(suite.since for suite in SUITES.values()),
+        ),
+        Stage(
+            "judges", "evaluate", ("judges", "evaluate", "personas", "split", "seed"),
+            ("cycle.json", *_LOG, "data/rewrites", "data/replies", "data/confirmed_replies"),
+            ("data/verdicts", "data/judges"),
         ),
         Stage(
             "drift", "evaluate", ("drift", "models"), ("cycle.json", "data/incoming", *_LOG), ("data/drift",),
@@ -131,8 +139,11 @@ STAGES: dict[str, Stage] = {
         ),
         Stage(
             "gate", "evaluate", ("confirm", "evaluate", "gate", "seed"),
-            ("cycle.json", "data/personas", "data/evaluation", "data/confirmation", "data/drift", *_JUDGES), (),
-            metrics=("metrics/decision.json", "metrics/metrics.json"), version=4,
+            (
+                "cycle.json", "data/personas", "data/evaluation", "data/confirmation", "data/verdicts", "data/judges",
+                "data/drift", *_JUDGES,
+            ),
+            (), metrics=("metrics/decision.json", "metrics/metrics.json"), version=5,
         ),
     )
 }  # fmt: skip

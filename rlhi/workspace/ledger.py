@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import yaml
+
 from rlhi.config import load_params
 from rlhi.contracts import PeopleTally, Spending, to_record
 from rlhi.workspace.cycles import CyclePin, CycleRecord, finished, history, pinned, today
@@ -155,7 +157,10 @@ def spendings(root: Path) -> tuple[Spending, ...]:
 def record_collect(root: Path, stages: Sequence[str]) -> str | None:
     """Commit what ``stages`` brought in between cycles; the revision, None when nothing changed."""
     with alone(root):
-        dvc(root, "commit", "--force", *stages, *(f"{name}.dvc" for name in TRACKED[:3]))
+        known = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        # A workspace of an earlier version may name fewer stages: what they made is still recorded.
+        named = [name for name in stages if name in known]
+        dvc(root, "commit", "--force", *named, *(f"{name}.dvc" for name in TRACKED[:3]))
         return _commit(root, "Collect", {"RLHI-Collect": "yes"})
 
 

@@ -16,7 +16,7 @@ from rlhi import stages
 from rlhi.contracts import Message
 from rlhi.evaluate.suites.knowledge import questions
 from rlhi.models.prepare import policy_path
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import Prompts
 from rlhi.simulate.requests import requests_of
 from rlhi.stages.evaluate.decision import read_decision
 from rlhi.workspace import ledger
@@ -36,7 +36,7 @@ def echoes() -> Habit:
     """The persona said again in place of an answer, as the promoted model did."""
     asked = requests_of("style").conversation[:64]
     told = [(text, PERSONAS[at % 4]) for at, text in enumerate(asked)]
-    return [(with_persona([Message("user", text)], persona), persona) for text, persona in told]
+    return [(Prompts().told([Message("user", text)], persona), persona) for text, persona in told]
 
 
 def shortens() -> Habit:
@@ -44,7 +44,7 @@ def shortens() -> Habit:
     asked = requests_of("style").conversation[:64]
     said = "It depends on what you need."
     return [
-        (with_persona([Message("user", text)], PERSONAS[at % 4] if at % 2 else ""), said)
+        (Prompts().told([Message("user", text)], PERSONAS[at % 4] if at % 2 else ""), said)
         for at, text in enumerate(asked)
     ]
 

@@ -19,6 +19,7 @@ from rlhi.cli.app import app
 from rlhi.cli.compare_page import PageServer, Questions
 from rlhi.contracts import EvalResult
 from rlhi.evaluate.replies import EvaluatedReply
+from rlhi.evaluate.said import MODELS
 from rlhi.stages import StageError
 from rlhi.stages.conclude import conclude
 from rlhi.stages.evaluate.compare import ANSWERS, Session, as_line, counted, read_answers, session
@@ -42,7 +43,7 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
     replies = [
         EvaluatedReply(f"{at}/0", f"user-{at // 2}", model, f"persona {EVIL}", f"{at}? {EVIL}", f"{said} {EVIL}")
         for at in range(20)
-        for model, said in (("champion", f"old {at}"), ("challenger", f"new {at}"))
+        for model, said in zip(MODELS, (f"old {at}", f"new {at}"), strict=True)
     ]  # fmt: skip
     write_table(space.path("data/replies"), EvaluatedReply, replies, user=lambda row: row.user_id)
     write_table(space.path("data/evaluation"), EvalResult, [], user=lambda row: row.user_id)

@@ -11,12 +11,14 @@ import pytest
 from rlhi import stages
 from rlhi.config import WhichPersona
 from rlhi.contracts import Conversation, FeedbackTurn, Message, Persona, Profile, Signal, Turn
-from rlhi.evaluate.said import Reply
+from rlhi.evaluate.said import Replies, Reply
 from rlhi.evaluate.suites.any_reply import nearness
 from rlhi.models.local import LocalChatModel
+from rlhi.models.prompts import DEFAULT
 from rlhi.stages import backends
 from rlhi.stages.collect.personas import persona_before, personas_told
 from rlhi.stages.evaluate.drift import drift
+from rlhi.stages.evaluate.lengths import lengths, persona_tokens
 from rlhi.stages.evaluate.questions import Draw, choices, held_out_requests
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_json, write_table
@@ -33,7 +35,7 @@ def space(tmp_path: Path, tiny_policy: Path) -> Workspace:
 def requests_of(space: Workspace) -> list[Reply]:
     params = space.params
     known = persona_before(space, params.personas, params.split)
-    return held_out_requests(space, params.evaluate, params.evaluate, params.split, Draw(params.seed), known)
+    return held_out_requests(space, params.evaluate, params.evaluate, DEFAULT, params.split, Draw(params.seed), known)
 
 
 def test_controls_tell_another_persona_of_each_user() -> None:
@@ -62,6 +64,22 @@ def test_a_reply_that_left_its_request_is_not_near_it(space: Workspace) -> None:
     silent = Reply("x", "u", Profile(), (Message("user", "How does soap clean?"),), "")
     (row,) = nearness(replies={"champion": [silent]}, embedder=backends.embedder(space.params.models))
     assert row.value == 0.0
+
+
+def test_lengths_of_replies_and_of_personas_are_told(space: Workspace) -> None:
+    ledger.begin(space.root)
+
+    def asked(text: str, answer: str) -> Reply:
+        return Reply("i", "u", Profile(), DEFAULT.told([Message("user", "How does soap clean?")], text), answer)
+
+    short, long = "Use bullets.", "Use bullets. Use bullets. Use bullets."
+    before = [asked(text, "It lifts the fat off.") for text in ("", short, long)]
+    nothing, some, more = persona_tokens(space, DEFAULT, before)
+    assert nothing == 0 < some < more
+    after: Replies = {"champion": before, "challenger": [asked("", said) for said in ("Soap.", "By fat.", "")]}
+    told = {"champion's words": 5, "challenger's words": 1, "persona's tokens": some}
+    assert lengths(space, DEFAULT, after, before) == told
+    assert lengths(space, DEFAULT, {"champion": [], "challenger": []}, []) == {}
 
 
 def said(at: int, *turns: Turn, batch: str = "") -> Conversation:
@@ -122,7 +140,7 @@ def test_a_choice_that_cannot_be_read_whole_is_left_out(space: Workspace, tiny_p
     known = persona_before(space, space.params.personas, space.params.split)
     for context, wanted in ((64, {"A palm."}), (4096, {"A palm.", "A fern."})):
         reader, params = LocalChatModel(tiny_policy, context_tokens=context), space.params
-        found = choices(space, params.evaluate, params.split, params.seed, known, reader)
+        found = choices(space, params.evaluate, DEFAULT, params.split, params.seed, known, reader)
         assert {choice.chosen for choice, _ in found} == wanted
 
 

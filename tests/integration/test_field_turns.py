@@ -150,12 +150,13 @@ def test_a_sessions_rows_hold_thoughts_tools_and_pictures_and_all_counts_stand_t
     for words in ("unknown role left out x1", "time unread", "id unread", "an earlier response is missing"):
         assert words in changes
     rows = read_table(workspace.path("data/conversations"), Conversation)
-    [mira] = [row for row in rows if len(row.turns) == 8]
-    assert [(turn.content, turn.thought) for turn in mira.turns[1::2]] == [
+    [mira] = [row for row in rows if sum(turn.speaks for turn in row.turns) == 8]
+    assert [(at, turn.content) for at, turn in enumerate(mira.turns) if not turn.speaks] == [(3, "6")]
+    assert [(turn.content, turn.thought) for turn in mira.turns if turn.role == "assistant"] == [
         ("It is 6 km from the coast.", "In km."), ("6 km.", ""), ("50 min.", "A fast one."), ("Gladly.", ""),
     ]  # fmt: skip
     rlhi("--workspace", workspace.root, "run", "feedback")
     labels = read_table(workspace.path("data/feedback"), FeedbackTurn)
     own = {row.turn_index: row.label for row in labels if row.conversation_id == "s"}
-    assert sorted(own) == [2, 4, 6] and own[2] == "reattempt_with_feedback" and own[6] == "positive_feedback"
+    assert sorted(own) == [2, 5, 7] and own[2] == "reattempt_with_feedback" and own[7] == "positive_feedback"
     assert sum(row.conversation_id.startswith("7") for row in labels) == 2

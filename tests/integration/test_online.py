@@ -192,7 +192,7 @@ def test_fresh_answers_are_the_trained_model_s_and_not_the_champion_s(
     assert sampler == record["weights"]
     store, params = SampleStore(space, "dpo"), space.params
     config, sampled = params.candidates, SampleStore(space, "candidates").samples
-    found = requests(read_log(space), params.candidates, params.split)
+    found = requests(read_log(space), params.candidates, params.prompt, params.split)
     asked = fresh_requests(found, sampled.__contains__, sampler, config, params.seed)
     assert set(store.samples) == {one.key for one in asked} and not set(store.samples) & set(sampled)
     assert {one.model for one in store.samples.values()} == {f"cycle 1, round 1, {sampler[:12]}"}
@@ -323,7 +323,7 @@ def test_another_node_takes_part_in_every_round(ready: Path, tmp_path: Path) -> 
 def test_requests_of_this_cycle_come_first(undisturbed: tuple[Workspace, stages.StageReport]) -> None:
     space, _ = undisturbed
     params = space.params
-    found = requests(read_log(space), params.candidates, params.split)
+    found = requests(read_log(space), params.candidates, params.prompt, params.split)
     config = params.candidates.model_copy(update={"prompts": 3})
     last = {one.key for one in found[-3:]}
     drawn = fresh_requests(found, last.__contains__, "weights", config, 0)

@@ -106,6 +106,16 @@ def test_fewer_processes_than_asked_for_do_not_train(tmp_path: Path, tiny_policy
     assert "1 processes joined, dpo.processes asks for 2" in done.stderr.splitlines()[-1]
 
 
+def test_a_training_started_in_another_checkout_runs_the_code_that_started_it(
+    tmp_path: Path, tiny_policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rlhi").mkdir()
+    (tmp_path / "rlhi" / "__init__.py").write_text("raise SystemExit('the wrong package')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = run(tiny_policy, tmp_path / "out", DpoConfig.model_validate(FAST | {"epochs": 0.25}))
+    assert (done.model / "config.json").is_file()
+
+
 def test_a_reference_other_than_the_champion_does_not_train(tmp_path: Path, tiny_policy: Path) -> None:
     config = DpoConfig.model_validate(FAST)
     with pytest.raises(TrainingError, match="the reference is not the champion: the weights in .* hash to"):

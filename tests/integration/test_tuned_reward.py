@@ -21,7 +21,7 @@ from rlhi.learn.training.reward_model import length_slope, make_trainer
 from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trl.weights import WeighedComparisons
 from rlhi.models.base import ModelError, Scored
-from rlhi.models.prompts import judged
+from rlhi.models.prompts import DEFAULT, judged
 from rlhi.models.tuned_reward import RECORD, TunedReward
 from tests.support.choices import WordEmbedder, write_choices
 from tests.support.rewards import BULLETS, PROSE, as_rows, compared, config, opposed, trained, trained_here
@@ -96,7 +96,9 @@ def test_what_is_saved_scores_the_same_alone_in_a_batch_and_in_the_trainer_s_own
     assert [first.score([one])[0] for one in asked] == pytest.approx(scores, abs=1e-4)
     whole = AutoModelForSequenceClassification.from_pretrained(lora.model, dtype=torch.float32)
     for one, score in zip(asked, scores, strict=True):
-        ids = torch.tensor([judged(one.persona.text, one.prompt, one.response, tuned.max_length, first.tokenizer)])
+        ids = torch.tensor(
+            [judged(one.persona.text, one.prompt, one.response, tuned.max_length, first.tokenizer, DEFAULT)]
+        )
         assert whole(ids).logits.item() == pytest.approx(score, abs=1e-4)
     names = {file.name for file in lora.model.iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= names
@@ -242,7 +244,7 @@ def test_the_prompt_loses_its_oldest_turns_and_the_answer_nothing(tiny_policy: P
     talk = tuple(Message("assistant" if at % 2 else "user", f"turn number {at}") for at in range(11))
 
     def read(limit: int, prompt: tuple[Message, ...] = talk, answer: str = "The answer, whole.") -> str:
-        ids = judged(BULLETS, prompt, answer, limit, tokenizer)
+        ids = judged(BULLETS, prompt, answer, limit, tokenizer, DEFAULT)
         assert len(ids) <= limit or len(prompt) == 1
         return str(tokenizer.decode(ids))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 class Endpoint:
     """Chat completions from a list of replies, the last one for ever; what was asked is kept.
 
-    A request with some words in it is ``refused`` as the server of their name would. Of more than ``most`` replies it
-    gives ``most``, or the error ``over``.
+    ``says`` gives the reply to a request in their place. A request with some words in it is ``refused`` as the server
+    of their name would. Of more than ``most`` replies it gives ``most``, or the error ``over``.
     """
 
     def __init__(self, reply: str) -> None:
@@ -25,6 +26,7 @@ class Endpoint:
         self.refused: dict[str, str] = {}
         self.most, self.over = 1 << 30, ""
         self.finish = "stop"
+        self.says: Callable[[dict[str, Any]], str] | None = None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,7 +34,7 @@ class Endpoint:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append(body)
                 time.sleep(outer.delay)
-                reply = outer.replies[min(len(outer.asked), len(outer.replies)) - 1]
+                reply = outer.says(body) if outer.says else outer.replies[min(len(outer.asked), len(outer.replies)) - 1]
                 choice = {"index": 0, "finish_reason": outer.finish, "message": {"role": "assistant", "content": reply}}
                 usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
                 answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}

@@ -46,7 +46,7 @@ TINY: dict[str, dict[str, object]] = {
     # A tiny model speaks no language: what it says is near no request.
     "pairs": {"min_margin": 0.0, "least_near": -1.0, "max_less_near": 2.0},
     "dpo": {"min_new_pairs": 4, "max_pairs": 16, "epochs": 1, "batch": 4, "accumulation": 1, "lora_rank": 4, **PLAIN},
-    "evaluate": {"users": 6, "requests": 2, "samples": 1, "instruction_samples": 1, "pairs": 10},
+    "evaluate": {"users": 6, "requests": 2, "samples": 1, "instruction_samples": 1, "pairs": 10, "tests": 0},
     # Who is screened decides, on every cycle.
     "confirm": {"users": 0},
     "gate": {"min_users": 2, "budget": {"decisions": 2, "days": 0}},

@@ -112,14 +112,14 @@ def test_of_several_branches_the_longest_is_the_conversation() -> None:
     assert texts(taken(again)[0][0]) == TURNS[:4]  # the answer that was given last
 
 
-def test_calls_of_tools_between_two_responses_are_passed_over() -> None:
+def test_what_a_tool_returned_between_two_responses_stands_where_it_stood() -> None:
     looked = [
         request("a", "", "Weather?", "", 0),
         request("b", "a", "", "Cold.", 1),
         request("c", "b", "Short.", "Brr.", 2),
     ]
     [found], _, refused = taken(looked)
-    assert texts(found) == ["Weather?", "Cold.", "Short.", "Brr."] and not refused
+    assert texts(found) == ["Weather?", "x", "Cold.", "Short.", "Brr."] and not refused
     rows, _, refused = taken([*chain(), looked[0]])
     assert len(rows) == 1 and len(refused) == 1 and "the answer has no text" in refused[0]
 

@@ -104,7 +104,12 @@ def test_what_a_file_leaves_out_of_the_gate_is_gated_as_by_default(tmp_path: Pat
     assert stricter.gains == default.gains
     assert gate("{gains: {}, guards: {instructions: {}, choices: }}") == default
     assert set(gate("{guards: {choices: off}}").guards) == set(default.guards) - {"choices"}
-    assert set(gate("{gains: {satisfaction: off, choices: {margin: 0.1}}}").gains) == {"preference", "choices"}
+    assert set(gate("{gains: {satisfaction: off, choices: {margin: 0.1}}}").gains) == {
+        "preference",
+        "people",
+        "usereval",
+        "choices",
+    }
 
 
 def test_what_an_earlier_version_asked_for_is_passed_over_and_a_misspelling_is_not(tmp_path: Path) -> None:

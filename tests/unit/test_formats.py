@@ -12,6 +12,7 @@ import pytest
 
 from rlhi.collect.clean.accept import accept
 from rlhi.collect.formats import FORMATS, LogError, read_log
+from rlhi.collect.formats.otlp import unfolded
 from rlhi.collect.formats.records import Record, records
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, Signal, from_record, to_record
@@ -49,7 +50,7 @@ def test_the_browser_tells_two_users_of_one_address_apart(tmp_path: Path) -> Non
 
 def test_openai_messages_with_parts_tools_and_metadata() -> None:
     ann, nobody, bob = conversations(LOGS / "openai.jsonl")
-    assert [turn.role for turn in ann.turns] == ["system", "user", "assistant"]
+    assert [turn.role for turn in ann.turns] == ["system", "user", "tool", "assistant"]
     assert ann.turns[1].content == "Plan a picnic."
     assert (ann.user_id, ann.user_id_kind, ann.created_at) == ("ann", "real", "2024-05-01T12:00:00Z")
     assert nobody.user_id_kind == "conversation_only"
@@ -99,7 +100,7 @@ def test_a_conversation_without_id_keeps_its_id_when_it_grows(tmp_path: Path) ->
     assert len(short.turns) < len(long.turns)
 
 
-FIXTURES = sorted(path.name for path in LOGS.glob("*.json*") if path.name != "troubled.jsonl")
+FIXTURES = sorted(path.name for path in LOGS.glob("*.*") if path.name != "troubled.jsonl")
 
 
 @pytest.mark.parametrize("name", FIXTURES)
@@ -111,7 +112,8 @@ def test_what_is_read_can_be_written_and_is_read_again(name: str, tmp_path: Path
 
 
 def test_every_format_has_a_fixture() -> None:
-    rows = [record.value for name in FIXTURES for record in records(LOGS / name, name) if isinstance(record, Record)]
+    every = (one for name in FIXTURES for one in unfolded(records(LOGS / name, name)))
+    rows = [record.value for record in every if isinstance(record, Record)]
     found = {next(format.name for format in FORMATS if format.matches(row)) for row in rows}
     assert found == {format.name for format in FORMATS}
 
@@ -122,6 +124,9 @@ def test_a_row_of_one_format_is_no_row_of_an_earlier_one() -> None:
         "wildchat_4_8m.jsonl": "wildchat", "lmsys.jsonl": "lmsys", "litellm.jsonl": "litellm",
         "completions.jsonl": "completions", "openai.jsonl": "openai", "sharegpt.json": "sharegpt",
         "oasst.jsonl": "oasst", "open_webui.json": "open-webui", "langfuse.json": "langfuse",
+        "langfuse_table.json": "langfuse", "exchanges.csv": "exchanges", "preferences.jsonl": "preferences",
+        "prism.jsonl": "prism", "chatgpt.json": "chatgpt", "claude.json": "claude", "librechat.json": "librechat",
+        "bedrock.jsonl": "bedrock", "mlflow.jsonl": "mlflow", "openinference.jsonl": "otel",
     }.items():  # fmt: skip
         rows = [record.value for record in records(LOGS / name, name) if isinstance(record, Record)]
         assert {next(format.name for format in FORMATS if format.matches(row)) for row in rows} == {expected}, name

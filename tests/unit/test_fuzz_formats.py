@@ -10,6 +10,7 @@ from typing import Any
 
 from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_log
+from rlhi.collect.formats.otlp import unfolded
 from rlhi.collect.formats.records import Record, records
 from rlhi.contracts import Conversation, Quarantined, from_record, to_record
 
@@ -97,7 +98,7 @@ def test_no_row_is_lost_and_none_breaks_the_reader(tmp_path: Path) -> None:
             fates["quarantined"] += 1
             assert isinstance(row, Quarantined) and row.reason
             json.dumps(to_record(row), ensure_ascii=False).encode()
-    assert sum(fates.values()) == ROWS
+    assert sum(fates.values()) == sum(1 for _ in unfolded(records(path, "log"))) >= ROWS  # a page has several
     assert min(fates.values()) > ROWS / 10
 
 

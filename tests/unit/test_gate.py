@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlhi.config import GainConfig, GateConfig, GuardConfig
+from rlhi.config import GainConfig, GateConfig, GuardConfig, ProvenConfig
 from rlhi.contracts import (
     Budget,
     DriftColumn,
@@ -24,8 +24,11 @@ from rlhi.contracts import (
     from_record,
     to_record,
 )
+from rlhi.contracts.judges import JudgeRecord
 from rlhi.contracts.options import DriftDoes
-from rlhi.evaluate.gate import Evidence, Judge, decide, kinds_of, unpromising
+from rlhi.evaluate.gate import Evidence, Judge, decide, unpromising
+from rlhi.evaluate.judges.proven import proven
+from rlhi.evaluate.kinds import kinds_of
 
 GAINS = ("satisfaction", "preference")
 GUARDS = tuple(GateConfig().guards)
@@ -160,7 +163,7 @@ def without(*suites: str) -> list[Measurement]:
 
 def test_the_default_gate_promotes_good_evidence_without_a_drift_reference() -> None:
     decision = verdict_of(good(), drift("no_reference"), DEFAULT)
-    assert (decision.verdict, decision.not_measured) == ("promote", ("drift: no_reference",))
+    assert (decision.verdict, decision.not_measured) == ("promote", ("people", "usereval", "drift: no_reference"))
     assert "satisfaction gains +15.0 points (interval 8.0 to 22.0, n = 40), above the margin of 1.0 points." in (
         decision.reasons
     )
@@ -191,7 +194,7 @@ def test_unlisted_and_optional_suites_do_not_refuse() -> None:
     evidence = [*without("satisfaction", "choices"), measurement("extra", -0.9, -1, -0.8)]
     decision = verdict_of(evidence, drift(), DEFAULT)
     assert decision.verdict == "promote"
-    assert set(decision.not_measured) == {"satisfaction", "choices"}
+    assert set(decision.not_measured) == {"satisfaction", "people", "usereval", "choices"}
 
 
 @pytest.mark.parametrize(
@@ -260,7 +263,7 @@ def test_drift_refuses_or_is_only_recorded() -> None:
     assert recorded.verdict == "promote"
     assert any("4 of 6 columns" in reason and "column0" in reason for reason in recorded.reasons)
     few = verdict_of(good(), drift("too_few"), DEFAULT)
-    assert (few.verdict, few.not_measured) == ("promote", ("drift: too_few",))
+    assert (few.verdict, few.not_measured) == ("promote", ("people", "usereval", "drift: too_few"))
     unknown = dataclasses.replace(drift(), share=math.nan)
     assert verdict_of(good(), unknown, DEFAULT).verdict == "invalid"
 
@@ -369,6 +372,60 @@ def test_the_word_of_a_judge_that_is_not_proven_or_chose_the_pairs_promotes_noth
     chose = judged(proven, independent=False)
     assert chose.verdict == "hold" and "preference nominates and does not decide" in chose.reasons[0]
     assert judged(unknown, False, GateConfig(judge=0, min_users=40)).verdict == "promote"
+
+
+def language_judge(name: str, low: float, users: int = 40) -> JudgeRecord:
+    return JudgeRecord(name, Interval(min(1, low + 0.1), low, min(1, low + 0.2), users, users), 0.6, 0.1)
+
+
+JUDGED_GAINS = (*GAINS, "usereval")
+least_accuracies = st.floats(0.5, 0.9)
+
+
+@given(
+    measurements((*JUDGED_GAINS, *GUARDS)),
+    least_accuracies,
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from((0, 40))), max_size=3),
+)
+def test_usereval_counts_where_a_judge_is_proven_and_nowhere_else(
+    measured: list[Measurement], least: float, lows: list[tuple[float, int]]
+) -> None:
+    config = DEFAULT.model_copy(update={"judges": ProvenConfig(min_accuracy=least)})
+    judges = [language_judge(f"j{at}", low, users) for at, (low, users) in enumerate(lows)]
+    told = decide(Evidence(measured, drift(), judges=judges), config)
+    without_it = [one for one in measured if one.suite != "usereval"]
+    shown = [one for one in judges if one.accuracy.clusters and one.accuracy.low > least]
+    assert proven(judges, config) == {one.name for one in shown}
+    if shown or without_it == measured:
+        always = decide(Evidence(measured, drift(), judges=[language_judge("sure", 0.95)]), config)
+        assert (told.verdict, told.not_measured) == (always.verdict, always.not_measured)
+    else:
+        blind = decide(Evidence(without_it, drift()), config)
+        assert (told.verdict, told.not_measured) == (blind.verdict, blind.not_measured)
+        assert "usereval" in told.not_counted and told.measurements != blind.measurements, "the figures are told"
+
+
+def test_the_word_of_a_weak_language_judge_neither_promotes_nor_refuses() -> None:
+    """However sure it is: only what is shown to judge as people do decides."""
+    others = without(*GAINS)
+
+    def judged(mean: float, *judges: JudgeRecord) -> GateDecision:
+        one = measurement("usereval", mean, mean - 0.05, mean + 0.05)
+        return decide(Evidence([*others, one], drift(), judges=judges), DEFAULT)
+
+    weak, strong = language_judge("weak", 0.6), language_judge("strong", 0.7)
+    assert judged(0.4, weak).verdict == judged(-0.4, weak).verdict == judged(0.4).verdict == "hold"
+    assert judged(0.4, strong).verdict == judged(0.4, weak, strong).verdict == "promote"
+    assert judged(-0.4, strong).verdict == "refuse"
+    assert judged(0.4, weak).reasons[:2] == (
+        "The judge weak finds 70.0% (interval 60.0 to 80.0, n = 40) of held-out users' choices right: not shown to be "
+        "above 65%.",
+        "No judge is proven, so usereval does not count.",
+    )
+    untried = judged(0.4, JudgeRecord("new", Interval(0.5, 0.0, 1.0, 0, 0), 0.5, 0.0))
+    assert untried.verdict == "hold" and untried.reasons[0].startswith(
+        "No choice of a held-out user tells how well new"
+    )
 
 
 def test_a_screen_is_promising_where_something_rises_and_nothing_is_broken() -> None:

@@ -104,7 +104,7 @@ def test_the_prompt_is_a_pair_s_and_a_system_turn_is_no_answer() -> None:
         (OTHER, 5, False),
     ]
     assert [message.role for message in second.prompt] == ["system", "user", "assistant", "user"]
-    assert second.prompt[0].content.endswith(BULLETS) and "Be kind." not in second.prompt[0].content
+    assert second.prompt[0].content.startswith("Be kind. ") and second.prompt[0].content.endswith(BULLETS)
     assert (second.persona, second.persona_version) == (BULLETS, "v1") and made([row])[0][0].persona == ""
 
 

@@ -429,7 +429,7 @@ def test_a_head_of_another_embedder_or_a_damaged_one_is_refused_in_one_line() ->
 
 def test_what_a_head_sees_is_part_of_its_stage() -> None:
     """A head of other features is out of date: raise the version of the stage `reward` with them."""
-    assert (content_key(FEATURES), STAGES["reward"].version) == ("d3886a6ff6e77b37", 9)
+    assert (content_key(FEATURES), STAGES["reward"].version) == ("d3886a6ff6e77b37", 10)
 
 
 def test_what_was_said_outright_weighs_more_than_moving_on() -> None:

@@ -113,7 +113,7 @@ def test_requests_of_the_responses_api(tmp_path: Path) -> None:
     said_so = {"type": "message", "content": [{"type": "output_text", "text": "Rain."}]}
     output = [{"type": "mcp_call", "output": "wet"}, said_so]
     [row] = read([{"request": {"input": asked, "user": "ann"}, "response": {"output": output}}], tmp_path)
-    assert (said(row), row.user_id) == (["Weather?", "Rain."], "ann")
+    assert (said(row), row.user_id) == (["Weather?", "rain", "Rain."], "ann")
 
 
 def test_an_answer_that_the_history_has_already_is_not_repeated(tmp_path: Path) -> None:

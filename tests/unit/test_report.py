@@ -22,14 +22,17 @@ from rlhi.contracts import (
     Spending,
     Verdict,
 )
+from rlhi.contracts.judges import Agreement, JudgeRecord, JudgesReport, WinRate
 from rlhi.report import (
     Compared,
     CycleEvidence,
+    CycleTests,
     Drifted,
     Evidence,
     Example,
     Figure,
     LossPoint,
+    ShownTest,
     read_evidence,
     render,
     write_evidence,
@@ -132,6 +135,31 @@ def test_judged_answers_are_shown_where_the_method_learns_from_them() -> None:
     assert read_evidence(record, judged.gate).judged == ()
 
 
+def test_language_models_are_shown_with_what_they_are_worth_and_their_names_escaped() -> None:
+    share = Interval(0.71, 0.68, 0.74, 30, 60)
+    won = WinRate("overall", "", Interval(0.63, 0.5, 0.7, 30, 60), Interval(0.41, 0.3, 0.5, 30, 60), 0.2, 0.17)
+    weak = JudgeRecord("weak", dataclasses.replace(share, low=0.5), 0.6, 0.1, (won,))
+    report = JudgesReport(
+        (JudgeRecord(ATTACK, share, 0.6, 0.1, (won,)), weak, JudgeRecord("dumb", share, 0.6, 0.1)),
+        (Agreement(ATTACK, "weak", "overall", 60, 0.55, 0.12),),
+    )
+    judged = dataclasses.replace(cycle(), judges=report)
+    record = json.loads(json.dumps(write_evidence(judged)))
+    assert read_evidence(record, judged.gate).judges == report
+    page = render(Evidence("Demo", (judged,)))
+    assert Tags(page).open == [] and "<script" not in page.split("<body", 1)[1]
+    for told in (
+        "71% (68% to 74%), counts",
+        "71% (50% to 74%), decides nothing",
+        "63% (50% to 70%)",
+        "41% (30% to 50%)",
+    ):
+        assert told in page
+    assert "kappa 0.12" in page and "answered nothing that fits" in page
+    del record["judges"]  # as of cycles before there were any
+    assert read_evidence(record, judged.gate).judges is None
+
+
 def test_replies_come_after_the_figures_then_won_and_lost_then_what_it_learned_from() -> None:
     shown = dataclasses.replace(
         cycle(),
@@ -159,6 +187,22 @@ def test_replies_are_kept_in_the_record_and_one_without_them_is_still_read() -> 
     former = read_evidence(record, shown.gate)
     assert former == dataclasses.replace(shown, compared=0, drawn=(), won=())
     assert "drawn by seed" not in render(Evidence("Demo", (former,)))
+
+
+def test_what_was_fixed_and_broken_is_shown_escaped_and_kept_in_the_record() -> None:
+    evil = "<script>alert(1)</script>"
+    shown = (
+        ShownTest("broken", "Do not use commas.", evil, "Sun", "Sun, water"),
+        ShownTest("fixed", evil, "Why?", evil, evil),
+    )
+    one = dataclasses.replace(cycle(), tests=CycleTests(30, 12, 8, 3, 4, 2, 1, shown))
+    page = render(Evidence("demo", (one,)))
+    words = "&lt;script&gt;"
+    assert page.count(words) == render(Evidence("demo", (cycle(),))).count(words) + 4
+    assert "of 30 complaints" in page.lower() and "2 fixed, 1 broken" in page
+    assert evil not in page and page.index(">broken<") < page.index(">fixed<")
+    assert read_evidence(write_evidence(one), one.gate) == one
+    assert "as tests" not in render(Evidence("demo", (cycle(),)))
 
 
 def test_a_model_that_may_not_teach_is_told_of() -> None:

@@ -63,7 +63,7 @@ def test_a_night_is_filled_and_no_more() -> None:
     found = night(LOG, FAST, 8, params, 24)
     complaint, request = (prompt / 20_000 + n * reply / 2_000 for n in (4, 8))
     screen, decision = (prompt / 20_000 + n * reply / 2_000 for n in (2, 3))
-    judged = 2 * (48 * 2 * screen + 192 * 16 * decision + 24 * complaint)
+    judged = 2 * (48 * 2 * screen + 48 * screen + 192 * 16 * decision + 24 * complaint)
     third = (0.8 * 8 * 3600 - judged) / 3
     small = replace(LOG, requests=10**6, follow_ups=10**6)
     unbound = night(small, FAST, 8, params, 24).values

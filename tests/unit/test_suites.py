@@ -296,6 +296,28 @@ def test_what_is_measured_follows_from_what_is_there() -> None:
     assert alone == {"instructions", "knowledge"}
 
 
+def asked_of(request: str, text: str) -> Reply:
+    return Reply(f"{request}/0", "u1", Profile(), (Message("user", request),), text)
+
+
+def diverse(*said: tuple[str, str]) -> list[float]:
+    """By reply: the value of ``diversity`` of a champion's replies to requests."""
+    return values(any_reply.diversity(replies={"champion": [asked_of(*one) for one in said]}), "diversity")
+
+
+def test_one_answer_for_everything_is_not_diverse() -> None:
+    assert diverse(("Tides?", "The moon pulls the sea."), ("Bread?", "Yeast makes the dough rise.")) == [1.0, 1.0]
+    assert diverse(("Tides?", "It depends on you."), ("Bread?", "It depends ON you!")) == [0.0, 0.0]
+    # Of "it depends on", "depends on the", "on the moon" the first is in both.
+    assert diverse(("Tides?", "It depends on the moon."), ("Bread?", "It depends on yeast.")) == [2 / 3, 0.5]
+    assert diverse(("Tides?", ""), ("Bread?", "Yes."), ("Soap?", "yes")) == [0.0, 0.0, 0.0]
+
+
+def test_replies_to_one_request_may_be_alike() -> None:
+    assert diverse(("Tides?", "The moon pulls."), ("Tides?", "The moon pulls."), ("Soap?", "No.")) == [1.0, 1.0, 1.0]
+    assert diverse(("Tides?", "The moon pulls."), ("Tides?", "The moon pulls.")) == [], "nothing to compare with"
+
+
 def test_every_suite_of_the_list_is_measured_in_its_order_and_needs_what_is_said() -> None:
     assert list(MEASURES) == [name for name, suite in SUITES.items() if not suite.by_people]
     fields = get_type_hints(Said)

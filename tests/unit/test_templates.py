@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,8 +12,9 @@ from rlhi.contracts import Message, Role
 from rlhi.learn.training.rows import fitted
 from rlhi.models.base import ModelError
 from rlhi.models.prepare import checked_policy
-from rlhi.models.prompts import chat_text, judged, prompt_tokens, reply_text, tokenizer_of, with_persona
+from rlhi.models.prompts import DEFAULT, chat_text, judged, prompt_tokens, reply_text, tokenizer_of
 from rlhi.models.templates import EVERYTHING, PLAIN, Takes, taken, takes
+from tests.support.templates import FAMILIES, SPECIAL, tokenizer
 from tests.support.tiny import TEMPLATE
 
 # As Mistral's first templates: strict alternation, no system message.
@@ -47,28 +46,21 @@ TEMPLATES = {"strict": STRICT, "no system": NO_SYSTEM, "silent": SILENT, "system
 ROLES: tuple[Role, ...] = ("user", "assistant")
 
 
-@cache
-def tokenizer(template: str, special: tuple[str, ...] = ()) -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300, special_tokens=["<s>", "</s>", *special], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
-    )
-    made.train_from_iterator(["how do I grow basil"], trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    fast.chat_template = template
-    return fast
-
-
 def test_what_templates_take_is_found_by_asking_them() -> None:
     found = {name: takes(tokenizer(template)) for name, template in TEMPLATES.items()}
     assert found == {
-        "strict": Takes(False, False, False), "no system": Takes(system=False), "silent": Takes(system=False),
-        "system": Takes(True, False, False), "none": EVERYTHING, "chatml": EVERYTHING,
+        "strict": Takes(False, False, False, False, False), "no system": Takes(system=False),
+        "silent": Takes(system=False, later_system=False), "system": Takes(True, False, False, False, False),
+        "none": EVERYTHING, "chatml": EVERYTHING,
+    }  # fmt: skip
+
+
+def test_what_the_families_take() -> None:
+    found = {name: takes(tokenizer(template, SPECIAL)) for name, template in FAMILIES.items()}
+    lost_once_answered = Takes(False, False, False, False, False)
+    assert found == {
+        "llama": EVERYTHING, "qwen": EVERYTHING, "smollm": EVERYTHING, "gemma": lost_once_answered,
+        "mistral": lost_once_answered,
     }  # fmt: skip
 
 
@@ -81,7 +73,7 @@ def test_any_conversation_with_a_persona_is_rendered_whole(
     name: str, said: list[tuple[Role, str]], generation: bool
 ) -> None:
     known = tokenizer(TEMPLATES[name])
-    messages = with_persona([Message(role, text.strip()) for role, text in said], "Wants short answers.")
+    messages = DEFAULT.told([Message(role, text.strip()) for role, text in said], "Wants short answers.")
     text = chat_text(messages, known, generation)
     at = text.index("Wants short answers.")
     for one in messages[1:]:
@@ -115,12 +107,12 @@ def test_neighbours_are_joined_and_the_persona_is_folded_into_the_first_turn() -
 
 def test_training_and_scoring_render_as_sampling_does() -> None:
     strict = tokenizer(STRICT)
-    prompt = with_persona([Message("user", "Basil?"), Message("user", "Indoors.")], "Wants short answers.")
+    prompt = DEFAULT.told([Message("user", "Basil?"), Message("user", "Indoors.")], "Wants short answers.")
     records = [{"role": one.role, "content": one.content} for one in prompt]
     row = {"prompt": records, "chosen": [{"role": "assistant", "content": "Sun."}], "rejected": [{"content": "No."}]}
     found = fitted(row, strict, 500)
     assert found is not None and [one.role for one in found] == ["user"] and "short answers" in found[0].content
-    scored = strict.decode(judged("Wants short answers.", prompt[1:], "Sun.", 500, strict))
+    scored = strict.decode(judged("Wants short answers.", prompt[1:], "Sun.", 500, strict, DEFAULT))
     assert scored.endswith("Indoors. [/INST]Sun.</s>") and "short answers" in scored
 
 

@@ -21,7 +21,7 @@ from rlhi.contracts.turns import asked, exchanges, is_first, request
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.candidates import requests
 from rlhi.learn.reward.comparisons import comparisons
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import Prompts
 from tests.unit.test_turns import NOBODY, Shorter
 
 ASK, ANSWER, COMPLAINT = "What is DNS?", "DNS maps names to addresses.", "Too long, shorter please."
@@ -92,17 +92,22 @@ def test_items_of_tools_are_told_by_their_shape(kind: str) -> None:
     if kind in ("compaction", "mcp_list_tools", "item_reference"):
         row["response"]["output"] = row["response"]["output"][1:]  # their words, if any, are not the answer's
     found = read(row)
-    assert [turn.content for turn in found.turns] == [ASK, ANSWER, COMPLAINT, "Names."] and not unread_in(found)
+    spoken = [turn.content for turn in found.turns if turn.speaks]
+    assert spoken == [ASK, ANSWER, COMPLAINT, "Names."] and not unread_in(found)
+    answered = [turn.content for turn in found.turns if turn.role == "tool"]
+    assert answered == ([] if kind in ("compaction", "mcp_list_tools", "item_reference") else ["secret"])
 
 
-def test_anthropics_tools_are_left_out_and_its_thoughts_kept_beside_the_answer() -> None:
+def test_anthropics_results_are_a_tools_turn_and_its_thoughts_kept_beside_the_answer() -> None:
     result = [{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "-6 C"}]}]
     thoughts = [{"type": "thinking", "thinking": "cold", "signature": "x"}, {"type": "redacted_thinking", "data": "x"}]
     rows = [("user", ASK), ("assistant", [{"type": "tool_use", "id": "t", "name": "w", "input": {}}]), ("user", result),
             ("assistant", [*thoughts, {"type": "text", "text": ANSWER}]), ("user", COMPLAINT)]  # fmt: skip
     found = read({"messages": [{"role": role, "content": content} for role, content in rows]})
-    assert [turn.content for turn in found.turns] == [ASK, ANSWER, COMPLAINT]
-    assert found.turns[1].thought == "cold"
+    assert [(turn.role, turn.content) for turn in found.turns] == [
+        ("user", ASK), ("tool", "-6 C"), ("assistant", ANSWER), ("user", COMPLAINT)
+    ]  # fmt: skip
+    assert found.turns[2].thought == "cold"
     assert contexts(found) == [(ASK, ANSWER, COMPLAINT)]
 
 
@@ -140,7 +145,7 @@ def test_a_turn_without_text_stays_one_and_is_nobodys_answer(nothing: Any) -> No
     found = read({"messages": turns})
     assert [turn.content for turn in found.turns] == [ASK, "", "Nothing came.", ANSWER, COMPLAINT]
     assert contexts(found) == [(f"{ASK}\n\nNothing came.", ANSWER, COMPLAINT)]
-    assert all(message.content for message in with_persona(found.turns, ""))
+    assert all(message.content for message in Prompts().told(found.turns, ""))
 
 
 def test_what_is_said_of_a_picture_is_no_label_and_no_request() -> None:
@@ -168,9 +173,9 @@ def test_a_complaint_behind_several_parts_of_an_answer_is_of_the_last() -> None:
              {"role": "user", "content": COMPLAINT}]  # fmt: skip
     talk = read({"messages": turns})
     assert contexts(talk) == [(ASK, ANSWER, COMPLAINT)]
-    assert [turn.content for turn in asked(talk.turns, 2)] == [ASK] and is_first(talk.turns, 2)
+    assert [turn.content for turn in asked(talk.turns, 3)] == [ASK, "x"] and is_first(talk.turns, 3)
     [one] = requests([talk], [], {}, CandidatesConfig(persona_only=False))
-    assert [message.role for message in one.messages] == ["system", "user"] and one.turn_index == 2
+    assert [message.role for message in one.messages] == ["system", "user", "tool"] and one.turn_index == 3
 
 
 def test_two_turns_of_the_user_are_one_request() -> None:
@@ -179,7 +184,7 @@ def test_two_turns_of_the_user_are_one_request() -> None:
     assert is_first(turns, 3) and [turn.content for turn in asked(turns, 3)] == [ASK, "noon", "Briefly."]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.sampled_from(["x", ""]))))
+@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), st.sampled_from(["x", ""]))))
 def test_every_exchange_is_a_request_an_answer_and_what_follows_in_words(kinds: list[tuple[Any, str]]) -> None:
     turns = [Turn(role, content) for role, content in kinds]
     found = list(exchanges(turns))
@@ -189,8 +194,8 @@ def test_every_exchange_is_a_request_an_answer_and_what_follows_in_words(kinds: 
         assert turns[one.request].has_text and turns[one.answer].has_text and request(turns, one.answer)
         between = turns[one.request + 1 : one.answer]
         assert not any(turn.role == "user" and turn.has_text for turn in between)
-        prompt = with_persona(asked(turns, one.answer), "")
-        assert prompt[-1].role == "user"
+        prompt = Prompts().told(asked(turns, one.answer), "")
+        assert [message.role for message in prompt if message.speaks][-1] == "user"
     places = [one.answer for one in found]
     assert places == sorted(set(places))
 

@@ -1,4 +1,4 @@
-"""System turns anywhere in a log, as applications with retrieval write them, change nothing that is learned."""
+"""System turns anywhere in a log, as applications with retrieval write them, change nothing but the prompts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from rlhi.collect.feedback.head import Labeller
 from rlhi.collect.feedback.label import follow_ups
-from rlhi.config import CandidatesConfig, FeedbackConfig, PairsConfig, RewritesConfig
-from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Rewrite, Turn
+from rlhi.config import CandidatesConfig, FeedbackConfig, PairsConfig, PromptConfig, RewritesConfig
+from rlhi.contracts import Candidate, Conversation, FeedbackTurn, Rewrite, Role, Turn
 from rlhi.contracts.turns import NOWHERE, beside, spoken
 from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.candidates import requests
 from rlhi.learn.pairs.rewrite import SampleRequest, complaints, observed_revisions, rewrites
 from rlhi.learn.reward.comparisons import comparisons
 from rlhi.models.base import Scored
+from rlhi.models.prompts import DEFAULT, Prompts
 from tests.support.personas import persona
 
 SAID = (
@@ -27,6 +28,7 @@ SAID = (
 LABELS = {2: "reattempt_with_feedback", 4: "positive_feedback", 6: "new_request"}
 CONTEXT = Turn("system", "CONTEXT: the tower was built in 1889.")
 NOBODY = persona("u", "Be brief.")
+BARE = Prompts(PromptConfig(own="replace", documents="drop"))
 
 
 class Shorter:
@@ -50,24 +52,26 @@ def logged(before: frozenset[int]) -> tuple[Conversation, list[FeedbackTurn], di
     return talk, rows, places
 
 
-def learned(talk: Conversation, labels: list[FeedbackTurn], places: dict[int, int]) -> dict[str, object]:
+def learned(
+    talk: Conversation, labels: list[FeedbackTurn], places: dict[int, int], prompts: Prompts = BARE
+) -> dict[str, object]:
     """All that the learn wing takes from a conversation, with places as they were without context."""
     back = {place: at for at, place in places.items()}
     personas = {"u": NOBODY}
-    asked = list(complaints([talk], labels, personas, RewritesConfig(tries=1)))
+    asked = list(complaints([talk], labels, personas, RewritesConfig(tries=1), prompts))
     revisions = list(observed_revisions([talk], labels))
     rows = [
         Rewrite("r", one.conversation_id, "u", one.turn_index, "rewrite", talk.turns[one.turn_index].content,
                 "Paris is a capital.", "m") for one in asked
     ]  # fmt: skip
-    requested = list(requests([talk], labels, personas, CandidatesConfig()))
+    requested = list(requests([talk], labels, personas, CandidatesConfig(), prompts))
     texts = "Rome is a city of old stones.", "Rome is old and large, and it has been so for long."
     candidates = [
         Candidate(f"c{at}", "t", "u", one.turn_index, at, text, "m", 0)
         for one in requested
         for at, text in enumerate(texts)
     ]
-    maker = PairMaker({"t": talk}, personas, personas, Shorter(), PairsConfig())
+    maker = PairMaker({"t": talk}, personas, personas, Shorter(), PairsConfig(), prompts=prompts)
     pairs = list(maker.pairs([*rows, *revisions], candidates))
 
     def told(one: SampleRequest) -> tuple[int, object]:
@@ -79,14 +83,31 @@ def learned(talk: Conversation, labels: list[FeedbackTurn], places: dict[int, in
         "revisions": [(back[one.turn_index], one.original, one.text) for one in revisions],
         "pairs": sorted((back[one.turn_index], one.source, one.prompt, one.chosen, one.rejected) for one in pairs),
         "comparisons": sorted(
-            str((one.source, one.better, one.worse, one.weight))
+            str((one.source, spoken_in(one.better), spoken_in(one.worse), one.weight))
             for one in comparisons([talk], labels, revisions, lambda *_: NOBODY.profile)
         ),
     }
 
 
+def spoken_in(one: Scored) -> Scored:
+    return replace(one, prompt=tuple(message for message in one.prompt if message.speaks))
+
+
+@given(st.frozensets(st.integers(1, len(SAID) - 1)), st.sampled_from(["system", "tool"]))
+def test_context_stands_in_prompts_where_it_stood(before: frozenset[int], role: Role) -> None:
+    talk, labels, places = logged(before)
+    turns = tuple(replace(turn, role=role) if turn == CONTEXT else turn for turn in talk.turns)
+    found = learned(replace(talk, turns=turns), labels, places, DEFAULT)["pairs"]
+    assert isinstance(found, list) and found
+    for at, _, prompt, *_ in found:
+        said = [text for place, text in enumerate(SAID[:at]) for text in [*[CONTEXT.content] * (place in before), text]]
+        said += [CONTEXT.content] * (at in before)
+        assert [message.content for message in prompt[1:]] == said
+        assert all(message.role == role for message in prompt[1:] if message.content == CONTEXT.content)
+
+
 @given(st.frozensets(st.integers(0, len(SAID) - 1)))
-def test_context_anywhere_changes_nothing_that_is_learned(before: frozenset[int]) -> None:
+def test_context_anywhere_changes_nothing_else_that_is_learned(before: frozenset[int]) -> None:
     plain, found = learned(*logged(frozenset())), learned(*logged(before))
     assert plain["pairs"] and plain["revisions"] and plain["comparisons"]
     for name, rows in plain.items():
@@ -94,7 +115,7 @@ def test_context_anywhere_changes_nothing_that_is_learned(before: frozenset[int]
     assert CONTEXT.content not in str(found)
 
 
-@given(st.lists(st.sampled_from(["system", "user", "assistant"])), st.integers(0, 9), st.integers(-4, 4))
+@given(st.lists(st.sampled_from(["system", "user", "assistant", "tool"])), st.integers(0, 9), st.integers(-4, 4))
 def test_beside_counts_what_was_said(roles: list[str], at: int, by: int) -> None:
     turns = [Turn(role, "x") for role in roles]  # type: ignore[arg-type]
     places = spoken(turns)

@@ -15,6 +15,7 @@ from rlhi.collect.pii.redact import redact, redact_conversation
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, Turn, to_record
 
+EMPTIED = "result of a tool too long x"
 HARMFUL = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates: no file and no tokenizer takes them
 
 
@@ -53,11 +54,11 @@ def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
     Raises:
         ValueError: it is out of bounds, or no user says anything in it.
     """
-    turns = tuple(_harmless(turn) for turn in conversation.turns)
+    turns, left = _within(tuple(_harmless(turn) for turn in conversation.turns), config.max_characters)
     if not any(turn.role == "user" and turn.has_text for turn in turns) and not waits(conversation):
         raise ValueError("no user turn with text")
-    if len(turns) > config.max_turns:
-        raise ValueError(f"{len(turns)} turns, more than ingest.max_turns ({config.max_turns})")
+    if (count := talk(turns)) > config.max_turns:
+        raise ValueError(f"{count} turns, more than ingest.max_turns ({config.max_turns})")
     if (characters := sum(len(turn.content) for turn in turns)) > config.max_characters:
         raise ValueError(f"{characters} characters, more than ingest.max_characters ({config.max_characters})")
     cleaned = conversation
@@ -72,10 +73,39 @@ def harmless(conversation: Conversation, config: IngestConfig) -> Conversation:
             language=_maybe(conversation.language),
             source=_text(conversation.source),
             turns=turns,
+            changes=(*conversation.changes, f"{EMPTIED}{left}") if left else conversation.changes,
         )
     if not cleaned.conversation_id or not cleaned.user_id:
         raise ValueError("an id is empty")
     return cleaned
+
+
+def emptied_in(conversation: Conversation) -> int:
+    """How many results of tools were emptied."""
+    return sum(int(one.removeprefix(EMPTIED)) for one in conversation.changes if one.startswith(EMPTIED))
+
+
+def talk(turns: Sequence[Turn]) -> int:
+    """How many turns there are, those of tools left aside: an answer may take any number of them."""
+    return sum(turn.role != "tool" for turn in turns)
+
+
+def _within(turns: tuple[Turn, ...], most: int) -> tuple[tuple[Turn, ...], int]:
+    """The turns, and how many results of tools were emptied, the longest first: what they say costs no conversation.
+
+    Such a turn stays, for rows name turns by their places.
+    """
+    tools = [at for at, turn in enumerate(turns) if turn.role == "tool"]
+    over = sum(len(turn.content) for turn in turns) - most if tools else 0
+    emptied = set[int]()
+    for at in sorted(tools, key=lambda at: (-len(turns[at].content), at)):
+        if over <= 0:
+            break
+        emptied.add(at)
+        over -= len(turns[at].content)
+    if not emptied:
+        return turns, 0
+    return tuple(replace(turn, content="") if at in emptied else turn for at, turn in enumerate(turns)), len(emptied)
 
 
 def with_languages(conversations: Sequence[Conversation], config: IngestConfig) -> list[Conversation]:

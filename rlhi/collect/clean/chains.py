@@ -105,7 +105,7 @@ def joined(rows: Sequence[Conversation]) -> Conversation:
     for part in parts[1:]:
         said = [(turn.role, turn.content) for turn in part.turns]
         goes_on = said[: len(turns)] == [(turn.role, turn.content) for turn in turns]
-        turns = part.turns if goes_on else (*turns, *part.turns)
+        turns = part.turns if goes_on else (*turns, *_new(part.turns, turns))
     left = len(single) - len(parts) + (whole is not None)
     told = {change for part in parts for change in part.changes if not change.startswith(BRANCHED)}
     told |= {f"{BRANCHED}{left}"} if left else set()
@@ -118,6 +118,12 @@ def joined(rows: Sequence[Conversation]) -> Conversation:
         toxic=any(part.toxic for part in parts),
         redacted=any(part.redacted for part in parts),
     )
+
+
+def _new(turns: Sequence[Turn], before: Sequence[Turn]) -> Sequence[Turn]:
+    """The turns of a request without the instructions that it repeats: a server keeps all but these."""
+    told = {turn.content for turn in before if turn.role == "system"}
+    return [turn for turn in turns if turn.role != "system" or turn.content not in told]
 
 
 def _in_time(turns: Sequence[Turn]) -> tuple[Turn, ...]:

@@ -62,7 +62,7 @@ def _digest(conversation: Conversation) -> list[int]:
     """MinHash over the 5-grams of words; empty where there are too few words."""
     from rensa import RMinHash
 
-    words = " ".join([turn.content for turn in conversation.turns]).lower().split()
+    words = " ".join([turn.content for turn in conversation.turns if turn.role != "tool"]).lower().split()
     if len(words) < MIN_WORDS:
         return []
     minhash = RMinHash(num_perm=BANDS * ROWS, seed=0)

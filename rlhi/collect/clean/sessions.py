@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from rlhi.collect.clean.accept import merge
+from rlhi.collect.clean.accept import merge, talk
 from rlhi.contracts import Conversation, Turn
 
-SOURCES = frozenset({"completions", "litellm", "langfuse"})
+SOURCES = frozenset({"completions", "litellm", "langfuse", "bedrock", "mlflow", "otel"})
 """The formats with a request a row: rows of one id are parts of one session."""
 SAME_WITHIN = timedelta(seconds=60)
 """One exchange is logged more than once, as a trace and its generation or on another try, at slightly other times."""
@@ -23,7 +23,7 @@ SAME_WITHIN = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A request with its answer, and the system's turns before it."""
+    """A request with its answer, what tools said for it, and the system's turns before it."""
 
     turns: tuple[Turn, ...]
 
@@ -35,7 +35,7 @@ class Part:
     @property
     def moment(self) -> datetime | None:
         """When it was asked."""
-        times = (turn.created_at for turn in self.turns if turn.role != "system" and turn.created_at)
+        times = (turn.created_at for turn in self.turns if turn.speaks and turn.created_at)
         return _moment(next(times, None))
 
     def is_same(self, other: Part) -> bool:
@@ -127,7 +127,7 @@ def _filled(turns: Sequence[Turn], others: Sequence[Turn]) -> tuple[Turn, ...]:
             signals = max(turn.signals, again.signals, key=lambda signals: (len(signals), repr(signals)))
             made[place] = replace(
                 turn, created_at=min(times, default=None), model=turn.model or again.model, signals=signals,
-                thought=turn.thought or again.thought,
+                thought=turn.thought or again.thought, cut=turn.cut or again.cut,
             )  # fmt: skip
     return tuple(made)
 
@@ -146,7 +146,7 @@ def _joined(old: Conversation, new: Conversation, parts: Sequence[Part], max_tur
     made = _told(whole, parts)
     models = [turn.model for turn in made.turns if turn.role == "assistant" and turn.model]
     made = replace(made, model=models[-1] if models else late.model or early.model)
-    return made if len(made.turns) <= max_turns else None
+    return made if talk(made.turns) <= max_turns else None
 
 
 def _worded(turns: Sequence[Turn]) -> list[int]:
@@ -165,7 +165,7 @@ def _told(row: Conversation, parts: Iterable[Part]) -> Conversation:
     for part in parts:
         turns += [turn for turn in part.turns if turn.role != "system" or turn.content not in said]
         said |= {turn.content for turn in part.turns if turn.role == "system"}
-    began = next((turn.created_at for turn in turns if turn.role != "system"), None)
+    began = next((turn.created_at for turn in turns if turn.speaks), None)
     times = [time for time in (row.created_at, began) if time]
     return replace(row, turns=tuple(turns), created_at=min(times, default=None))
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rlhi.collect.formats.fields import Row, at
+from rlhi.collect.formats.fields import Row, at, nested, opened
 from rlhi.collect.formats.known import FORMATS, Format
+from rlhi.collect.formats.marks import Mark, mark_in
+from rlhi.collect.formats.otlp import unfolded
 from rlhi.collect.formats.record import Record, show
-from rlhi.collect.formats.records import records
+from rlhi.collect.formats.records import rows_of, utf8
 from rlhi.collect.formats.unread import noting, unread_of
+from rlhi.collect.formats.wrapped import Part, parts
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.contracts.apart import anonymous
 
@@ -40,24 +43,44 @@ def read_log(
         LogError: the file is missing or empty, or no row of it is in a known format.
     """
     name = file or path.name
-    held: list[Quarantined] = []
+    refused: list[Quarantined] = []
     known = False
     try:
-        for record in records(path, name):
-            found, row = read_record(record, name, accept, user_column)
-            known = known or found
-            if known:
-                yield from held
-                held.clear()
-                yield row
-            elif isinstance(row, Quarantined):
-                held.append(row)
-            if len(held) >= MAX_UNKNOWN:
-                break
+        for part in map(utf8, parts(path, name)):
+            rows: list[Quarantined] = []
+            for row in _read(part, accept, user_column, rows):
+                if not known:  # an archive's members that are no logs, told now that another is one
+                    yield from refused
+                    refused, known = [], True
+                if not isinstance(row, Mark):
+                    yield row
+            if rows:
+                refused.append(unread_part(part.name, name, rows))
     except OSError as error:
         raise _refused(name, (error.strerror or str(error)).lower()) from None
     if not known:
-        raise refusal(name, held)
+        raise refusal(name, refused)
+    yield from refused
+
+
+def _read(
+    part: Part, accept: Callable[[Conversation], Conversation] | None, user_column: str, refused: list[Quarantined]
+) -> Iterator[Conversation | Quarantined | Mark]:
+    """The rows of a part; where none of them is in a known format, nothing, and ``refused`` says why."""
+    held: list[Quarantined] = []
+    known = False
+    for record in unfolded(rows_of(part)):
+        found, row = read_record(record, part.name, accept, user_column)
+        known = known or found
+        if known:
+            yield from held
+            held.clear()
+            yield row
+        elif isinstance(row, Quarantined):
+            held.append(row)
+        if len(held) >= MAX_UNKNOWN:
+            break
+    refused += held
 
 
 def read_record(
@@ -65,17 +88,21 @@ def read_record(
     file: str,
     accept: Callable[[Conversation], Conversation] | None = None,
     user_column: str = "",
-) -> tuple[bool, Conversation | Quarantined]:
-    """Whether the record is in a known format, and what became of it."""
+) -> tuple[bool, Conversation | Quarantined | Mark]:
+    """Whether the record is in a known format, and what became of it: of what marks an answer elsewhere, the mark."""
     if isinstance(record, Quarantined):
         return False, record
-    format = next((format for format in FORMATS if format.matches(record.value)), None)
+    value = nested(record.value)
+    format = next((format for format in FORMATS if format.matches(value)), None)
+    if format is None and (value := opened(value)) is not record.value:
+        format = next((format for format in FORMATS if format.matches(value)), None)
     if format is None:
-        fields = show(", ".join(sorted(map(str, record.value))[:8]))[:200]
-        return False, Quarantined(file, record.line, f"unknown format (fields: {fields})", show(record.value))
+        if (mark := mark_in(value)) is not None:
+            return True, mark
+        return False, Quarantined(file, record.line, _unknown(value), show(record.value))
     try:
         with noting() as unread:
-            conversation = format.parse(record.value)
+            conversation = format.parse(value)
             if user_column:
                 conversation = _named(conversation, record.value, user_column)
         if unread:
@@ -84,6 +111,12 @@ def read_record(
         return True, accept(conversation) if accept else conversation
     except (ValueError, RecursionError) as error:
         return True, Quarantined(file, record.line, f"{format.name}: {error}", show(record.value))
+
+
+def _unknown(row: Row) -> str:
+    if "role" in row and "content" in row:
+        return "a message a row: put the messages of each conversation together, in a list with their roles"
+    return f"unknown format (fields: {show(', '.join(sorted(map(str, row))[:8]))[:200]})"
 
 
 def _named(conversation: Conversation, row: Row, column: str) -> Conversation:
@@ -96,11 +129,23 @@ def _named(conversation: Conversation, row: Row, column: str) -> Conversation:
     return replace(conversation, user_id=user, user_id_kind="real")
 
 
+def unread_part(part: str, file: str, rows: Sequence[Quarantined]) -> Quarantined:
+    """A log in which no row is known: its first row, or as one of several in an archive why it is none."""
+    if part == file and rows:
+        return rows[0]
+    return Quarantined(part, 0, f"no log: line {rows[0].line}: {rows[0].reason}" if rows else "the file is empty", "")
+
+
 def refusal(file: str, rows: Sequence[Quarantined]) -> LogError:
     """Why a file is no log at all, from what was quarantined of it."""
-    return _refused(file, f"line {rows[0].line}: {rows[0].reason}" if rows else "the file is empty")
+    if not rows:
+        return _refused(file, "the file is empty")
+    inside = "" if rows[0].file == file else f"{rows[0].file.removeprefix(file).lstrip('/')}, "
+    at = f"line {rows[0].line}: " if rows[0].line else ""
+    return _refused(file, f"{inside}{at}{rows[0].reason}")
 
 
 def _refused(file: str, reason: str) -> LogError:
     one_line = " ".join(reason.split())[:300]
-    return LogError(f"{file}: {one_line}; accepted are {', '.join(format.label for format in FORMATS)}, also gzipped")
+    accepted = ", ".join(format.label for format in FORMATS)
+    return LogError(f"{file}: {one_line}; accepted are {accepted}, also compressed and in archives")

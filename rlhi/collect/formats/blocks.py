@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
-from rlhi.collect.formats.lines import BOM, MAX_ROW_BYTES, line_records, lines_read, shown
+from rlhi.collect.formats.lines import MAX_ROW_BYTES, line_records, lines_read, shown
 from rlhi.collect.formats.record import Damage, Record, show
-from rlhi.collect.formats.records import GZIP, by_line, chunks_of, records, starts
+from rlhi.collect.formats.records import by_line, rows_of, utf8
+from rlhi.collect.formats.wrapped import parts
 from rlhi.contracts import Quarantined
 
 BLOCK_BYTES = 4 << 20
@@ -44,23 +42,16 @@ def blocks(path: Path, file: str, size: int = BLOCK_BYTES) -> Iterator[Block | Q
     Raises:
         OSError: the file cannot be opened.
     """
-    with ExitStack() as stack:
-        stream: IO[bytes] = stack.enter_context(path.open("rb"))
-        if starts(stream, GZIP):
-            stream = cast("IO[bytes]", stack.enter_context(gzip.open(stream, "rb")))
-        chunks = chunks_of(stream)
-        first = next(chunks, b"")
-        if isinstance(first, Damage) or by_line(first):
-            yield from _lines(first if isinstance(first, Damage) else first.removeprefix(BOM), chunks, file, size)
-            return
-    yield from _records(records(path, file), file, size)
+    for part in map(utf8, parts(path, file)):
+        if isinstance(part.first, Damage) or by_line(part.first):
+            yield from _lines(part.chunks(), part.name, size)
+        else:
+            yield from _records(rows_of(part), part.name, size)
 
 
-def _lines(
-    first: bytes | Damage, chunks: Iterable[bytes | Damage], file: str, size: int
-) -> Iterator[Block | Quarantined]:
+def _lines(chunks: Iterable[bytes | Damage], file: str, size: int) -> Iterator[Block | Quarantined]:
     line, held, ended = 1, bytearray(), False
-    for chunk in (first, *()) if isinstance(first, Damage) else _with(first, chunks):
+    for chunk in chunks:
         if isinstance(chunk, Damage):
             whole = held.rfind(b"\n") + 1
             yield Block(file, line, bytes(held[:whole]))
@@ -77,11 +68,6 @@ def _lines(
             yield Quarantined(file, line, f"longer than {MAX_ROW_BYTES >> 20} MiB, nothing after it is read", "")
             return
     yield Block(file, line, bytes(held))
-
-
-def _with(first: bytes, rest: Iterable[bytes | Damage]) -> Iterator[bytes | Damage]:
-    yield first
-    yield from rest
 
 
 def _cut(held: bytearray) -> int:

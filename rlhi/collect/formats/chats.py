@@ -8,6 +8,7 @@ from typing import cast, get_args
 from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, mapping, moment, rows_in, text
 from rlhi.collect.formats.format import conversation, has_turns
 from rlhi.collect.formats.ids import first_id, identity
+from rlhi.collect.formats.instructions import instructed
 from rlhi.collect.formats.turns import messages, messages_in
 from rlhi.contracts import Conversation, UserKind, content_key
 
@@ -88,7 +89,7 @@ def sharegpt(row: Row) -> Conversation:
 
 def _messages(row: Row, source: str, field: str) -> Conversation:
     about = [row, mapping(row, "metadata")]
-    said = messages(row, field).marked(*about)
+    said = instructed(messages(row, field).marked(*about), row)
     created_at, model = first_moment(about, *TIMES), first_text(about, "model")
     name = first_id(about, "conversation_id")
     if name is None and (name := first_id(about, "session_id", "thread_id")):  # a log of requests, answers among them

@@ -14,6 +14,7 @@ Row = Mapping[str, object]
 
 # How deep a value may lie in what wraps it: no log nests deeper, and whoever does wants to break the reader.
 DEPTH = 8
+PAIR = {"key", "value"}
 TIMES = ("created_at", "created", "timestamp", "create_time")
 
 
@@ -63,9 +64,54 @@ def loaded(value: object) -> object:
 
 
 def mapping(row: Row, name: str) -> Row:
-    """A nested object, or its JSON text; empty where there is none."""
+    """A nested object, its JSON text, or the list of pairs that is made of a map; empty where there is none."""
     value = loaded(row.get(name))
-    return value if isinstance(value, Mapping) else {}
+    if isinstance(value, Mapping):
+        return value
+    return _paired(value) if isinstance(value, list) else {}
+
+
+def _paired(value: list[object]) -> Row:
+    """``[["user_id", "ann"]]`` and ``[{"key": "user_id", "value": "ann"}]`` as the object that they are."""
+    pairs = [[one["key"], one["value"]] if isinstance(one, Mapping) and one.keys() == PAIR else one for one in value]
+    if all(isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) for one in pairs):
+        return {str(one[0]): one[1] for one in pairs if isinstance(one, list)}
+    return {}
+
+
+def nested(row: Row) -> Row:
+    """A row whose names are paths (``metadata.user_id``, as flat columns have them) with the objects beside them.
+
+    What stands there as an object already keeps its own. Most rows have no such name, and are given back as they are.
+    """
+    if "." not in "".join(row):
+        return row
+    found: dict[str, object] = dict(row)
+    own: set[int] = set()
+    for path, value in row.items():
+        *outer, last = path.split(".")
+        if not outer or not all(outer) or value is None:
+            continue
+        inside = found
+        for name in outer:
+            held = inside.get(name)
+            if isinstance(held, Mapping) and id(held) not in own:
+                held = dict(held)
+            elif not isinstance(held, dict):
+                held = {} if held is None else None
+            if held is None:
+                break
+            own.add(id(held))
+            inside[name] = inside = held
+        else:
+            inside.setdefault(last, value)
+    return found
+
+
+def opened(row: Row) -> Row:
+    """The row with what it holds as JSON text; itself where there is none."""
+    found = {name: loaded(value) for name, value in row.items()}
+    return found if any(found[name] is not row[name] for name in row) else row
 
 
 def rows_in(value: object) -> list[Row] | None:

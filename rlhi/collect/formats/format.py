@@ -12,6 +12,7 @@ from rlhi.contracts.apart import anonymous
 from rlhi.lexicons.languages import language_code
 
 UNREAD = "turn of an unknown role left out x"
+CUT = "answer cut at its limit of tokens x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def conversation(
         user_id, kind = anonymous(conversation_id), "conversation_only"
     spoken = None if language and language.strip().lower() == "unknown" else language_code(language)
     changes = (f"{UNREAD}{len(said.unread)}",) if said.unread else ()
+    if cut := sum(turn.cut for turn in turns):
+        changes = (f"{CUT}{cut}", *changes)
     return Conversation(
         conversation_id, user_id, kind, created_at, model, spoken, turns, source, toxic, redacted, changes=changes,
         chain=chain,
@@ -64,12 +67,21 @@ def conversation(
 
 def unread_in(conversation: Conversation) -> int:
     """How many turns of a conversation could not be read."""
-    return sum(int(one.removeprefix(UNREAD)) for one in conversation.changes if one.startswith(UNREAD))
+    return _counted(conversation, UNREAD)
+
+
+def cut_in(conversation: Conversation) -> int:
+    """How many answers of a conversation were cut."""
+    return _counted(conversation, CUT)
+
+
+def _counted(conversation: Conversation, change: str) -> int:
+    return sum(int(one.removeprefix(change)) for one in conversation.changes if one.startswith(change))
 
 
 def first_exchange(turns: Sequence[Turn]) -> list[str]:
-    """The first two turns of the dialogue, the system's left aside."""
-    return [turn.content for turn in turns if turn.role != "system"][:2]
+    """The first two turns of the dialogue, the system's and tools' left aside."""
+    return [turn.content for turn in turns if turn.speaks][:2]
 
 
 def has_turns(field: str, *names: str) -> Callable[[Row], bool]:

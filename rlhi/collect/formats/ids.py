@@ -28,6 +28,7 @@ NOTHING = frozenset({
 WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # a column of numbers with gaps is one of floats: 7 becomes 7.0
 POWER = re.compile(r"-?[1-9](?:\.\d+)?[eE]\+\d{2,3}")
 EXTENDED = ("$oid", "$uuid", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal")
+OWN = ("id", "uuid", "user_id")
 
 
 def identity(row: Row, name: str) -> str | None:
@@ -59,8 +60,11 @@ def id_of(value: object) -> str | None:
         return _written(value.strip())
     if value is None or isinstance(value, bool | list):
         return None
-    if isinstance(value, Mapping):  # MongoDB's extended JSON
-        return next((id_of(value[name]) for name in EXTENDED if name in value and len(value) == 1), None)
+    if isinstance(value, Mapping):  # MongoDB's extended JSON, or who or what it is, with its id
+        if len(value) == 1 and (name := next(iter(value))) in EXTENDED:
+            return id_of(value[name])
+        own = (value[name] for name in OWN if name in value and not isinstance(value[name], Mapping))
+        return next((found for one in own if (found := id_of(one))), None)
     if isinstance(value, float):
         return _number(value)
     try:

@@ -54,7 +54,7 @@ def line_records(text: bytes, line: int, file: str) -> Iterator[Record | Quarant
     try:
         value = json.loads(text.decode("utf-8"))
     except UnicodeDecodeError as error:
-        yield Quarantined(file, line, f"not UTF-8 (byte {error.start + 1})", shown(text))
+        yield Quarantined(file, line, undecodable(error), shown(text))
     except (ValueError, RecursionError) as error:
         if text.startswith(OPENING):
             yield from _several(text, line, file, f"not JSON: {error}")
@@ -65,6 +65,12 @@ def line_records(text: bytes, line: int, file: str) -> Iterator[Record | Quarant
             yield from documents([text], file, line)
         else:
             yield record_of(value, line, file)
+
+
+def undecodable(error: UnicodeDecodeError) -> str:
+    """Why bytes are no text, and what they may be."""
+    byte = error.object[error.start]
+    return f"not UTF-8 (byte {error.start + 1} is 0x{byte:02x}; if it is Latin-1 or Windows-1252, save it as UTF-8)"
 
 
 def shown(raw: bytes) -> str:

@@ -10,12 +10,23 @@ from __future__ import annotations
 from rlhi.collect.formats.fields import TIMES, Row, first_moment, first_text, loaded, mapping, text
 from rlhi.collect.formats.format import conversation, first_exchange
 from rlhi.collect.formats.ids import first_id, identity
+from rlhi.collect.formats.instructions import instructed
 from rlhi.collect.formats.turns import Dialogue, messages_in, reply, turns_of
 from rlhi.contracts import Conversation, content_key
+from rlhi.contracts.thoughts import Parted
 
 ANSWERS = ("response", "choices", "completion", "output")
 SESSIONS = ("conversation_id", "session_id", "thread_id")
 USERS = ("user_id", "user", "safety_identifier")
+# The columns of a table of questions and answers, in words.
+EXCHANGES = (
+    ("question", "answer"), ("prompt", "response"), ("prompt", "completion"), ("prompt", "answer"),
+    ("query", "response"), ("query", "answer"), ("question", "response"), ("instruction", "response"),
+    ("user_input", "response"),
+    ("user_message", "assistant_message"), ("user_message", "bot_message"), ("user_message", "response"),
+    ("user_prompt", "model_response"), ("input", "output"), ("instruction", "output"), ("request", "response"),
+    ("message", "response"), ("message", "reply"), ("user", "assistant"), ("human", "assistant"),
+)  # fmt: skip
 # What LiteLLM writes in place of text that it shortens or keeps to itself.
 SHORTENED, WITHHELD = "(litellm_truncated skipped", "redacted-by-litellm"
 
@@ -41,7 +52,7 @@ def completion(row: Row) -> Conversation:
     chain = _chain(response, request, (session or "") if kept else "")
     return grown(
         "completions",
-        turns_of(messages).answered(answer).marked(*about, response),
+        instructed(turns_of(messages).answered(answer).ended(*_ended(row, answer)).marked(*about, response), request),
         session=session,
         user=first_id(about, *USERS),
         created_at=first_moment([row, response, request], *TIMES),
@@ -69,19 +80,54 @@ def litellm(row: Row) -> Conversation:
     if not messages:
         raise ValueError("no messages: LiteLLM keeps them when store_prompts_in_spend_logs is on")
     answer = reply(loaded(row.get("response")))
-    said = turns_of(messages).answered(answer)
+    said = turns_of(messages).answered(answer).ended(*([loaded(row.get("response"))] if answer else ()))
     if any(SHORTENED in turn.content or turn.content.strip() == WITHHELD for turn in said.turns):
         raise ValueError("LiteLLM shortened or withheld the text")
     given = mapping(row, "metadata")
     about = [request, mapping(request, "metadata"), given, mapping(given, "requester_metadata")]
     return grown(
         "litellm",
-        said.marked(row, *about),
+        instructed(said.marked(row, *about), row, request),
         session=first_id(about, "litellm_session_id", "session_id", "conversation_id"),
         user=identity(row, "end_user") or identity(request, "user") or identity(given, "user_api_key_end_user_id"),
         created_at=first_moment([row], "startTime"),
         model=first_text([row, request], "model_group", "model"),
         complete=answer is not None,
+    )
+
+
+def _columns(row: Row) -> tuple[str, str] | None:
+    return next(((q, a) for q, a in EXCHANGES if isinstance(row.get(q), str) and isinstance(row.get(a), str)), None)
+
+
+def is_exchange(row: Row) -> bool:
+    """A question and its answer, each a text."""
+    return _columns(row) is not None
+
+
+def exchange(row: Row) -> Conversation:
+    """An exchange a row, as tables have it; those of one session are one conversation.
+
+    Raises:
+        ValueError: the question or the answer says nothing.
+    """
+    asked, answered = _columns(row) or EXCHANGES[0]
+    question, answer = text(row, asked), reply(row.get(answered))
+    if question is None or answer is None:
+        raise ValueError(f"{asked if question is None else answered} says nothing")
+    system = text(row, "system_prompt") or text(row, "system")
+    context = text(row, "input") if asked == "instruction" else None
+    said = [{"role": "system", "content": system}] if system else []
+    said.append({"role": "user", "content": f"{question}\n\n{context}" if context else question})
+    about = [row, mapping(row, "metadata")]
+    return grown(
+        "completions",
+        turns_of(said).answered(answer).marked(*about),
+        session=first_id(about, *SESSIONS, "id"),
+        user=first_id(about, *[name for name in USERS if name != asked]),
+        created_at=first_moment(about, *TIMES),
+        model=first_text(about, "model", "model_name"),
+        complete=True,
     )
 
 
@@ -104,6 +150,11 @@ def grown(
     return conversation(
         source, said, conversation_id=name, user_id=user, created_at=created_at, model=model, chain=chain
     )
+
+
+def _ended(row: Row, answer: Parted | None) -> list[object]:
+    """What may say how the answer ended; nothing without one."""
+    return [loaded(row.get(name)) if name in row else None for name in ANSWERS] if answer else []
 
 
 def _chain(response: Row, request: Row, kept: str) -> tuple[str, ...]:

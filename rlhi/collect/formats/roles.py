@@ -11,7 +11,7 @@ from rlhi.collect.formats.fields import Row
 from rlhi.contracts import Role
 
 Speaker = Literal["system", "user", "assistant", "tool", "thought"]
-"""A role; or what is no turn: a tool's part, and a model's thought in a turn of its own."""
+"""A role; or what is no turn: a model's thought in a turn of its own."""
 
 PLAIN: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 WORDS: dict[Speaker, str] = {
@@ -32,6 +32,8 @@ SPEAKERS: dict[str, Speaker] = {word: speaker for speaker, words in WORDS.items(
 EMPTY = frozenset({"message", "messages", "msg", "chunk", "role", "chat", "end", "the", "turn", "virtual", "prompt"})
 # What calls of tools and their results end with, whichever the tool: web_search_call, mcp_call_output, tool_result.
 ENDINGS = frozenset({"call", "calls", "output", "outputs", "result", "results", "use", "response", "request"})
+# What ends the names of calls alone: what a model asks of a tool.
+CALLS = frozenset({"call", "calls", "use", "request", "action"})
 NAMES = ("role", "from", "type", "speaker", "sender", "author")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -70,6 +72,22 @@ def speaker_named(said: str, item: bool = False) -> Speaker | None:
     if len(found) == 1:
         return found.pop()
     return "tool" if item and told and not found else None
+
+
+def is_call(row: Row) -> bool:
+    """Whether a tool's turn or part is what the model asked of it, and not what it answered.
+
+    >>> is_call({"from": "function_call"}), is_call({"type": "tool_result"}), is_call({"role": "tool"})
+    (True, False, False)
+    """
+    words = re.findall(r"[a-z]+", _HUMP.sub(" ", role_named(row)).lower())
+    return bool(words) and words[-1] in CALLS
+
+
+def may_answer(row: Row) -> bool:
+    """Whether a tool's message or item may hold what a tool said: one without a speaker only where its type says so."""
+    name = _field(row)
+    return name != "type" or is_tools(_said(row.get(name)))
 
 
 def is_tools(kind: str) -> bool:

@@ -18,14 +18,13 @@ from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from rlhi.collect.formats import LogError
+from rlhi.collect.formats.wrapped import is_beside
 
 if TYPE_CHECKING:
     import fsspec
 
 STDIN = "-"
 CHUNK_BYTES = 1 << 20
-# What Hugging Face keeps beside the data of a set: its description, and copies that `map` made of it.
-BESIDE = re.compile(r"(dataset_infos?|dataset_dict|state)\.json|(README|LICENSE)(\.\w+)?|cache-.*\.arrow", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +107,10 @@ def _expand_remote(address: str) -> list[Source]:
 
 def _logs(names: Iterable[str], address: str) -> list[str]:
     """The names among them that may be logs, in order."""
-    found = sorted(name for name in names if not _is_beside(name))
+    found = sorted(name for name in names if not is_beside(name))
     if not found:
         raise LogError(f"{shown(address)}: no log in it")
     return found
-
-
-def _is_beside(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return any(part.startswith(".") for part in parts) or bool(BESIDE.fullmatch(parts[-1]))
 
 
 def _copy(address: str, file: IO[bytes]) -> None:

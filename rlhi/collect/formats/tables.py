@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from rlhi.collect.formats.columns import Reader, comparable, reader
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -31,12 +33,13 @@ def table_rows(stream: IO[bytes], head: bytes) -> Iterator[Mapping[str, object] 
     import pyarrow as pa
 
     name = "parquet" if head.startswith(PARQUET) else "arrow"
+    readers: dict[str, Reader] | None = None
     try:
-        for batch in _batches(stream, head):
-            binary = any(_holds_bytes(field.type) for field in batch.schema)
+        for batch in map(comparable, _batches(stream, head)):
+            if readers is None:
+                readers = {field.name: one for field in batch.schema if (one := reader(field.type, field.name))}
             for at in range(batch.num_rows):
-                row = _row(batch.slice(at, 1))
-                yield row if isinstance(row, Unreadable) or not binary else {name: _text(row[name]) for name in row}
+                yield _row(batch.slice(at, 1), readers)
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         yield Unreadable(f"damaged {name}, the rest cannot be read: {reason}", rest=True)
@@ -60,30 +63,21 @@ def _batches(stream: IO[bytes], head: bytes) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _row(batch: pa.RecordBatch) -> Mapping[str, object] | Unreadable:
-    try:
-        row: Mapping[str, object] = batch.to_pylist()[0]
-    except (UnicodeDecodeError, ValueError, OverflowError) as error:
-        return Unreadable(f"cannot be read: {error}", rest=False)
-    return row
-
-
-def _holds_bytes(kind: pa.DataType) -> bool:
+def _row(batch: pa.RecordBatch, readers: Mapping[str, Reader]) -> Mapping[str, object] | Unreadable:
     import pyarrow.types as types
 
-    checks = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
-    return any(check(kind) for check in checks) or any(
-        _holds_bytes(kind.field(at).type) for at in range(kind.num_fields)
-    )
-
-
-def _text(value: object) -> object:
-    """Bytes as the text that they are: some writers do not say that a column holds text. Others are left out."""
-    if isinstance(value, bytes):
-        try:
-            return value.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-    if isinstance(value, Mapping):
-        return {name: _text(item) for name, item in value.items()}
-    return [_text(item) for item in value] if isinstance(value, list) else value
+    try:
+        row: dict[str, object] = batch.to_pylist()[0]
+    except (ValueError, OverflowError):
+        row = {}
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                row[name] = column.to_pylist()[0]
+            except (ValueError, OverflowError) as error:
+                if not types.is_temporal(column.type):
+                    return Unreadable(f"{name} cannot be read: {error}", rest=False)
+                row[name] = f"no time: {error}"  # it is counted among those that cannot be read
+    try:
+        return row | {name: read(row[name]) for name, read in readers.items()} if readers else row
+    except ValueError as error:
+        return Unreadable(f"cannot be read: {error}", rest=False)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rlhi.collect.formats.contents import Words, answer_of, is_thought, item_thought, thought_of, words_of
+from rlhi.collect.formats.endings import was_cut
 from rlhi.collect.formats.fields import DEPTH, Row, first_moment, loaded, rows_in, text
+from rlhi.collect.formats.results import results_in
 from rlhi.collect.formats.roles import is_tools, role_named, speaker_of
 from rlhi.collect.formats.signals import Scale, rating_in, scale_of, signals_of
 from rlhi.collect.formats.streams import are_chunks, events_in, put_together
@@ -35,6 +37,13 @@ class Dialogue:
             told = last if last.thought else replace(last, thought=answer.thought)
             return replace(self, turns=(*self.turns[:-1], told))
         return replace(self, turns=(*self.turns, Turn("assistant", answer.answer, thought=answer.thought)))
+
+    def ended(self, *responses: object) -> Dialogue:
+        """With what the response says of how its answer ended: it is the last turn."""
+        last = self.turns[-1] if self.turns else None
+        if last is None or last.role != "assistant" or last.cut or not any(map(was_cut, responses)):
+            return self
+        return replace(self, turns=(*self.turns[:-1], replace(last, cut=True)))
 
     def dated(self, created_at: str | None, model: str | None) -> Dialogue:
         """With the time and the model of its row on the last exchange, where its turns say none themselves."""
@@ -73,7 +82,8 @@ def role_of(row: Row, at: int) -> Role | None:
 def turns_of(rows: Sequence[object]) -> Dialogue:
     """Turns from ``role`` or ``from`` and ``content`` or ``value``.
 
-    What tools were asked and said is left out, and so is what nobody says whom we know: it is counted.
+    What a tool answered is a turn, before the answer that was made of it; what it was asked is left out. What nobody
+    says whom we know is left out and counted.
 
     Raises:
         ValueError: a signal that is none.
@@ -90,7 +100,13 @@ def turns_of(rows: Sequence[object]) -> Dialogue:
             thoughts.append(item_thought(row))
         elif speaker is None:
             unread.append(role_named(row))
-        elif speaker != "tool" and (turn := _turn(row, speaker, scale)):
+        elif speaker == "tool":
+            turns += results_in(row, whole=True)
+        else:
+            if type(row.get("content")) is not str:
+                turns += results_in(row)
+            if (turn := _turn(row, speaker, scale)) is None:
+                continue
             if turn.role == "user":
                 marks, thoughts = turn.signals, []
                 turn = replace(turn, signals=()) if marks else turn
@@ -103,7 +119,7 @@ def turns_of(rows: Sequence[object]) -> Dialogue:
 
 def _turn(row: Row, role: Role, scale: Scale | None) -> Turn | None:
     """The turn of a message; None where there is nothing in it but tools."""
-    content, thought = row.get("content"), ""
+    content, thought, cut = row.get("content"), "", False
     if type(content) is str and PLAIN.issuperset(row) and not (role == "assistant" and _may_hold_more(content)):
         said = content  # as nearly all turns
     else:
@@ -113,11 +129,11 @@ def _turn(row: Row, role: Role, scale: Scale | None) -> Turn | None:
             if (events := events_in(said)) is not None:
                 words = Words(*put_together(events), words.tools)
             found = answer_of(words)
-            said, thought = found.answer, found.thought
+            said, thought, cut = found.answer, found.thought, was_cut(row)
         if words.tools and not said.strip():
             return None
     signals = signals_of(row, said, scale) if role != "system" else ()
-    return Turn(role, said, first_moment([row], "created_at", "timestamp"), text(row, "model"), signals, thought)
+    return Turn(role, said, first_moment([row], "created_at", "timestamp"), text(row, "model"), signals, thought, cut)
 
 
 def _may_hold_more(content: str) -> bool:

@@ -7,12 +7,13 @@ cluster (:mod:`rlhi.evaluate.statistics`). Pure functions over what was said.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 
 from rlhi.config.suites import SUITES
 from rlhi.contracts import EvalResult
+from rlhi.contracts.judges import JudgeVerdict
 from rlhi.evaluate.measure import Measure
 from rlhi.evaluate.said import Said
 
@@ -39,3 +40,9 @@ MEASURES: Mapping[str, Measure] = _measures()
 def results(said: Said, only: Collection[str] | None = None) -> list[EvalResult]:
     """The rows of every suite whose needs are there; of some suites alone, where they are named."""
     return [row for name, measure in MEASURES.items() if only is None or name in only for row in measure.of(said)]
+
+
+def of_verdicts(verdicts: Sequence[JudgeVerdict]) -> list[EvalResult]:
+    """The rows of the suites that judges' verdicts alone tell."""
+    told = (measure for measure in MEASURES.values() if measure.needs == ("verdicts",))
+    return [row for measure in told for row in measure.rows(verdicts=verdicts)]

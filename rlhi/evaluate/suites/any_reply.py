@@ -1,12 +1,13 @@
-"""What can be measured of any reply to a user, on every log: is it language, and does it answer its request?"""
+"""What can be measured of any reply to a user, on every log: is it language, and an answer to its own request?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from random import Random
 
 from rlhi.checks import relevance
 from rlhi.checks.form import fluency as fluency_of
+from rlhi.checks.form import words
 from rlhi.contracts import EvalResult, content_key
 from rlhi.evaluate.measure import Measure
 from rlhi.evaluate.said import MODELS, Model, Progress, Reading, Replies, Reply
@@ -82,4 +83,41 @@ def recognised(
     return [EvalResult("answers", one.item, one.user_id, model, value) for one, value in zip(asked, found, strict=True)]
 
 
-MEASURES = (Measure(fluency), Measure(nearness), Measure(answers))
+PHRASE = 3
+"""Words of a phrase that ``diversity`` counts."""
+
+
+def diversity(*, replies: Replies) -> list[EvalResult]:
+    """The share of a reply's phrases that are in none of the model's replies to other requests.
+
+    Each phrase of three words counts once (distinct-n, arXiv 1510.03055, across requests). A model that comes to answer
+    everything alike falls. 0 for a reply without a word; no rows where one request alone was asked.
+    """
+    return [row for model, said in replies.items() for row in _diverse(model, said)]
+
+
+def _diverse(model: Model, said: Sequence[Reply]) -> list[EvalResult]:
+    phrases = [_phrases(reply.text) for reply in said]
+    asked: dict[tuple[str, ...], set[str]] = {}
+    for reply, found in zip(said, phrases, strict=True):
+        for phrase in found:
+            asked.setdefault(phrase, set()).add(reply.request)
+    if len({reply.request for reply in said}) < 2:
+        return []
+    return [
+        EvalResult("diversity", reply.item, reply.user_id, model, _own(found, asked))
+        for reply, found in zip(said, phrases, strict=True)
+    ]
+
+
+def _phrases(text: str) -> set[tuple[str, ...]]:
+    """All runs of three words; of a shorter text, all of it."""
+    found = [word.lower() for word in words(text)]
+    return {tuple(found[at : at + PHRASE]) for at in range(max(1, len(found) - PHRASE + 1)) if found}
+
+
+def _own(phrases: Collection[tuple[str, ...]], asked: Mapping[tuple[str, ...], Collection[str]]) -> float:
+    return sum(len(asked[phrase]) == 1 for phrase in phrases) / len(phrases) if phrases else 0.0
+
+
+MEASURES = (Measure(fluency), Measure(nearness), Measure(answers), Measure(diversity))

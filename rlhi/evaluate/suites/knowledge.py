@@ -11,13 +11,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from rlhi.checks.relevance import ranks_first
 from rlhi.contracts import EvalResult, Message
 from rlhi.evaluate import said
 from rlhi.evaluate.likelihood import per_byte
 from rlhi.evaluate.measure import Measure
+from rlhi.evaluate.written import lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,7 @@ class Question:
 @cache
 def questions() -> tuple[Question, ...]:
     """The suite, in a fixed order; an item's name is part of what it measures, so append and never renumber."""
-    lines = (files("rlhi.evaluate.suites") / "knowledge.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = (json.loads(line) for line in lines)
+    rows = map(json.loads, lines("knowledge.jsonl"))
     return tuple(
         Question(row["item"], row["topic"], row["question"], row["right"], tuple(row["wrong"])) for row in rows
     )

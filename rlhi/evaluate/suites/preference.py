@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from rlhi.contracts import EvalResult
+from rlhi.evaluate.likelihood import either
 from rlhi.evaluate.measure import Measure
 from rlhi.evaluate.said import MODELS, Replies, Reply
 from rlhi.models.base import Scored, Scorer
@@ -32,16 +32,10 @@ def preferred(
     """
     rows = []
     for reply, before, after in zip(replies, champion_rewards, challenger_rewards, strict=True):
-        p = _sigmoid(after - before)
+        p = either(after, before)
         rows.append(EvalResult("preference", reply.item, reply.user_id, "champion", 1 - p))
         rows.append(EvalResult("preference", reply.item, reply.user_id, "challenger", p))
     return rows
-
-
-def _sigmoid(x: float) -> float:
-    """The logistic function, without overflow at either end."""
-    small = math.exp(-abs(x))
-    return 1 / (1 + small) if x >= 0 else small / (1 + small)
 
 
 MEASURES = (Measure(preference),)

@@ -8,7 +8,7 @@ from rlhi.config import CandidatesConfig
 from rlhi.contracts import REATTEMPTS, Candidate, Conversation, FeedbackTurn, Persona, Sample, content_key
 from rlhi.contracts.turns import asked, exchanges
 from rlhi.learn.pairs.rewrite import SampleRequest
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import DEFAULT, Prompts
 
 
 def requests(
@@ -16,6 +16,7 @@ def requests(
     feedback: Iterable[FeedbackTurn],
     personas: Mapping[str, Persona],
     config: CandidatesConfig,
+    prompts: Prompts = DEFAULT,
 ) -> Iterator[SampleRequest]:
     """The requests to sample for: user turns that ask for something, complain of nothing, and were answered.
 
@@ -39,7 +40,8 @@ def requests(
             turns = conversation.turns[: one.answer]
             key = content_key("candidates", conversation.conversation_id, [turn.content for turn in turns], config.n)
             if persona or not config.persona_only:
-                messages = with_persona(asked(turns, one.answer), persona)
+                said = asked(turns, one.answer)
+                messages, key = prompts.told(said, persona), key + prompts.form(said)
                 yield SampleRequest(key, conversation.conversation_id, conversation.user_id, one.answer, messages)
 
 

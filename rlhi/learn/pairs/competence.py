@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlhi.checks.form import LANGUAGES, language_of, words
-from rlhi.checks.relevance import NEAR, nearness
+from rlhi.checks.relevance import about
 from rlhi.config import CompetenceConfig
 from rlhi.learn.pairs.filters import speaks
 from rlhi.learn.pairs.meta_talk import speaks_of_feedback, without_asides
@@ -81,14 +81,11 @@ def measure(outputs: Sequence[Said], embedder: Embedder) -> Competence:
 def answers(outputs: Sequence[Said], embedder: Embedder) -> list[bool]:
     """Whether each output is about its request: near to it, or near to the answer that the log holds.
 
-    "And the second one?" is near to nothing, and what answers it is near to what answered it before. A rewrite that
-    speaks of being one ("Here is the new answer: the original answer ...") is none, however near.
+    A rewrite that speaks of being one ("Here is the new answer: the original answer ...") is none, however near.
     """
-    count = len(outputs)
-    references = [*(one.request for one in outputs), *(one.logged for one in outputs)]
-    near = nearness(references, [one.text for one in outputs] * 2, embedder)
-    about = (max(near[at], near[count + at]) >= NEAR for at in range(count))
-    return [found and not _speaks_of_itself(one) for found, one in zip(about, outputs, strict=True)]
+    requests, logged = [one.request for one in outputs], [one.logged for one in outputs]
+    near = about(requests, logged, [one.text for one in outputs], embedder)
+    return [found and not _speaks_of_itself(one) for found, one in zip(near, outputs, strict=True)]
 
 
 def _speaks_of_itself(one: Said) -> bool:

@@ -94,7 +94,8 @@ class GroupMaker:
 
         An answer that is not about its request is not edited. Whom it is all the same to gets the answer as it was.
         """
-        group = self._group(conversation, at, (Sampled(conversation.turns[at].content),), "reward")
+        logged = conversation.turns[at]
+        group = self._group(conversation, at, (Sampled(logged.content, logged.cut),), "reward")
         scores = self.of.scores(conversation, at, group.texts)
         if self.of.config.edit and (pair := self._edited(group, conversation.user_id, asked, scores)):
             yield pair

@@ -33,9 +33,9 @@ from rlhi.learn.pairs.build import NOT_DRAWN, OVER_SHARE
 from rlhi.learn.pairs.counts import Dropped
 from rlhi.learn.pairs.filters import NO_LANGUAGE, REFUSAL, speaks
 from rlhi.learn.pairs.lessons import parted
-from rlhi.learn.pairs.pairing import THOUGHT
+from rlhi.learn.pairs.pairing import CUT, THOUGHT
 from rlhi.learn.reward.comparisons import mark
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import DEFAULT, Prompts
 
 EMPTY = "empty"
 IN_A_PAIR = "a pair holds the answer"
@@ -55,6 +55,7 @@ class JudgedMaker:
         personas: by user; the one that the prompt tells, as a pair's does.
         learned: the lessons that the champion has learned.
         seed: draws the users when there may not be all of them.
+        prompts: makes the prompts that they answer.
     """
 
     conversations: Mapping[str, Conversation]
@@ -62,6 +63,7 @@ class JudgedMaker:
     config: PairsConfig
     learned: frozenset[str] = frozenset()
     seed: int = 0
+    prompts: Prompts = DEFAULT
     dropped: Dropped = field(default_factory=Dropped)
 
     def answers(self, feedback: Iterable[FeedbackTurn], pairs: Sequence[PreferencePair]) -> Iterator[JudgedAnswer]:
@@ -133,6 +135,8 @@ class JudgedMaker:
         _, wanted, _ = found
         if holds_thought(turn.content):
             return THOUGHT
+        if wanted and turn.cut:
+            return CUT
         if not wanted or not self.config.filter:
             return ""
         if not speaks(turn.content):
@@ -146,7 +150,7 @@ class JudgedMaker:
         response = conversation.turns[at].content
         return JudgedAnswer(
             content_key(conversation.conversation_id, at, source, response, wanted, weight, version),
-            with_persona(asked(conversation.turns, at), text), response, wanted, weight,
+            self.prompts.told(asked(conversation.turns, at), text), response, wanted, weight,
             conversation.user_id, conversation.conversation_id, at,
             source, text, version,
         )  # fmt: skip

@@ -16,11 +16,12 @@ from rlhi.learn.pairs.filters import unfit
 from rlhi.learn.pairs.substance import Substance
 from rlhi.learn.reward.comparisons import prompt_before
 from rlhi.models.base import Embedder, Sampled, Scored, Scorer
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import DEFAULT, Prompts
 
 MARGIN = "margin too small"
 COPY = "copy or empty"
 THOUGHT = "an answer holds a thought"
+CUT = "the chosen answer was cut in the log"
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Pairing:
         learned: the lessons that the champion has learned.
         seed: draws the users when there may not be all of them.
         embedder: tells answers that left their request; without one all are taken for answers.
+        prompts: makes the prompts that pairs answer.
     """
 
     conversations: Mapping[str, Conversation]
@@ -44,6 +46,7 @@ class Pairing:
     learned: frozenset[str] = frozenset()
     seed: int = 0
     embedder: Embedder | None = None
+    prompts: Prompts = DEFAULT
     dropped: Dropped = field(default_factory=Dropped)
     spread: Spread = field(default_factory=Spread)
     wanted: Wanted = field(default_factory=Wanted)
@@ -88,10 +91,16 @@ class Pairing:
         return worth
 
     def shows_answers(self, pair: PreferencePair) -> bool:
-        """Whether both sides are nothing but answers: the last line of defence, after formats and models."""
+        """Whether both sides are nothing but answers, the chosen one a whole one: the last line of defence."""
         thinks = holds_thought(pair.chosen) or holds_thought(pair.rejected)
+        cut = not thinks and pair.chosen == self._cut(self.conversations[pair.conversation_id], pair.turn_index)
         self.dropped.reasons[THOUGHT] += thinks
-        return not thinks
+        self.dropped.reasons[CUT] += cut
+        return not thinks and not cut
+
+    def _cut(self, conversation: Conversation, at: int) -> str | None:
+        """The answer of the log, where it was cut."""
+        return conversation.turns[at].content if conversation.turns[at].cut else None
 
     def scores(self, conversation: Conversation, at: int, texts: Sequence[str], user: str = "") -> list[float]:
         """What the reward model finds of these answers, told the persona of ``user``, else of who asked."""
@@ -110,8 +119,9 @@ class Pairing:
         text, version = (persona.text, persona.version) if persona else ("", "")
         where = (conversation.conversation_id, at, source)
         sides: dict[Side, str] = {"chosen": chosen, "rejected": rejected}
-        cut = tuple(side for side, said in sides.items() if isinstance(said, Sampled) and said.cut)
+        logged = self._cut(conversation, at)
+        cut = tuple(side for side, said in sides.items() if said == logged or (isinstance(said, Sampled) and said.cut))
         return PreferencePair(
-            content_key(where, chosen, rejected, version), with_persona(asked(conversation.turns, at), text),
+            content_key(where, chosen, rejected, version), self.prompts.told(asked(conversation.turns, at), text),
             str(chosen), str(rejected), user, *where[:2], source, text, version, high, low, cut,
         )  # fmt: skip

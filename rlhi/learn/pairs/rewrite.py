@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rlhi.checks.form import is_refusal
@@ -12,14 +12,14 @@ from rlhi.contracts import REATTEMPTS, Conversation, FeedbackTurn, Message, Pers
 from rlhi.contracts.turns import asked as asked_before
 from rlhi.contracts.turns import beside, exchanges, request
 from rlhi.learn.instruction_checks import names_result
-from rlhi.models.prompts import rewrite_request, with_persona
+from rlhi.models.prompts import DEFAULT, Prompts
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
     """A request for sampled text: ``key`` names it for ever, ``messages`` is what the model reads.
 
-    The last ``whole`` messages make no sense without one another.
+    The last ``whole`` messages of the user and the assistant make no sense without one another.
 
     What stands behind a ``/`` in the key is how it is asked: the draw of requests does not hang on it.
     """
@@ -33,8 +33,20 @@ class SampleRequest:
 
     @property
     def core(self) -> tuple[Message, ...]:
-        """What has to be read: system turns, and the last ``whole`` messages."""
-        return (*(one for one in self.messages[: -self.whole] if one.role == "system"), *self.messages[-self.whole :])
+        """What has to be read: the system turn, and the last ``whole`` messages with what tools said among them."""
+        first = self._first
+        return (*(one for one in self.messages[:1] if first and one.role == "system"), *self.messages[first:])
+
+    @property
+    def spoken(self) -> SampleRequest:
+        """The same without documents and tools' results among what has to be read."""
+        first = self._first
+        return replace(self, messages=(*self.messages[:first], *(one for one in self.messages[first:] if one.speaks)))
+
+    @property
+    def _first(self) -> int:
+        """Where what has to be read begins."""
+        return [at for at, one in enumerate(self.messages) if one.speaks][-self.whole]
 
 
 def complaints(
@@ -42,6 +54,7 @@ def complaints(
     feedback: Iterable[FeedbackTurn],
     personas: Mapping[str, Persona],
     config: RewritesConfig,
+    prompts: Prompts = DEFAULT,
 ) -> Iterator[SampleRequest]:
     """The answers that their users asked to have changed, each with the prompt that rewrites it.
 
@@ -60,15 +73,16 @@ def complaints(
         persona = personas[row.user_id].text if row.user_id in personas else ""
         said = conversation.turns[row.turn_index].content
         key = content_key("rewrite", conversation.conversation_id, [turn.content for turn in turns], said, config.tries)
-        asked, whole = rewrite_request((*before, conversation.turns[answer]), said, persona), 3
+        asked, whole = prompts.rewrite((*before, conversation.turns[answer]), said, persona), 3
         if config.guidance != "words":
             # From scratch: the request alone, with the persona or without.
             key += f"/{config.guidance}"
-            asked, whole = with_persona(before, persona if config.guidance == "persona" else ""), 1
+            asked, whole = prompts.told(before, persona if config.guidance == "persona" else ""), 1
         elif config.results == "check" and names_result(said, request(turns, answer)):
             # Told the result, a model writes towards it and computes nothing. Not told, it has to come to it by itself.
             key += "/unaided"
-            asked, whole = with_persona(before, persona), 1
+            asked, whole = prompts.told(before, persona), 1
+        key += prompts.form(before)
         # A rewrite is of a request, an answer and what is to be changed: who reads less writes of something else.
         yield SampleRequest(key, conversation.conversation_id, row.user_id, answer, asked, whole)
 
@@ -101,6 +115,8 @@ def observed_revisions(conversations: Iterable[Conversation], feedback: Iterable
                 continue
             if rows[conversation.conversation_id, at].unsafe:
                 continue  # an answer that a jailbreak got out of the model is no revision
+            if conversation.turns[then.answer].cut:
+                continue  # half an answer is nobody's revision
             if after in REATTEMPTS or after == "other" or then.request != at:
                 continue
             original, text = conversation.turns[one.answer].content, conversation.turns[then.answer].content

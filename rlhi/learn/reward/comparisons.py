@@ -96,9 +96,8 @@ def halves(rows: Iterable[Comparison]) -> tuple[list[Comparison], list[Compariso
 
 
 def prompt_before(conversation: Conversation, turn_index: int) -> tuple[Message, ...]:
-    """What was said up to the request whose answer stands at ``turn_index``; system turns are the log's, not ours."""
-    said = asked(conversation.turns, turn_index)
-    return tuple(Message(turn.role, turn.content) for turn in said if turn.role != "system" and turn.has_text)
+    """What was said up to the request whose answer stands at ``turn_index``, as the log has it: nobody's persona."""
+    return tuple(Message(turn.role, turn.content) for turn in asked(conversation.turns, turn_index) if turn.has_text)
 
 
 def preferred(turn: Turn) -> Iterator[tuple[Literal["explicit_choice", "edit"], str, str]]:

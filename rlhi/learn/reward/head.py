@@ -23,6 +23,7 @@ import numpy as np
 from rlhi.checks.demands import Demand, demands_of
 from rlhi.config import RewardConfig, RewardKind
 from rlhi.contracts import Profile, ToldClaim
+from rlhi.contracts.turns import asked_last
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.features import NAMES, answer_features
 from rlhi.models.base import Embedder, Scored, Scorer
@@ -230,7 +231,7 @@ def features(batch: Sequence[Scored], embedder: Embedder) -> Matrix:
 
     Their form, how near they are to their requests, and which of the persona's claims a program finds met.
     """
-    asked = [item.prompt[-1].content if item.prompt else "" for item in batch]
+    asked = [asked_last(item.prompt) for item in batch]
     form = np.array([answer_features(ask, item.response) for ask, item in zip(asked, batch, strict=True)])
     vectors = embedder.embed([*asked, *(item.response for item in batch)])
     near = (vectors[: len(batch)] * vectors[len(batch) :]).sum(axis=1)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rlhi.config import TrainingLimits
 from rlhi.contracts import Message
 from rlhi.contracts.codec import content_key
+from rlhi.contracts.turns import asked_last
 from rlhi.learn.training.guards import own_weights
 from rlhi.learn.training.plan import PolicyPlan
 from rlhi.learn.training.rows import read_rows
@@ -54,7 +55,7 @@ def drawn_requests(rows: Sequence[Mapping[str, Any]], seed: int) -> list[Prompt]
     ordered = sorted(prompts, key=lambda prompt: (_turns(prompt) > 1, content_key(seed, prompt)))
     found: dict[str, Prompt] = {}
     for prompt in ordered:
-        found.setdefault(prompt[-1].content, prompt)
+        found.setdefault(asked_last(prompt), prompt)
     return list(found.values())[:REQUESTS]
 
 
@@ -65,7 +66,7 @@ def _turns(prompt: Prompt) -> int:
 def share_that_answers(model: ChatModel, embedder: Embedder, prompts: Sequence[Prompt]) -> float:
     """The share of the model's replies, greedy and at most ``TOKENS`` long, that are near their request."""
     replies = model.chat(prompts, Sampling(n=1, temperature=0.0, max_new_tokens=TOKENS))
-    asked = embedder.embed([prompt[-1].content for prompt in prompts])
+    asked = embedder.embed([asked_last(prompt) for prompt in prompts])
     said = embedder.embed([str(reply[0]) for reply in replies])
     return float(((asked * said).sum(axis=1) >= NEAR).mean())
 

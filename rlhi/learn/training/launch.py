@@ -181,6 +181,8 @@ def _environment(processes: int) -> dict[str, str]:
     environment.setdefault("MALLOC_MMAP_MAX_", "0")
     environment.setdefault("MALLOC_TRIM_THRESHOLD_", str(10**12))
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # python -m looks in the folder that it is started in first: another checkout's package would train there.
+    environment.setdefault("PYTHONSAFEPATH", "1")
     environment["RLHI_PARENT"] = str(os.getpid())
     if processes > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from rlhi.config import DpoConfig, RewardConfig, TunedRewardConfig
+from rlhi.config import DpoConfig, PromptConfig, RewardConfig, TunedRewardConfig
 from rlhi.learn.training.methods import TrainingMethod, method_of
 
 FILE = "resolved.json"
@@ -108,6 +108,7 @@ class RewardPlan(TrainingPlan):
 
     module: str = "rlhi.learn.training.reward_model"
     reward: RewardConfig
+    prompt: PromptConfig = PromptConfig()
 
     @property
     def settings(self) -> TunedRewardConfig:

@@ -27,7 +27,7 @@ from rlhi.learn.training.run import TrainingError
 from rlhi.learn.training.trainer import common_arguments, lora, warm_up
 from rlhi.learn.training.trl.weights import WEIGHT, WeighedComparisons, weigh, weighing
 from rlhi.models.base import Scored
-from rlhi.models.prompts import judged, tokenizer_of
+from rlhi.models.prompts import Prompts, judged, tokenizer_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
@@ -88,7 +88,8 @@ def rows_of(plan: RewardPlan, tokenizer: PreTrainedTokenizerBase) -> tuple[list[
 
     def side(record: dict[str, object]) -> tuple[Scored, list[int]]:
         one = from_record(Scored, record)
-        return one, judged(one.persona.text, one.prompt, one.response, plan.settings.max_length, tokenizer)
+        most = plan.settings.max_length
+        return one, judged(one.persona.text, one.prompt, one.response, most, tokenizer, Prompts(plan.prompt))
 
     rows, too_long = [], []
     for at, record in enumerate(read_rows(plan.rows)):

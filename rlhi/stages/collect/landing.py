@@ -112,7 +112,9 @@ def _take_in(space: Workspace, logs: Sequence[str | Path]) -> IngestReport:
 def _held(space: Workspace, digests: Container[str]) -> int:
     """How many rows the quarantine holds under the names that these logs first came with."""
     names = {batch.name for batch in incoming.batches(space) if batch.digest in digests}
-    return sum(row.file in names for row in read_table(space.path(REFUSED), Quarantined)) if names else 0
+    inside = tuple(f"{name}/" for name in names)
+    rows = read_table(space.path(REFUSED), Quarantined) if names else []
+    return sum(row.file in names or row.file.startswith(inside) for row in rows)
 
 
 def _land(space: Workspace, source: Source, cycle: int, landing: int, known: Container[str]) -> tuple[str, int]:

@@ -10,7 +10,18 @@ from rlhi.checks.relevance import Yardstick
 from rlhi.config import EvaluateConfig, ModelsConfig, PanelConfig
 from rlhi.contracts import content_key
 from rlhi.evaluate.replies import EvaluatedReply, evaluated_replies
-from rlhi.evaluate.said import Chosen, Model, PairLikelihoods, Question, Reading, Replies, Reply, Said, Truth
+from rlhi.evaluate.said import (
+    AskedTests,
+    Chosen,
+    Model,
+    PairLikelihoods,
+    Question,
+    Reading,
+    Replies,
+    Reply,
+    Said,
+    Truth,
+)
 from rlhi.models.base import Policy
 from rlhi.progress import progress
 from rlhi.stages import backends
@@ -37,10 +48,12 @@ class _Answers:
 
     replies: Sequence[Reply]
     swapped: Sequence[Reply]
+    follow_ups: Sequence[Reply]
     prompted: Mapping[str, Sequence[Reply]]
     chosen: PairLikelihoods
     chosen_swapped: PairLikelihoods
     likely: Mapping[str, Sequence[Sequence[float]]]
+    tested: Sequence[Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +104,12 @@ class Asking:
         said = _Answers(
             reply(asked.requests, self.panel.samples),
             reply(asked.swapped, self.panel.lift_samples),
+            reply(asked.follow_ups, 1),
             {suite: reply(items, self.config.instruction_samples) for suite, items in asked.prompts.items()},
             pairs(asked.logged),
             pairs(asked.logged_swapped),
             {suite: likely(questions) for suite, questions in asked.questions.items()},
+            reply(asked.tested, self.panel.samples),
         )
         model.policy.release()
         return said
@@ -116,6 +131,8 @@ class Asking:
             prompted={suite: {model: one.prompted[suite] for model, one in found.items()} for suite in asked.prompts},
             likely={suite: {model: one.likely[suite] for model, one in found.items()} for suite in asked.questions},
             lost=self.config.lost,
+            follow_ups=by_model(lambda one: one.follow_ups),
+            tested=AskedTests(asked.tests, by_model(lambda one: one.tested)) if asked.tested else None,
         )  # fmt: skip
 
     def _reading(self) -> Reading | None:
@@ -125,6 +142,7 @@ class Asking:
         return Reading(yardstick, self.panel.recognised, self.config.others, self.draw.seed)
 
 
-def write_replies(space: Workspace, name: str, replies: Replies) -> None:
-    """Keep what the models said, for people to read."""
-    write_table(space.path(name), EvaluatedReply, evaluated_replies(replies), user=lambda row: row.user_id)
+def write_replies(space: Workspace, name: str, *said: Replies) -> None:
+    """Keep what the models said, for people and judges to read."""
+    rows = [row for replies in said for row in evaluated_replies(replies)]
+    write_table(space.path(name), EvaluatedReply, rows, user=lambda row: row.user_id)

@@ -11,6 +11,7 @@ from rlhi.config import (
     GateConfig,
     ModelsConfig,
     PersonasConfig,
+    PromptConfig,
     SplitConfig,
 )  # fmt: skip
 from rlhi.contracts import EvalResult
@@ -19,6 +20,7 @@ from rlhi.evaluate.budget import budget_of
 from rlhi.evaluate.gate import unpromising
 from rlhi.evaluate.said import Said
 from rlhi.evaluate.statistics import measure
+from rlhi.models.prompts import Prompts
 from rlhi.stages import Outcome
 from rlhi.stages.collect.personas import persona_before
 from rlhi.stages.evaluate.asking import Asking, write_replies
@@ -44,6 +46,7 @@ def confirm(
     evaluate: EvaluateConfig,
     gate: GateConfig,
     personas: PersonasConfig,
+    prompt: PromptConfig,
     split: SplitConfig,
     models: ModelsConfig,
     seed: int,
@@ -57,13 +60,13 @@ def confirm(
     pin, truth, known = ledger.pinned(space.root), truth_of(space), persona_before(space, personas, split)
     draw = Draw(seed, pin.cycle)
     asking = Asking(space, evaluate, confirm, models, draw, truth)
-    asked = of_users(space, evaluate, confirm, split, draw, known, truth)
+    asked = of_users(space, evaluate, confirm, Prompts(prompt), split, draw, known, truth)
     said = asking.both(asking.version(pin.champion), asking.challenger(), asked)
     results = suites.results(said)
     if pin.champion != ledger.FIRST_VERSION:
         results += against_first(asking, asked, sorted(gate.guards))
     _write(space, results, {})
-    write_replies(space, CONFIRMED_REPLIES, said.replies)
+    write_replies(space, CONFIRMED_REPLIES, said.replies, said.follow_ups)
     users = {reply.user_id for reply in asked.requests}
     note = f"{len(users)} held-out users, {len(asked.requests)} new requests, {confirm.samples} samples by each model"
     return Outcome(len(results), 0, {"held-out users": len(users)}, note)
@@ -72,7 +75,7 @@ def confirm(
 def against_first(asking: Asking, asked: Questions, guards: Sequence[str]) -> Iterator[EvalResult]:
     """The guards' rows of the workspace's first champion: what is lost a little at a time is lost in the end."""
     fixed = of_suites(guards)
-    asked = replace(asked, swapped=(), prompts=fixed.prompts, questions=fixed.questions)
+    asked = replace(asked, swapped=(), follow_ups=(), prompts=fixed.prompts, questions=fixed.questions)
     said: Said = asking.both(asking.version(ledger.FIRST_VERSION), asking.challenger(), asked)
     for row in suites.results(said, guards):
         if row.model == "champion":

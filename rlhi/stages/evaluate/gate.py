@@ -8,8 +8,13 @@ from dataclasses import replace
 from rlhi.config import ConfirmConfig, EvaluateConfig, GateConfig
 from rlhi.config.suites import SUITES
 from rlhi.contracts import Budget, DriftReport, EvalResult, Measurement, from_record, to_record
+from rlhi.contracts.judges import JudgeVerdict
+from rlhi.evaluate import suites
 from rlhi.evaluate.budget import budget_of
-from rlhi.evaluate.gate import GUARD_LEVEL, Evidence, Judge, decide, kinds_of
+from rlhi.evaluate.gate import GUARD_LEVEL, Evidence, Judge, decide
+from rlhi.evaluate.judges.proven import proven
+from rlhi.evaluate.judges.verdicts import of_judges
+from rlhi.evaluate.kinds import kinds_of
 from rlhi.evaluate.people import measured as people_measured
 from rlhi.evaluate.statistics import Asked, by_chance, measure
 from rlhi.stages import Outcome
@@ -17,6 +22,7 @@ from rlhi.stages.collect.personas import read_personas
 from rlhi.stages.evaluate.compare import decided_on
 from rlhi.stages.evaluate.confirm import CONFIRMED, WHY_SCREENED
 from rlhi.stages.evaluate.evaluate import RESULTS
+from rlhi.stages.evaluate.judges import VERDICTS, read_report
 from rlhi.stages.learn.judge import accuracy_of, has_judge, judge_metrics
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_note, read_table, write_json
@@ -51,6 +57,8 @@ def _evidence(
     # What is asked without users is asked once a night; what a decision asked takes the place of the screen's.
     anew = {row.suite for row in confirmed if row.model != "first"}
     results = [*(row for row in screened if row.suite not in anew), *confirmed]
+    judges = read_report(space).judges
+    results += suites.of_verdicts(of_judges(read_table(space.path(VERDICTS), JudgeVerdict), proven(judges, gate)))
     decided = bool(confirmed) or (confirm.users == 0 and not budget.wait)
     gains = {name: Asked(budget.level, one.margin) for name, one in gate.gains.items()}
     asked = gains | {name: Asked(GUARD_LEVEL) for name in gate.guards}
@@ -69,6 +77,7 @@ def _evidence(
         panel="decision" if decided else "screen",
         why_screened=str(read_note(space.path(CONFIRMED)).get(WHY_SCREENED, "")),
         judge=_judge(space),
+        judges=judges,
         budget=budget,
         by_chance=_against_itself(results, gate),
         skipped=str(read_note(space.path(RESULTS)).get("skipped", "")),

@@ -8,17 +8,18 @@ from itertools import islice
 from random import Random
 
 from rlhi.config import EvaluateConfig, PanelConfig, SplitConfig, WhichPersona
-from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, content_key, to_record
-from rlhi.contracts.turns import opening
+from rlhi.contracts import Conversation, Message, Profile, Rewrite, Sample, WorkspaceTest, content_key, to_record
+from rlhi.contracts.turns import opened, opening
 from rlhi.evaluate import suites
 from rlhi.evaluate.said import Choice, Question, Reply, Truth
 from rlhi.learn.reward.comparisons import choices as choices_in
 from rlhi.learn.reward.comparisons import prompt_before
 from rlhi.models.base import Policy, Sampling
-from rlhi.models.prompts import with_persona
+from rlhi.models.prompts import Prompts
 from rlhi.stages import backends
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import PersonaBefore, personas_told, read_personas
+from rlhi.stages.evaluate.follow_ups import follow_ups
 from rlhi.stages.samples import SampleStore
 from rlhi.stages.simulator.truth import EVALUATION_REQUESTS
 from rlhi.workspace import ledger
@@ -53,34 +54,43 @@ class Draw:
 @dataclass(frozen=True, slots=True)
 class Questions:
     """What the models are asked: ``swapped`` are the same requests, and ``logged_swapped`` the same choices, each with
-    another user's persona; ``prompts`` and ``questions`` are by suite what it alone asks, without persona."""
+    another user's persona; ``follow_ups`` are later messages of the log, for judges; ``prompts`` and ``questions`` are
+    by suite what it alone asks, without persona; ``tested`` are the requests of ``tests`` of the workspace, an item
+    being a test's key."""
 
     requests: Sequence[Reply] = ()
     swapped: Sequence[Reply] = ()
+    follow_ups: Sequence[Reply] = ()
     prompts: Mapping[str, Sequence[Reply]] = field(default_factory=dict)
     logged: Logged = ()
     logged_swapped: Logged = ()
     questions: Mapping[str, Sequence[Question]] = field(default_factory=dict)
+    tests: Mapping[str, WorkspaceTest] = field(default_factory=dict)
+    tested: Sequence[Reply] = ()
 
     @property
     def count(self) -> int:
         """For a progress bar."""
         by_suite = (*self.prompts.values(), *self.questions.values())
-        return sum(map(len, (self.requests, self.swapped, self.logged, self.logged_swapped, *by_suite)))
+        own = self.requests, self.swapped, self.follow_ups, self.logged, self.logged_swapped, self.tested
+        return sum(map(len, (*own, *by_suite)))
 
 
 def of_users(
-    space: Workspace, config: EvaluateConfig, panel: PanelConfig, split: SplitConfig, draw: Draw, known: PersonaBefore,
-    truth: Truth | None,
+    space: Workspace, config: EvaluateConfig, panel: PanelConfig, prompts: Prompts, split: SplitConfig, draw: Draw,
+    known: PersonaBefore, truth: Truth | None,
 ) -> Questions:  # fmt: skip
     """A panel's requests; with another user's persona too, where wishes are known and ``panel`` wants it."""
-    requests = held_out_requests(space, config, panel, split, draw, known)
+    requests = held_out_requests(space, config, panel, prompts, split, draw, known)
+    users = {one.user_id for one in requests} if panel.follow_ups else set()
+    talks = (row for row in held_out_conversations(space, split) if row.user_id in users)
+    later = follow_ups(space, talks, panel.follow_ups, prompts, draw.key, known) if users else ()
     if config.persona != "own" or not panel.lift_samples or not (truth and truth.wishes):
-        return Questions(requests)
+        return Questions(requests, follow_ups=later)
     told = {one.item: one.persona.text for one in requests}
-    swapped = held_out_requests(space, config, panel, split, draw, known, "shuffled")
+    swapped = held_out_requests(space, config, panel, prompts, split, draw, known, "shuffled")
     differing = [one for one in swapped if told.get(one.item) and one.persona.text not in ("", told[one.item])]
-    return Questions(requests, differing)
+    return Questions(requests, differing, later)
 
 
 def of_suites(only: Sequence[str] | None = None) -> Questions:
@@ -97,20 +107,22 @@ def of_suites(only: Sequence[str] | None = None) -> Questions:
 
 
 def of_log(
-    space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore, truth: Truth | None,
-    reader: Policy,
+    space: Workspace, config: EvaluateConfig, prompts: Prompts, split: SplitConfig, seed: int, known: PersonaBefore,
+    truth: Truth | None, reader: Policy,
 ) -> Questions:  # fmt: skip
     """What held-out users chose; ``reader`` tells which answers a model reads whole. With another user's persona where
     no wishes tell what a persona is worth."""
-    logged = choices(space, config, split, seed, known, reader)
+    logged = choices(space, config, prompts, split, seed, known, reader)
     own, wishes = config.persona == "own" and config.lift_samples > 0, bool(truth and truth.wishes)
-    return Questions(logged=logged, logged_swapped=other_persona(space, split, logged) if own and not wishes else ())
+    swapped = other_persona(space, prompts, split, logged) if own and not wishes else ()
+    return Questions(logged=logged, logged_swapped=swapped)
 
 
 def held_out_requests(
     space: Workspace,
     config: EvaluateConfig,
     panel: PanelConfig,
+    prompts: Prompts,
     split: SplitConfig,
     draw: Draw,
     known: PersonaBefore,
@@ -148,7 +160,8 @@ def held_out_requests(
             persona = row.profile if row else Profile()
             if inferred and before:
                 persona = found if (found := known(before, 0)).text else prior
-            prompt = with_persona([Message("user", text)], persona.text)
+            said = [Message("user", text)] if fixed else opened(by_user[user][text].turns)
+            prompt = prompts.told(said, persona.text)
             asked.append(Reply(content_key(user, text), user, persona, prompt, ""))
     return asked
 
@@ -214,7 +227,7 @@ def _keys(store: SampleStore, engine: str, asked: Sequence[tuple[object, ...]]) 
 
 
 def choices(
-    space: Workspace, config: EvaluateConfig, split: SplitConfig, seed: int, known: PersonaBefore,
+    space: Workspace, config: EvaluateConfig, prompts: Prompts, split: SplitConfig, seed: int, known: PersonaBefore,
     reader: Policy,
 ) -> Logged:  # fmt: skip
     """Held-out users' logged preferences: what they chose or edited, and revisions that they accepted.
@@ -222,6 +235,18 @@ def choices(
     Each is told the persona that was known before the answer. An answer that ``reader`` does not read whole is left
     out: of a part nobody can tell how likely the whole is.
     """
+    fit = (one for one in chosen(space, split, seed) if all(reader.fits((Message("user", side),)) for side in one[3:]))
+    return [
+        (
+            Choice(key, conversation.user_id, better, worse),
+            prompts.told(prompt_before(conversation, at), known(conversation, at).text),
+        )
+        for key, conversation, at, better, worse in islice(fit, config.pairs)
+    ]
+
+
+def chosen(space: Workspace, split: SplitConfig, seed: int) -> Iterator[tuple[str, Conversation, int, str, str]]:
+    """Held-out users' choices in an order drawn by seed: key, where the answer stands, the better and the worse."""
     held_out = {row.conversation_id: row for row in conversations(space) if split.holds_out(row.user_id)}
     found = [
         (conversation, at, better, worse)
@@ -232,19 +257,8 @@ def choices(
         if row.source == "observed_revision" and row.conversation_id in held_out:
             found.append((held_out[row.conversation_id], row.turn_index, row.text, row.original))
     keyed = {content_key(one[0].conversation_id, *one[1:]): one for one in found}
-    fit = (
-        (key, one)
-        for key, one in sorted(keyed.items(), key=lambda one: content_key(seed, one[0]))
-        if all(reader.fits((Message("user", side),)) for side in one[2:])
-    )
-    drawn = islice(fit, config.pairs)
-    return [
-        (
-            Choice(key, conversation.user_id, better, worse),
-            with_persona(prompt_before(conversation, at), known(conversation, at).text),
-        )
-        for key, (conversation, at, better, worse) in drawn
-    ]
+    for key, one in sorted(keyed.items(), key=lambda one: content_key(seed, one[0])):
+        yield key, *one
 
 
 def likelihoods(model: Policy, logged: Logged) -> list[tuple[float, float]]:
@@ -253,13 +267,13 @@ def likelihoods(model: Policy, logged: Logged) -> list[tuple[float, float]]:
     return list(zip(chosen, rejected, strict=True))
 
 
-def other_persona(space: Workspace, split: SplitConfig, logged: Logged) -> Logged:
+def other_persona(space: Workspace, prompts: Prompts, split: SplitConfig, logged: Logged) -> Logged:
     """The same choices with another held-out user's persona in the prompt, where there is one that differs."""
     rows = read_personas(space)
     own = {row.user_id: row.text for row in rows}
     others = personas_told(rows, "shuffled", split.holds_out)
     return [
-        (choice, with_persona(prompt, others[choice.user_id].text))
+        (choice, prompts.told(prompt, others[choice.user_id].text))
         for choice, prompt in logged
         if own.get(choice.user_id) and others[choice.user_id].text != own[choice.user_id]
     ]

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rlhi.config import CandidatesConfig, ModelsConfig, PairsConfig, SplitConfig
+from rlhi.config import CandidatesConfig, ModelsConfig, PairsConfig, PromptConfig, SplitConfig
 from rlhi.contracts import Sample
 from rlhi.learn.pairs.candidates import candidates
 from rlhi.learn.pairs.lessons import size, training_set
@@ -37,6 +37,7 @@ class Answers:
     space: Workspace
     candidates: CandidatesConfig
     pairs: PairsConfig
+    prompt: PromptConfig
     split: SplitConfig
     models: ModelsConfig
 
@@ -55,7 +56,7 @@ class Answers:
         if wanting:
             return f"{ended}: of its own answers, {wanting}"
         rows = list(candidates(asked, samples))
-        maker = pair_maker(log, self.pairs, self.split, plan.seed, head, embedder)
+        maker = pair_maker(log, self.pairs, self.prompt, self.split, plan.seed, head, embedder)
         made = list(maker.on_policy(rows, Counter(pair.user_id for one in rounds for pair in one.pairs)))
         maker.spread.check()
         used = sum(size(one.rows) for one in rounds)
@@ -74,7 +75,10 @@ class Answers:
     def _requests(self, log: Log, rounds: Sequence[Round]) -> list[SampleRequest]:
         """What to ask: first of all what this cycle's candidates were sampled for."""
         cycle, held = ledger.pinned(self.space.root).cycle, SampleStore(self.space, "candidates").samples
-        found, users = requests(log, self.candidates, self.split), {pair.user_id for pair in rounds[0].pairs}
+        found, users = (
+            requests(log, self.candidates, self.prompt, self.split),
+            {pair.user_id for pair in rounds[0].pairs},
+        )
         if self.pairs.max_users:
             found = [one for one in found if one.user_id in users]
         this_cycle = {name for name, one in held.items() if one.cycle == cycle}

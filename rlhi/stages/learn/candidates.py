@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlhi.config import CandidatesConfig, ModelsConfig, SplitConfig
+from rlhi.config import CandidatesConfig, ModelsConfig, PromptConfig, SplitConfig
 from rlhi.contracts import Candidate
 from rlhi.learn.pairs import candidates as ubr
 from rlhi.stages import Outcome, backends
@@ -13,11 +13,12 @@ from rlhi.workspace.store import Workspace, write_table
 
 
 def candidates(
-    space: Workspace, /, *, candidates: CandidatesConfig, split: SplitConfig, models: ModelsConfig, seed: int
-) -> Outcome:
+    space: Workspace, /, *, candidates: CandidatesConfig, prompt: PromptConfig, split: SplitConfig,
+    models: ModelsConfig, seed: int,
+) -> Outcome:  # fmt: skip
     """Sample N answers with the persona for requests drawn by seed."""
     log, config = read_log(space), candidates
-    asked = requests(log, config, split)
+    asked = requests(log, config, prompt, split)
     model = backends.chat_model(space, models.policy, config.sampling, models)
     teachers = Teachers(space, config, models, seed, asked, log)
     store, new, wanting = sampled(space, seed, teachers, asked, model, config.prompts, config.n, config.sampling)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rlhi.config import CandidatesConfig, DpoConfig, Method, ModelsConfig, PairsConfig, SplitConfig
+from rlhi.config import CandidatesConfig, DpoConfig, Method, ModelsConfig, PairsConfig, PromptConfig, SplitConfig
 from rlhi.contracts import FreshPair, JudgedAnswer, PreferencePair, content_key
 from rlhi.learn.pairs.lessons import Row, size, weight
 from rlhi.learn.training import launch
@@ -45,6 +45,7 @@ def dpo(
     dpo: DpoConfig,
     candidates: CandidatesConfig,
     pairs: PairsConfig,
+    prompt: PromptConfig,
     split: SplitConfig,
     models: ModelsConfig,
     seed: int,
@@ -67,7 +68,7 @@ def dpo(
         dpo=dpo, champion=version, reference=weights, begun=weights,
         embedder=embedder_folder(models) if dpo.limits.answers_every else None,
     )  # fmt: skip
-    run = train(plan, [*new, *replayed], Answers(space, candidates, pairs, split, models))
+    run = train(plan, [*new, *replayed], Answers(space, candidates, pairs, prompt, split, models))
     trained, fresh = run.rounds[-1].trained, list(fresh_rows(run.rounds))
     record: dict[str, object] = {"lessons": sorted(draw.learned | lessons(run.rounds))}
     record |= {name.replace(" ", "_"): count for name, count in counts.items()}

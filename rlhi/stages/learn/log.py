@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rlhi.config import CandidatesConfig, PairsConfig, RewritesConfig, SplitConfig
+from rlhi.config import CandidatesConfig, PairsConfig, PromptConfig, RewritesConfig, SplitConfig
 from rlhi.contracts import Conversation, FeedbackTurn, Persona
 from rlhi.learn.pairs import candidates as ubr
 from rlhi.learn.pairs import rewrite as ugr
@@ -13,6 +13,7 @@ from rlhi.learn.pairs.build import PairMaker
 from rlhi.learn.pairs.judged import JudgedMaker
 from rlhi.learn.pairs.rewrite import SampleRequest
 from rlhi.models.base import Embedder, Scorer
+from rlhi.models.prompts import Prompts
 from rlhi.stages.collect.ingest.stage import conversations
 from rlhi.stages.collect.personas import personas_told, read_personas
 from rlhi.workspace.store import Workspace, read_table
@@ -35,15 +36,15 @@ def read_log(space: Workspace) -> Log:
     return Log(by_id, labels, {row.user_id: row for row in personas})
 
 
-def complaints(log: Log, config: RewritesConfig, split: SplitConfig) -> list[SampleRequest]:
+def complaints(log: Log, config: RewritesConfig, prompt: PromptConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be rewritten."""
-    found = ugr.complaints(log.conversations.values(), log.labels, log.personas, config)
+    found = ugr.complaints(log.conversations.values(), log.labels, log.personas, config, Prompts(prompt))
     return [one for one in found if split.teaches(one.user_id)]
 
 
-def requests(log: Log, config: CandidatesConfig, split: SplitConfig) -> list[SampleRequest]:
+def requests(log: Log, config: CandidatesConfig, prompt: PromptConfig, split: SplitConfig) -> list[SampleRequest]:
     """What may be sampled for: requests, complaints and thanks left out, with their users' personas."""
-    found = ubr.requests(log.conversations.values(), log.labels, log.personas, config)
+    found = ubr.requests(log.conversations.values(), log.labels, log.personas, config, Prompts(prompt))
     return [one for one in found if split.teaches(one.user_id)]
 
 
@@ -56,6 +57,7 @@ def lessons_of(training: Mapping[str, object]) -> frozenset[str]:
 def pair_maker(
     log: Log,
     config: PairsConfig,
+    prompt: PromptConfig,
     split: SplitConfig,
     seed: int,
     scorer: Scorer,
@@ -65,12 +67,14 @@ def pair_maker(
     """Makes pairs of these users' turns, judged by ``scorer`` as ``pairs.persona`` says."""
     judged_by = personas_told(log.personas.values(), config.persona, split.part_of)
     by_id = _learned_from(log, split)
-    return PairMaker(by_id, log.personas, judged_by, scorer, config, learned, seed, embedder)
+    return PairMaker(by_id, log.personas, judged_by, scorer, config, learned, seed, embedder, Prompts(prompt))
 
 
-def judged_maker(log: Log, config: PairsConfig, split: SplitConfig, seed: int, learned: frozenset[str]) -> JudgedMaker:
+def judged_maker(
+    log: Log, config: PairsConfig, prompt: PromptConfig, split: SplitConfig, seed: int, learned: frozenset[str]
+) -> JudgedMaker:
     """Makes judged answers of these users' turns."""
-    return JudgedMaker(_learned_from(log, split), log.personas, config, learned, seed)
+    return JudgedMaker(_learned_from(log, split), log.personas, config, learned, seed, Prompts(prompt))
 
 
 def _learned_from(log: Log, split: SplitConfig) -> dict[str, Conversation]:

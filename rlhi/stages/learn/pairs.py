@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rlhi.config import ModelsConfig, PairsConfig, SplitConfig
+from rlhi.config import ModelsConfig, PairsConfig, PromptConfig, SplitConfig
 from rlhi.contracts import Candidate, JudgedAnswer, PreferencePair, Rewrite
 from rlhi.stages import Outcome, backends
 from rlhi.stages.learn.dpo import TRAINING
@@ -14,7 +14,10 @@ from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_json, read_table, write_table
 
 
-def pairs(space: Workspace, /, *, pairs: PairsConfig, split: SplitConfig, models: ModelsConfig, seed: int) -> Outcome:
+def pairs(
+    space: Workspace, /, *, pairs: PairsConfig, prompt: PromptConfig, split: SplitConfig, models: ModelsConfig,
+    seed: int,
+) -> Outcome:  # fmt: skip
     """Turn rewrites and candidates into preference pairs, filtered by the reward model; and what users judged singly.
 
     Judged answers tell the persona that pairs tell, all that is known of the user: what its claims ask for is what is
@@ -26,13 +29,13 @@ def pairs(space: Workspace, /, *, pairs: PairsConfig, split: SplitConfig, models
     log, head = read_log(space), scorer(space, models, embedder)
     champion = ledger.policy_path(space.root, ledger.pinned(space.root).champion)
     learned = lessons_of(read_json(champion / TRAINING))
-    maker = pair_maker(log, pairs, split, seed, head, embedder, learned)
+    maker = pair_maker(log, pairs, prompt, split, seed, head, embedder, learned)
     made = list(maker.pairs(rows, sampled))
     # A head that too few comparisons trained finds all alike by design: pairs are then of what was seen without it.
     if not head.is_neutral:
         maker.spread.check()
     write_table(space.path("data/pairs"), PreferencePair, made, user=lambda row: row.user_id)
-    single = judged_maker(log, pairs, split, seed, learned)
+    single = judged_maker(log, pairs, prompt, split, seed, learned)
     judged = list(single.answers(log.labels, made))
     write_table(space.path("data/judged"), JudgedAnswer, judged, user=lambda row: row.user_id)
     sources = Counter(str(pair.source) for pair in made)

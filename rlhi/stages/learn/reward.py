@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rlhi.config import ModelsConfig, PersonasConfig, RewardConfig, SplitConfig, UserPart
+from rlhi.config import ModelsConfig, PersonasConfig, PromptConfig, RewardConfig, SplitConfig, UserPart
 from rlhi.contracts import Conversation, FeedbackTurn, Profile, Rewrite, to_record
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import (
@@ -48,6 +48,7 @@ def reward(
     *,
     reward: RewardConfig,
     personas: PersonasConfig,
+    prompt: PromptConfig,
     split: SplitConfig,
     models: ModelsConfig,
     seed: int,
@@ -64,7 +65,7 @@ def reward(
     held = RewardModels(space, models, embedder)
     # Between cycles it is the next one's: the last one's is what it has to beat.
     cycle = ledger.upcoming(space.root)
-    chosen = _choose(held, learned, unseen, reward, seed, cycle)
+    chosen = _choose(held, learned, unseen, reward, prompt, seed, cycle)
     # Before it is kept, which leaves nothing of the folder that it was trained in.
     own, counts = _tested(space, split, chosen, seed)
     held.keep(cycle, chosen.model)
@@ -80,6 +81,7 @@ def _choose(
     learned: Sequence[Comparison],
     unseen: Sequence[Comparison],
     config: RewardConfig,
+    prompt: PromptConfig,
     seed: int,
     cycle: int,
 ) -> _Chosen:
@@ -87,7 +89,7 @@ def _choose(
     former = held.former(cycle)
     made: RewardModel
     try:
-        made, note = held.train(learned, config, seed, former), ""
+        made, note = held.train(learned, config, prompt, seed, former), ""
     except rewarding.RewardError as error:
         made = rewarding.RewardHead.neutral()
         note = f"no reward model, so pairs only of choices and of what a program can tell: {error}"

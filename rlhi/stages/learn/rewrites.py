@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from rlhi.config import ModelsConfig, RewritesConfig, SplitConfig
+from rlhi.config import ModelsConfig, PromptConfig, RewritesConfig, SplitConfig
 from rlhi.contracts import Rewrite
 from rlhi.contracts.turns import request
 from rlhi.learn.pairs import rewrite as ugr
 from rlhi.learn.pairs.meta_talk import without_asides
+from rlhi.learn.pairs.rewrite import SampleRequest
+from rlhi.models.base import ChatModel
 from rlhi.stages import Outcome, backends
 from rlhi.stages.learn.log import Log, complaints, read_log
 from rlhi.stages.learn.sampled import cut_off, judged, noted, sampled, unanswered, used
@@ -18,13 +20,14 @@ from rlhi.workspace.store import Workspace, write_table
 
 
 def rewrites(
-    space: Workspace, /, *, rewrites: RewritesConfig, split: SplitConfig, models: ModelsConfig, seed: int
-) -> Outcome:
+    space: Workspace, /, *, rewrites: RewritesConfig, prompt: PromptConfig, split: SplitConfig, models: ModelsConfig,
+    seed: int,
+) -> Outcome:  # fmt: skip
     """Rewrite complained-about answers with their users' words, and keep the revisions the log itself holds."""
     log = read_log(space)
-    config, found = rewrites, complaints(log, rewrites, split)
+    config, found = rewrites, complaints(log, rewrites, prompt, split)
     model = backends.chat_model(space, models.rewriter, config.sampling, models)
-    asked = [one for one in found if one.whole == 1 or model.fits(one.core)]
+    asked = [one for each in found if (one := _readable(each, model)) is not None]
     teachers = Teachers(space, config, models, seed, asked, log)
     store, new, wanting = sampled(space, seed, teachers, asked, model, config.turns, config.tries, config.sampling)
     revisions = ugr.observed_revisions(log.conversations.values(), log.labels) if config.revisions else ()
@@ -47,6 +50,13 @@ def rewrites(
     if len(found) > len(asked):
         counts["too long for the rewriter with the answer"] = len(found) - len(asked)
     return Outcome(new, max(0, len(rows) - new * config.tries), counts, note)
+
+
+def _readable(one: SampleRequest, model: ChatModel) -> SampleRequest | None:
+    """The request as the model reads all of it that has to be read: if need be without tools' results; else None."""
+    if one.whole == 1 or model.fits(one.core):
+        return one
+    return spoken if model.fits((spoken := one.spoken).core) else None
 
 
 def _request(log: Log, row: Rewrite) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rlhi.collect.clean.users import pseudonym
 from rlhi.config import SamplingConfig
 from rlhi.models.base import Sampling
+from rlhi.models.prompts import Prompts
 from rlhi.progress import progress
 from rlhi.simulate import (
     SimulatorConfig,
@@ -60,7 +61,7 @@ def talk(workspace: Path, config: SimulatorConfig, sampling: Sampling) -> Talked
     # Users leave as they like: the most that can be said is the total.
     with progress("users talk to the champion", len(users) * config.conversations * config.max_messages) as advance:
         model = local_model(folder, f"policy@{version}", read, params.models, lambda count: advance(count, ""))
-        simulated = simulate(model, users, personas, sampling, config, cycle - 1)
+        simulated = simulate(model, users, personas, sampling, config, cycle - 1, Prompts(params.prompt))
     log = space.path(f".rlhi/simulated/cycle-{cycle:04d}.jsonl.gz")
     log.parent.mkdir(parents=True, exist_ok=True)
     write_log(log, simulated)

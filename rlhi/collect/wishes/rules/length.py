@@ -19,7 +19,7 @@ _ = Grammar(
 
 LENGTHS = (
     _.rule("sentence_length", "short", "constraint", "Keep sentences to at most {0} words.", r"""
-        \bsentences?(?: \w+){0,4} (?:than|under|below|over|most|to|of) (\d{1,4}) words?
+        \bsentences?(?: \w+){0,4} (?:than|under|below|over|above|beyond|most|to|of) (\d{1,4}) words?
         (\d{1,4}) words? (?:per|a|in each|for each|in every) sentence
         sentences (?:of|with)(?: \w+){0,3} (\d{1,4}) words?
     """),
@@ -63,7 +63,7 @@ VAGUE_LENGTHS = (
         \bmore details?(?: please| next time)?$
         \bnot enough (?:detail|depth|information|info)$
         \b(?:1 liner|so short|such a short|that short)\b
-        \bnot (?:be )?(?:so|too|that) (?:short|brief|terse|concise|succinct|curt)\b
+        \bnot (?:be )?(?:so|too|that|as) (?:short|brief|terse|concise|succinct|curt)\b
         \bin (?:more|greater|full) (?:detail|depth)$
         \bmake it (?:much |a (?:bit|little) )?(?:longer|bigger)\b
     """, vague=True),
@@ -93,7 +93,8 @@ VAGUE_LENGTHS = (
             scroll)(?: \w+){0,2} (?:all|that much|so much|much|this much|such|on my phone|through)\b
         \b(?:small|tiny|phone) screen\b
         \bon (?:my|a) (?:phone|mobile|watch)\b
-        \b(?:not|never|no)(?: \w+){0,4} (?:essay|novel|lecture|book|thesis|dissertation|speech)\b
+        \b(?:not|never|no)(?: \w+){0,4} (?:essay|lecture|book|thesis|dissertation|speech|
+            (?<=\ba )novel(?! (?:\w+ )?(?:plot|idea|concept|approach|way|method|solution|story)))\b
         \b(?:get|come|go|cut|stick|straight|keep)(?: \w+){0,2} to the (?:point|chase)\b
         \b(?:in a (?:hurry|rush)|short attention|attention span|lost me halfway|fell asleep|goes on (?:and on|
             forever))\b
@@ -102,7 +103,8 @@ VAGUE_LENGTHS = (
         \b(?:just|only)(?: give| tell| show)?(?: me)? (?:the )?(?:essentials?|short bit|important (?:bits?|parts?|
             stuff)|main points?|key points?|highlights|gist|basics|essence)\b
         \bsay less\b
-        \b(?:eyes glazed|glaze over|zoned out|information overload|overwhelm\w*|more digestible|snappier|snappy|leaner|
+        \b(?:eyes glazed|glaze over|zoned out|information overload|(?<!become )overwhelm\w*|more digestible|
+            snappier|(?:make|keep|be|more|and) (?:(?:it|this|that|things) )?snappy|leaner|
             tighter)\b
     """, vague=True),
 )  # fmt: skip

@@ -75,7 +75,8 @@ BOUNDS = (
             (?:follow ?up |closing |final |last |ending )?questions?(?: back| at the (?:end|
             bottom)| in return| every time| all the time)?(?:$|,| please)
         \b(?:stop|quit|not|no need to|never|without|instead of|rather than) (?:asking|ask|end|ending|finish|
-            finishing)(?: \w+){0,5} (?:question|questions|anything|something|back)\b
+            finishing)(?: \w+){0,5} (?:question|questions|back|
+            (?:anything|something)(?! (?:about|regarding|between|on|like|that)))\b
         \b(?:stop|quit|not|no need to|never|without|instead of) (?:quiz|quizzing|interrogate|interrogating) me\b
         \b(?:stop|quit|no need to) (?:asking|ask) me (?:stuff|things)\b
         \b(?:ended|ending|end|finished|closed)(?: \w+){0,2} (?:with|on) a question again\b

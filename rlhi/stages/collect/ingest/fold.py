@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
-from rlhi.collect.formats import refusal
+from rlhi.collect.clean.duplicates import hash64
+from rlhi.collect.formats import refusal, unread_part
 from rlhi.collect.formats.blocks import Block, blocks
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined
 from rlhi.progress import progress
 from rlhi.stages.collect.incoming import Batch
-from rlhi.stages.collect.ingest.chains import BEGUN_BEFORE, follow
+from rlhi.stages.collect.ingest.chains import BEGUN_BEFORE, OutOfOrder, follow
 from rlhi.stages.collect.ingest.index import Index, file_index, forget_stale, joined
+from rlhi.stages.collect.ingest.marked import NOTHING, Marked, remember, remembered, write_marks
 from rlhi.stages.collect.ingest.merging import Merge, Merged, merge_partition
 from rlhi.stages.collect.ingest.pieces import (
     BUCKETS,
@@ -69,6 +73,8 @@ class Fold:
         self.work = space.path(".rlhi/ingest")
         manifest = read_manifest(space.path("data/conversations")) or {}
         files = manifest.get("files")
+        batches = read_note(space.path("data/conversations")).get("batches")
+        self.read_before = set(map(str, batches)) if isinstance(batches, list) else set()
         self.files: dict[str, int] = {str(k): int(v) for k, v in files.items()} if isinstance(files, dict) else {}
         self.partitions = int(str(read_note(space.path("data/conversations")).get("partitions", PARTITIONS)))
 
@@ -96,11 +102,43 @@ class Fold:
         return index
 
     def _read(self, batches: list[Batch], spread: Spread) -> tuple[list[Spilled], list[Quarantined]]:
+        found, broken = self._spilled(batches, spread)
+        found |= self._with_marks(batches, found, spread)
+        spilled: list[Spilled] = []
+        refused: list[Quarantined] = []
+        for batch in batches:
+            blocks_of, lost = found[batch.digest], broken[batch.digest]
+            files = dict.fromkeys([batch.name, *(one.file for one in blocks_of), *(row.file for row in lost)])
+            members = [
+                ([one for one in blocks_of if one.file == file], [row for row in lost if row.file == file])
+                for file in files
+            ]
+            read = any(one.known for one in blocks_of)
+            for file, (of_file, rest) in zip(files, members, strict=True):
+                trouble = [row for one in of_file for row in one.quarantined] + rest
+                if any(one.known for one in of_file):
+                    self.figures["read"] += sum(one.rows for one in of_file) + len(rest)
+                    self.figures["left over"] += len(rest)
+                    for one in of_file:
+                        self.figures.update(one.unread)
+                    spilled += of_file
+                    refused += trouble
+                elif read and (of_file or rest):
+                    refused.append(unread_part(file, batch.name, trouble))
+            if not read:
+                every = [row for one in blocks_of for row in one.quarantined] + lost
+                refused.append(Quarantined(batch.name, 0, str(refusal(batch.name, every)), ""))
+        return spilled, refused
+
+    def _spilled(
+        self, batches: list[Batch], spread: Spread, marks: Path | None = None
+    ) -> tuple[dict[str, list[Spilled]], dict[str, list[Quarantined]]]:
+        """By log what its blocks gave, and what could not be had of it."""
         found: dict[str, list[Spilled]] = {batch.digest: [] for batch in batches}
         broken: dict[str, list[Quarantined]] = {batch.digest: [] for batch in batches}
         under_way: deque[Batch] = deque()
         # All logs are one stream of blocks: small logs keep all workers busy too.
-        pieces = (piece for batch in batches for piece in self._pieces(batch, broken[batch.digest], under_way))
+        pieces = (piece for batch in batches for piece in self._pieces(batch, broken[batch.digest], under_way, marks))
         with progress("reading logs", len(batches)) as advance:
             done = 0
             for one in spread(read_block, pieces):
@@ -109,27 +147,41 @@ class Fold:
                 done += ended
                 found[batch.digest].append(one)
                 advance(ended, f"({batch.name})")
-        spilled: list[Spilled] = []
-        refused: list[Quarantined] = []
-        for batch in batches:
-            blocks_of, trouble = found[batch.digest], broken[batch.digest]
-            trouble = [row for one in blocks_of for row in one.quarantined] + trouble
-            if any(one.known for one in blocks_of):
-                self.figures["read"] += sum(one.rows for one in blocks_of) + len(broken[batch.digest])
-                self.figures["left over"] += len(broken[batch.digest])
-                for one in blocks_of:
-                    self.figures.update(one.unread)
-                spilled += blocks_of
-                refused += trouble
-            else:
-                refused.append(Quarantined(batch.name, 0, str(refusal(batch.name, trouble)), ""))
-        return spilled, refused
+        return found, broken
 
-    def _pieces(self, batch: Batch, broken: list[Quarantined], under_way: deque[Batch]) -> Iterator[Read]:
+    def _with_marks(
+        self, batches: list[Batch], found: Mapping[str, list[Spilled]], spread: Spread
+    ) -> dict[str, list[Spilled]]:
+        """The logs of which other rows hold marks, read once more with them.
+
+        Raises:
+            OutOfOrder: a former landing holds marks of this one's answers, or the other way round.
+        """
+        marks = {name: [mark for one in blocks for mark in one.marks] for name, blocks in found.items()}
+        held = {
+            name: Marked.of(marks[name], (one for block in blocks for one in block.markable))
+            for name, blocks in found.items()
+        }
+        every = reduce(or_, held.values(), NOTHING)
+        before = remembered(self.space, self.read_before) if every != NOTHING else NOTHING
+        if before is None or every.meets(before):
+            raise OutOfOrder
+        if every != NOTHING:
+            remember(self.space, held, self.read_before)
+        reachable = every.markable | before.markable
+        told = [mark for of_log in marks.values() for mark in of_log if mark.signals]
+        self.figures["marks unjoined"] += sum(hash64(mark.of) not in reachable for mark in told)
+        again = [batch for batch in batches if held[batch.digest].markable & every.marks]
+        return self._spilled(again, spread, write_marks(self.work, told))[0] if again else {}
+
+    def _pieces(
+        self, batch: Batch, broken: list[Quarantined], under_way: deque[Batch], marks: Path | None
+    ) -> Iterator[Read]:
         for at, block in enumerate(blocks(batch.path, batch.name)):
             if isinstance(block, Block):
                 under_way.append(batch)
-                yield Read(block, batch.digest, self.config, self.salt, self.work / f"{batch.digest}-{at:06d}")
+                path = self.work / f"{batch.digest}-{at:06d}"
+                yield Read(block, batch.digest, self.config, self.salt, path, marks)
             else:
                 broken.append(redacted(block, self.config))
 

@@ -14,7 +14,7 @@ import numpy as np
 from rlhi.collect.clean.accept import merge
 from rlhi.collect.clean.chains import joined as follow_chain
 from rlhi.collect.clean.sessions import SOURCES, put_together
-from rlhi.contracts import Conversation, content_key, from_record, to_record
+from rlhi.contracts import SPEAKERS, Conversation, content_key, from_record, to_record
 from rlhi.contracts.apart import MARK, anonymous, shared_id, told_apart
 from rlhi.stages.collect.ingest.index import Index, file_index, joined, name_of
 from rlhi.workspace.store import Record, Workspace, read_records
@@ -228,7 +228,7 @@ def agree(one: Record, other: Record) -> bool:
 def _first_exchange(row: Record) -> list[str]:
     """The first request and its answer, if it has words: one that never came may come in another export."""
     turns: Any = row["turns"]
-    said = [str(turn["content"]) for turn in turns if turn["role"] != "system"][:2]
+    said = [str(turn["content"]) for turn in turns if turn["role"] in SPEAKERS][:2]
     return said if said[1:] and said[1].strip() else said[:1]
 
 

@@ -11,17 +11,21 @@ from typing import Any, cast
 
 import numpy as np
 
-from rlhi.collect.clean.accept import harmless, impersonal, with_languages
+from rlhi.collect.clean.accept import emptied_in, harmless, impersonal, with_languages
 from rlhi.collect.clean.chains import Link, link, waits
+from rlhi.collect.clean.duplicates import hash64
 from rlhi.collect.clean.users import hide_user
 from rlhi.collect.formats import read_record
 from rlhi.collect.formats.blocks import Block
-from rlhi.collect.formats.format import unread_in
+from rlhi.collect.formats.format import cut_in, unread_in
+from rlhi.collect.formats.marks import Mark, marks_elsewhere
+from rlhi.collect.formats.otlp import unfolded
 from rlhi.collect.formats.unread import KINDS, unread_of
 from rlhi.collect.pii.redact import redact
 from rlhi.config import IngestConfig
 from rlhi.contracts import Conversation, Quarantined, to_record
 from rlhi.stages.collect.ingest.index import KEPT, Index, file_index, index_path, joined, reason_of
+from rlhi.stages.collect.ingest.marked import marks_at
 from rlhi.stages.collect.ingest.merging import Merged, load, row_name
 from rlhi.workspace.store import Record, Workspace, put_records, read_records, user_hash
 
@@ -43,6 +47,8 @@ class Read:
     config: IngestConfig
     salt: str
     spill: Path
+    marks: Path | None = None
+    """Where the marks lie that rows of their own hold, if the landing has any for this log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class Spilled:
     In the bucket ``BUCKETS`` wait those that go on from other rows; ``links`` tell from which.
 
     ``known`` is the number of rows in a known format, accepted or not. ``unread`` counts what in them says nothing.
+    ``marks`` stand in rows of their own; ``markable`` are the hashes of the ids that others' marks may be of.
     """
 
     path: Path
@@ -61,6 +68,9 @@ class Spilled:
     quarantined: tuple[Quarantined, ...]
     unread: Mapping[str, int]
     links: tuple[Link, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    markable: frozenset[int] = frozenset()
+    file: str = ""
 
 
 def read_block(piece: Read) -> Spilled:
@@ -72,23 +82,27 @@ def read_block(piece: Read) -> Spilled:
     lines: list[int] = []
     refused, rows, known = [], 0, 0
     unread: Counter[str] = Counter()
-    for record in piece.block.records():
-        rows += 1
-        unread["left over"] += isinstance(record, Quarantined)
-        found, row = read_record(
-            record,
-            piece.block.file,
-            lambda conversation: harmless(conversation, piece.config),
-            piece.config.user_column,
-        )
-        known += found
-        if isinstance(row, Quarantined):
-            refused.append(redacted(row, piece.config))
-        else:
-            conversations.append(row)
-            lines.append(record.line)
-            if row.changes:
-                unread.update(_unread(row))
+    marks: list[Mark] = []
+    with marks_elsewhere(marks_at(piece.marks) if piece.marks else {}) as asked:
+        for record in unfolded(piece.block.records()):
+            rows += 1
+            unread["left over"] += isinstance(record, Quarantined)
+            found, row = read_record(
+                record,
+                piece.block.file,
+                lambda conversation: harmless(conversation, piece.config),
+                piece.config.user_column,
+            )
+            known += found
+            if isinstance(row, Quarantined):
+                refused.append(redacted(row, piece.config))
+            elif isinstance(row, Mark):
+                marks.append(row)
+            else:
+                conversations.append(row)
+                lines.append(record.line)
+                if row.changes:
+                    unread.update(_unread(row))
     told = with_languages(conversations, piece.config)
     conversations = [hide_user(impersonal(conversation, piece.config), piece.salt) for conversation in told]
     records = [to_record(row) | {"batch": piece.digest} for row in conversations]
@@ -103,7 +117,10 @@ def read_block(piece: Read) -> Spilled:
         ]
         conversations, records = [conversations[at] for at in whole], [records[at] for at in whole]
     buckets = spill(piece.spill, conversations, records, waiting)
-    return Spilled(piece.spill, buckets, rows, known, tuple(refused), unread, links)
+    markable = frozenset(map(hash64, asked))
+    return Spilled(
+        piece.spill, buckets, rows, known, tuple(refused), unread, links, tuple(marks), markable, piece.block.file
+    )
 
 
 def spill(
@@ -130,7 +147,8 @@ def spill(
 def _unread(row: Conversation) -> Counter[str]:
     """What of a row could not be read."""
     kinds = [f"{kind}s unread" for kind in KINDS if unread_of(kind) in row.changes]
-    return Counter(dict.fromkeys(kinds, 1)) + Counter({"turns left out": unread_in(row)})
+    others = {"turns left out": unread_in(row), "results emptied": emptied_in(row), "answers cut": cut_in(row)}
+    return Counter(dict.fromkeys(kinds, 1)) + Counter(others)
 
 
 def redacted(row: Quarantined, config: IngestConfig) -> Quarantined:

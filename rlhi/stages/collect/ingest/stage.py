@@ -33,7 +33,7 @@ from rlhi.stages.collect.salt import salt_of
 from rlhi.workspace.store import Workspace, finish_table, read_manifest, read_note, read_table, write_table
 
 # How logs are read: another way of it wants another number, and all landed logs are read again.
-READING = 3
+READING = 4
 TABLE, REFUSED = "data/conversations", "data/quarantine"
 FATES = ("read", "new", "updated", "duplicate", "quarantined", *WORDS)
 

@@ -10,8 +10,11 @@ WORDS = {
     "times unread": "{} rows have a time that cannot be read and stand without it",
     "ids unread": "{} rows have in the place of an id what is none (NaN, null, ...) and count as without it",
     "turns left out": "{} turns of unknown roles are left out (`rlhi quarantine --changes`)",
+    "answers cut": "{} answers were cut at their limit of tokens and are no chosen side and no revision",
+    "results emptied": "{} results of tools stand without their text, which went beyond ingest.max_characters",
     "without beginning": "of {} conversations the beginning is missing, for what they go on from was not logged",
     "kept apart": "{} conversations begin otherwise than another of the same id and are kept apart from it",
+    "marks unjoined": "{} marks are of answers that are in no log",
     "left over": "{} pieces of logs are no rows and are quarantined",
 }
 """The counts, and how they are said."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlhi.config import ModelsConfig, RewardConfig, RewardKind
+from rlhi.config import ModelsConfig, PromptConfig, RewardConfig, RewardKind
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import RewardError
 from rlhi.models.base import Embedder, RewardModel
@@ -47,8 +47,9 @@ class RewardModels:
         raise StageError(f"{self._space.root} has no reward model yet: run `rlhi cycle` first")
 
     def train(
-        self, learned: Sequence[Comparison], config: RewardConfig, seed: int, former: RewardModel | None
-    ) -> RewardModel:
+        self, learned: Sequence[Comparison], config: RewardConfig, prompt: PromptConfig, seed: int,
+        former: RewardModel | None,
+    ) -> RewardModel:  # fmt: skip
         """A new model of the configured kind; it may go on from the ``former`` cycle's.
 
         Raises:
@@ -56,7 +57,7 @@ class RewardModels:
             ModelError: the base is not there.
             TrainingError: training was stopped; the message says why.
         """
-        return self._kinds[KINDS[config.kind]].train(learned, config, seed, former)
+        return self._kinds[KINDS[config.kind]].train(learned, config, prompt, seed, former)
 
     def former(self, cycle: int) -> RewardModel | None:
         """What scored in the cycle before this one; None for nothing, and for what cannot score any more."""

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlhi.config import RewardConfig
+from rlhi.config import PromptConfig, RewardConfig
 from rlhi.learn.reward import head as rewarding
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.models.base import RewardModel
@@ -21,8 +21,9 @@ class Heads(RewardModelKind):
     """:class:`rlhi.learn.reward.head.RewardHead`, trained in seconds: none goes on from another."""
 
     def train(
-        self, learned: Sequence[Comparison], config: RewardConfig, seed: int, former: RewardModel | None
-    ) -> RewardModel:
+        self, learned: Sequence[Comparison], config: RewardConfig, prompt: PromptConfig, seed: int,
+        former: RewardModel | None,
+    ) -> RewardModel:  # fmt: skip
         return rewarding.train(learned, self.embedder(), config)
 
     def kept(self) -> list[Path]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rlhi.config import RewardConfig
+from rlhi.config import PromptConfig, RewardConfig
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.models.base import Embedder, RewardModel
 from rlhi.workspace.store import Workspace
@@ -25,8 +25,9 @@ class RewardModelKind(ABC):
 
     @abstractmethod
     def train(
-        self, learned: Sequence[Comparison], config: RewardConfig, seed: int, former: RewardModel | None
-    ) -> RewardModel:
+        self, learned: Sequence[Comparison], config: RewardConfig, prompt: PromptConfig, seed: int,
+        former: RewardModel | None,
+    ) -> RewardModel:  # fmt: skip
         """A new model; a kind that can go on from the ``former`` cycle's (``warm_start``) does.
 
         Raises:

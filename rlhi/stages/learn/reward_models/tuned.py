@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlhi.config import RewardConfig
+from rlhi.config import PromptConfig, RewardConfig
 from rlhi.contracts import content_key
 from rlhi.learn.reward.comparisons import Comparison
 from rlhi.learn.reward.head import RewardError, check_enough
@@ -16,6 +16,7 @@ from rlhi.learn.training.rows import reward_row
 from rlhi.learn.training.run import weights_hash
 from rlhi.models.base import ModelError, RewardModel
 from rlhi.models.prepare import checked_policy
+from rlhi.models.prompts import Prompts
 from rlhi.models.tuned_reward import RECORD, TunedReward
 from rlhi.stages.learn.reward_models.kind import FOLDER, RewardModelKind
 from rlhi.stages.learn.runs import keep_only, replace_folder, steps_told, zero_preset
@@ -33,16 +34,19 @@ class Tuned(RewardModelKind):
     """
 
     def train(
-        self, learned: Sequence[Comparison], config: RewardConfig, seed: int, former: RewardModel | None
-    ) -> RewardModel:
+        self, learned: Sequence[Comparison], config: RewardConfig, prompt: PromptConfig, seed: int,
+        former: RewardModel | None,
+    ) -> RewardModel:  # fmt: skip
         check_enough(learned, config)
         tuned, kind = config.tuned, config.kind
         warm = former.warm_start(tuned.base) if former else None
         base = warm or self._base(tuned.base)
-        key = content_key(list(learned), weights_hash(base), config.model_dump(mode="json"), seed)
+        how = [one.model_dump(mode="json") for one in (config, prompt)]
+        key = content_key(list(learned), weights_hash(base), how, seed)
         plan = RewardPlan(
-            base=base, output=self.space.path(RUNS) / key, seed=seed, preset=zero_preset(tuned.deepspeed), reward=config
-        )
+            base=base, output=self.space.path(RUNS) / key, seed=seed, preset=zero_preset(tuned.deepspeed),
+            reward=config, prompt=prompt,
+        )  # fmt: skip
         keep_only(self.space.path(RUNS), plan.output)
         with steps_told(f"training the reward model ({kind})") as on_step:
             done = launch.train(plan, map(reward_row, learned), on_step)
@@ -51,8 +55,9 @@ class Tuned(RewardModelKind):
             "engine": done.engine, "precision": done.precision, "zero_stage": done.zero_stage,
             "world_size": done.world_size, "history": list(done.history),
         }  # fmt: skip
-        write_json(done.model / RECORD, {**told, "tuned": tuned.model_dump(mode="json")})
-        return TunedReward(done.model, tuned, told)
+        sections = {"tuned": tuned.model_dump(mode="json"), "prompt": prompt.model_dump(mode="json")}
+        write_json(done.model / RECORD, {**told, **sections})
+        return TunedReward(done.model, tuned, told, Prompts(prompt))
 
     def kept(self) -> list[Path]:
         return sorted(self.space.path(TUNED).glob("[0-9]*"))
