@@ -1,22 +1,20 @@
 """What stages exchange: rows, how they become records and tables, and which turn follows which."""
 
 from rlhi.contracts.codec import SCHEMA_VERSION, content_key, from_record, schema_of, to_record
+from rlhi.contracts.compared import Comparison, PairAnswer, PeopleTally
 from rlhi.contracts.measured import (
     PAST,
     Account,
     Against,
     AnsweredTest,
     Budget,
-    Comparison,
     DriftColumn,
     DriftReport,
     EvalResult,
     GateDecision,
     Interval,
     Measurement,
-    PairAnswer,
     Panel,
-    PeopleTally,
     Spending,
     Verdict,
 )
