@@ -15,7 +15,7 @@ from rlhi.stages.table import STAGES
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace
 
-DECIDES = ("confirm", "gate")
+DECIDES = ("confirm", "judges", "gate")
 """The stages that run: a challenger that was only screened is asked of anew, one that was decided on is not."""
 
 
@@ -29,7 +29,7 @@ def revisit(workspace: Path, today: str | None = None) -> bool:
     said = to_decide(space, today or ledger.today())
     if said is None:
         return False
-    anew = DECIDES if read_decision(space).panel == "screen" else DECIDES[1:]
+    anew = DECIDES if read_decision(space).panel == "screen" else DECIDES[-1:]
     pinned = [name for name, stage in STAGES.items() if "cycle.json" in stage.inputs and name not in anew]
     stands = [name for name in pinned if up_to_date(name, space)]
     incoming.begin(space, said)
