@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rlhi.cli.bench import bench_app, experiment
+from rlhi.cli.compare import compare
 from rlhi.cli.errors import explain, hinted
 from rlhi.cli.log import ingest, label, quarantine
 from rlhi.cli.persona import persona_app
@@ -125,9 +126,8 @@ def prepare() -> None:
 
 # A workspace and its nights, what is in it, its stages and machines, users who are made up.
 COMMANDS: tuple[Callable[..., None], ...] = (
-    init, ingest, cycle, status, rollback, quarantine, label, score, prompt, replies, tests, trace, run, stages, up,
-    join,
-    simulate, demo, experiment,
+    init, ingest, cycle, status, rollback, quarantine, label, score, prompt, replies, compare, tests, trace, run,
+    stages, up, join, simulate, demo, experiment,
 )  # fmt: skip
 for _command in COMMANDS:
     app.command()(_command)

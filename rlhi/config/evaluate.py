@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from rlhi.config.base import ENDPOINT, Section, ServedConfig, WhichPersona, one_of
-from rlhi.config.suites import GainConfig, GuardConfig, SuiteName, gains, guards
+from rlhi.config.suites import SUITES, GainConfig, GuardConfig, SuiteName, gains, guards
 from rlhi.contracts.options import DriftDoes
 
 
@@ -148,6 +148,8 @@ class GateConfig(Section):
     bound is lower than any drop that it may allow; a fall that is shown refuses all the same.
     ``judge``: preference counts where the reward model that tells it is shown to rank more than this share of held-out
     users' comparisons right; 0 takes its word.
+    ``people_users``: what people say of a challenger (`rlhi compare`) is told, and counts once they decided on so many
+    held-out users; on ``min_users`` where these are fewer.
     ``judges``: the same of language models that tell ``usereval``; nobody's word is taken.
     """
 
@@ -158,4 +160,14 @@ class GateConfig(Section):
     drift: Literal["refuse", "report"] = "refuse"
     few_users: int = Field(default=30, ge=0)
     judge: float = Field(default=0.5, ge=0, lt=1)
+    people_users: int = Field(default=100, ge=2)
     judges: ProvenConfig = ProvenConfig()
+
+    @property
+    def least_people(self) -> int:
+        """The held-out users on whom people must have decided for their word to count."""
+        return min(self.people_users, self.min_users)
+
+    def least_users(self, suite: str) -> int:
+        """The held-out users on whom a gain must have been measured."""
+        return self.least_people if suite in SUITES and SUITES[suite].by_people else self.min_users

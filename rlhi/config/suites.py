@@ -74,6 +74,7 @@ class Suite:
         title: its line in the demo's table, told as ``shown``; none without.
         scale: what a gain is multiplied by to be told; 2 where values are halved differences.
         by_kind: it is measured for each kind of persona, too: who gained, and who lost.
+        by_people: people tell it of a challenger that was evaluated (`rlhi compare`); no stage measures it.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Suite:
     shown: Shown = "change"
     scale: int = 1
     by_kind: bool = False
+    by_people: bool = False
 
     @property
     def role(self) -> Role:
@@ -102,6 +104,7 @@ _ROWS = (
     Suite(
         "preference", 9, GainConfig(), judged="reward", headline="share of held-out users who prefer it", by_kind=True,
     ),
+    Suite("people", 1, GainConfig(margin=0.0), by_people=True),
     # The stage ``judges`` gives what these three are measured by, and ``evaluate`` none of it.
     Suite("usereval", 7, GainConfig(), judged="language", headline="share of replies that judges prefer"),
     Suite("usereval_personalisation", 7, judged="language"),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -156,9 +156,7 @@ def _is_number(interval: Interval) -> bool:
     return math.isfinite(interval.mean) and interval.low <= interval.mean <= interval.high
 
 
-def _gains(
-    measurements: Sequence[Measurement], evidence: Evidence, config: GateConfig, found: _Findings
-) -> None:  # fmt: skip
+def _gains(measurements: Sequence[Measurement], evidence: Evidence, config: GateConfig, found: _Findings) -> None:
     by_suite = {one.suite: one for one in measurements if one.against == "champion" and not one.group}
     judged = [name for name in by_suite if name in SUITES and SUITES[name].judged == "reward"]
     if judged and evidence.judge is not None and not _counts(evidence.judge, config, judged, found):
@@ -167,13 +165,23 @@ def _gains(
     found.reasons += proofs(evidence.judges, config, told) if told else ()
     if told and not proven(evidence.judges, config):
         by_suite = {name: one for name, one in by_suite.items() if name not in told}
+    by_suite = {name: one for name, one in by_suite.items() if not _too_few_people(one, config, found)}
     for name, gain in sorted(config.gains.items()):
-        _gain(name, gain, by_suite.get(name), config.min_users, found)
+        _gain(name, gain, by_suite.get(name), config.least_users(name), found)
     shown = [name for name in config.gains if name in by_suite]
     if not shown:
         found.add("hold", "No gain that counts was measured, so nothing shows that the challenger is better.")
     elif len(shown) > 1:
         found.reasons.append(f"All of {len(shown)} gains have to be shown, so none is a lucky one of several.")
+
+
+def _too_few_people(one: Measurement, config: GateConfig, found: _Findings) -> bool:
+    """Whether this is people's word on so few users that it is told and neither promotes nor holds."""
+    few, by_people = config.least_users(one.suite), one.suite in SUITES and SUITES[one.suite].by_people
+    if not by_people or one.gain.clusters >= few:
+        return False
+    found.reasons.append(f"{one.suite} gains {_figures(one.gain)}: told, and counts from {few} users on.")
+    return True
 
 
 def _counts(judge: Judge, config: GateConfig, judged: Sequence[str], found: _Findings) -> bool:
@@ -289,12 +297,3 @@ def _figures(interval: Interval, unit: str = " points", sign: str = "+") -> str:
 
 def _points(value: float, sign: str = "") -> str:
     return f"{100 * value:{sign}.1f} points"
-
-
-def kinds_of(users: Mapping[str, Collection[str]], at_least: int) -> dict[str, frozenset[str]]:
-    """Groups of users by what their personas say, where so many say it: for guards by kind of persona."""
-    groups: dict[str, set[str]] = {}
-    for user, kinds in users.items():
-        for kind in kinds:
-            groups.setdefault(kind, set()).add(user)
-    return {kind: frozenset(found) for kind, found in sorted(groups.items()) if len(found) >= at_least}

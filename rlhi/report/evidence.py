@@ -109,7 +109,8 @@ class CycleEvidence:
     and those whose figures rose and fell most. ``drifted`` are messages that carry what drifted;
     ``account`` is the error budget after the cycle, ``forecast`` what it foresaw, None in older records;
     ``scored`` is what came of a former forecast, ``track`` how all fared until then; ``judges`` are language models
-    that compared replies, None where none did; ``tests`` is None where none was asked.
+    that compared replies, None where none did; ``tests`` is None where none was asked;
+    ``people`` is what people say of its replies.
 
     ``reward_accuracy`` and ``longer_wins`` are shares of held-out comparisons (``reward_pairs`` of them) that the
     reward model, and the rule that the longer answer wins, get right. ``judge`` is None where no held-out user compared
@@ -143,6 +144,7 @@ class CycleEvidence:
     wanting: tuple[str, ...] = ()
     drifted: tuple[Drifted, ...] = ()
     account: Account | None = None
+    people: str = ""
     forecast: Forecast | None = None
     scored: ForecastScore | None = None
     track: Track | None = None

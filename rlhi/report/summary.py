@@ -164,7 +164,8 @@ def _not_shown(decision: GateDecision, gate: GateConfig) -> Iterator[str]:
         names = [name_of(name) for name in decision.not_counted]
         why = f"; the judge that tells {listed(names)} is not proven" if names else ""
         yield f"A gain that counts: none was measured{why}."
-    short = [one.gain.clusters for one in counted if one.gain.clusters < gate.min_users and one.level is not None]
+    measured = [one for one in counted if one.level is not None and not SUITES[one.suite].by_people]
+    short = [one.gain.clusters for one in measured if one.gain.clusters < gate.min_users]
     if short:
         yield f"{gate.min_users - min(short):,} more held-out users: {min(short):,} were asked, of {gate.min_users:,}."
     for one in sorted(decision.measurements, key=lambda one: one.suite not in gate.gains):

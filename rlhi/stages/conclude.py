@@ -34,6 +34,7 @@ from rlhi.report import (
 from rlhi.stages import RECORDED, CycleReport, StageError, state
 from rlhi.stages.collect import incoming
 from rlhi.stages.collect.ingest.stage import conversations
+from rlhi.stages.evaluate.compare import as_line
 from rlhi.stages.evaluate.decision import read_decision
 from rlhi.stages.evaluate.drift import read_examples
 from rlhi.stages.evaluate.forecast import foretell, of_cycle, read_forecasts
@@ -180,6 +181,7 @@ def _evidence(space: Workspace, params: Params, decision: GateDecision) -> Cycle
         wanting=found_wanting(space),
         drifted=tuple(Drifted(one.column, one.text) for one in read_examples(space)),
         account=_account(space, decision),
+        people=as_line(space),
         judges=heard if (heard := read_report(space)).judges else None,
         tests=tests_of(space),
     )

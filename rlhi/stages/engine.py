@@ -60,6 +60,13 @@ def up_to_date(name: str, workspace: Workspace) -> bool:
     return state.get("asked") == asked and state.get("made") == _made(stage, workspace)
 
 
+def restamp(name: str, space: Workspace) -> None:
+    """What the stage has last made stands for what it would be asked now."""
+    stage = STAGES[name]
+    made = {"asked": _asked(stage, space, space.params), "made": _made(stage, space)}
+    write_json(space.path(f".rlhi/stages/{name}.json"), made)
+
+
 def pending(workspace: Path, today: str | None = None) -> str | None:
     """Why a cycle has nothing to do on a day (ISO, UTC; else the present one), or None when it has.
 

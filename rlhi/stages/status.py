@@ -20,6 +20,7 @@ from rlhi.contracts.foreseen import Forecast
 from rlhi.evaluate.budget import account_of
 from rlhi.report import asked, would_change
 from rlhi.stages.collect.ingest.told import counted, told
+from rlhi.stages.evaluate import compare
 from rlhi.stages.evaluate.decision import DECISION, read_decision
 from rlhi.stages.evaluate.forecast import read_forecasts
 from rlhi.stages.learn.teachers import found_wanting
@@ -53,6 +54,8 @@ class Status:
     """Of the next nights' re-attempts, as the last decision foresaw them."""
     unread: tuple[tuple[str, int], ...] = ()
     """What could not be read of the logs, or not be told apart (:mod:`rlhi.stages.collect.ingest.told`)."""
+    people: str = ""
+    """What people say of the last challenger (`rlhi compare`); empty where nobody was asked."""
     tests: tuple[tuple[str, int], ...] = ()
     """Tests of the workspace by what became of them."""
 
@@ -71,6 +74,7 @@ class Status:
             "may_not_teach": list(self.wanting),
             "forecast": to_record(self.forecast) if self.forecast else None,
             "unread": dict(self.unread),
+            "people": self.people,
             "tests": dict(self.tests),
         }  # fmt: skip
 
@@ -96,6 +100,7 @@ class Status:
         if unread := told(dict(self.unread)):
             lines += [f"of the logs    {said}" for said in unread.split("; ")]
         lines += [f"may not teach  {why}" for why in self.wanting]
+        lines += [f"people         {self.people}"] if self.people else []
         if self.decision:
             who = asked(self.decision)
             lines.append(f"last decision  {PAST[self.decision.verdict]}{f' by {who}' if who else ''}")
@@ -129,5 +134,6 @@ def status(root: Path) -> Status:
         wanting=found_wanting(space),
         forecast=next(reversed(read_forecasts(space).made), None),
         unread=tuple(counted(space).items()),
+        people=compare.as_line(space),
         tests=states(space),
     )

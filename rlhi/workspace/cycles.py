@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rlhi.contracts import Spending, from_record
+from rlhi.contracts import PeopleTally, Spending, from_record
 from rlhi.workspace.repository import LedgerError, commits
 from rlhi.workspace.store import read_json
 
@@ -16,12 +16,14 @@ class CyclePin:
     """What a cycle holds fast from its beginning: its number and the champion it starts from.
 
     ``day`` (ISO, UTC) is when it began, ``decisions`` those of all cycles before it: what the gate may spend follows.
+    ``compared`` is what people said of the challenger that this cycle decides on anew; None where it makes one.
     """
 
     cycle: int
     champion: str
     day: str
     decisions: tuple[Spending, ...]
+    compared: PeopleTally | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ def pinned(root: Path) -> CyclePin:
     day = str(held.get("day", "")) or today()
     decisions = held.get("decisions")
     before = [from_record(Spending, one) for one in decisions] if isinstance(decisions, list) else []
-    return CyclePin(int(str(held["cycle"])), str(held["champion"]), day, tuple(before))
+    told = held.get("compared")
+    compared = from_record(PeopleTally, told) if isinstance(told, dict) else None
+    return CyclePin(int(str(held["cycle"])), str(held["champion"]), day, tuple(before), compared)
 
 
 def history(root: Path) -> list[CycleRecord]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from rlhi.config import load_params
-from rlhi.contracts import Spending, to_record
+from rlhi.contracts import PeopleTally, Spending, to_record
 from rlhi.workspace.cycles import CyclePin, CycleRecord, finished, history, pinned, today
 from rlhi.workspace.repository import LedgerError, alone, commits, dvc, git, gto, number, prepare, tags
 from rlhi.workspace.store import read_json, write_json
@@ -27,7 +27,9 @@ __all__ = [
 ]  # fmt: skip
 
 FIRST_VERSION = "v0.1.0"
-TRACKED = ("data/incoming", "data/persona_edits", "data/samples", "data/simulator", "models/policy", "reports")
+TRACKED = (
+    "data/incoming", "data/persona_edits", "data/samples", "data/people", "data/simulator", "models/policy", "reports",
+)  # fmt: skip
 """Folders that no stage makes whole: versioned as they are."""
 _RECORDED = (
     ".dvc", ".dvcignore", ".gitignore", "dvc.yaml", "dvc.lock", "params.yaml", "prefect.yaml", "cycle.json", "metrics",
@@ -36,6 +38,7 @@ _RECORDED = (
 _CARRIED = {
     "data/incoming": "Logs as they came, named by their hash; batches.json says what they were called.\n",
     "data/persona_edits": "What people edited of personas, edits.json; it beats what is inferred.\n",
+    "data/people": "answers.jsonl: whose reply people preferred, one answer a line; `rlhi compare` adds to it.\n",
     "data/samples": "Text that models were asked for, a file for every block: a rebuilt table reads it from here.\n",
     "data/simulator": "Simulated users' hidden wishes and the evaluation requests; only `evaluate` opens them.\n",
     "reports": "index.html is the evidence page. It shows users' words: DVC keeps it, git does not.\n",
@@ -126,10 +129,11 @@ def under_way(root: Path) -> bool:
     return int(str(read_json(root / "cycle.json").get("cycle", 0))) > finished(root)
 
 
-def begin(root: Path) -> CyclePin:
+def begin(root: Path, compared: PeopleTally | None = None) -> CyclePin:
     """Pin a new cycle to the champion, or go on with the one that is not finished; the first one pins the split, too.
 
-    A cycle whose champion was rolled back meanwhile begins anew, from the present one.
+    A cycle whose champion was rolled back meanwhile begins anew, from the present one. ``compared`` is what people said
+    of the last challenger, where a new cycle decides on that.
     """
     _repair(root)
     cycle, now = upcoming(root), champion(root)
@@ -140,7 +144,8 @@ def begin(root: Path) -> CyclePin:
     split = given | fixed if isinstance(fixed, dict) else given
     decisions = [to_record(one) for one in spendings(root)]
     pin = {"cycle": cycle, "champion": now, "split": split, "day": today(), "decisions": decisions}
-    write_json(root / "cycle.json", pin)
+    told = {"compared": to_record(compared)} if compared else {}
+    write_json(root / "cycle.json", pin | told)
     return pinned(root)
 
 
@@ -186,7 +191,7 @@ def record(
             elif promoting.exists():
                 # Killed half way through a promotion that is refused now: back to the champion's files.
                 _install_policy(root, policy_path(root, now), now)
-            dvc(root, "add", *TRACKED)
+            dvc(root, "add", *(name for name in TRACKED if (root / name).is_dir()))
             dvc(root, "commit", "--force")
             trailers = {"RLHI-Cycle": str(pin.cycle), "RLHI-Verdict": verdict, "RLHI-From": pin.champion}
             trailers |= {"RLHI-Champion": version} if verdict == "promote" else {}

@@ -106,6 +106,7 @@ def test_what_a_file_leaves_out_of_the_gate_is_gated_as_by_default(tmp_path: Pat
     assert set(gate("{guards: {choices: off}}").guards) == set(default.guards) - {"choices"}
     assert set(gate("{gains: {satisfaction: off, choices: {margin: 0.1}}}").gains) == {
         "preference",
+        "people",
         "usereval",
         "choices",
     }

@@ -26,8 +26,9 @@ from rlhi.contracts import (
 )
 from rlhi.contracts.judges import JudgeRecord
 from rlhi.contracts.options import DriftDoes
-from rlhi.evaluate.gate import Evidence, Judge, decide, kinds_of, unpromising
+from rlhi.evaluate.gate import Evidence, Judge, decide, unpromising
 from rlhi.evaluate.judges.proven import proven
+from rlhi.evaluate.kinds import kinds_of
 
 GAINS = ("satisfaction", "preference")
 GUARDS = tuple(GateConfig().guards)
@@ -162,7 +163,7 @@ def without(*suites: str) -> list[Measurement]:
 
 def test_the_default_gate_promotes_good_evidence_without_a_drift_reference() -> None:
     decision = verdict_of(good(), drift("no_reference"), DEFAULT)
-    assert (decision.verdict, decision.not_measured) == ("promote", ("usereval", "drift: no_reference"))
+    assert (decision.verdict, decision.not_measured) == ("promote", ("people", "usereval", "drift: no_reference"))
     assert "satisfaction gains +15.0 points (interval 8.0 to 22.0, n = 40), above the margin of 1.0 points." in (
         decision.reasons
     )
@@ -193,7 +194,7 @@ def test_unlisted_and_optional_suites_do_not_refuse() -> None:
     evidence = [*without("satisfaction", "choices"), measurement("extra", -0.9, -1, -0.8)]
     decision = verdict_of(evidence, drift(), DEFAULT)
     assert decision.verdict == "promote"
-    assert set(decision.not_measured) == {"satisfaction", "usereval", "choices"}
+    assert set(decision.not_measured) == {"satisfaction", "people", "usereval", "choices"}
 
 
 @pytest.mark.parametrize(
@@ -262,7 +263,7 @@ def test_drift_refuses_or_is_only_recorded() -> None:
     assert recorded.verdict == "promote"
     assert any("4 of 6 columns" in reason and "column0" in reason for reason in recorded.reasons)
     few = verdict_of(good(), drift("too_few"), DEFAULT)
-    assert (few.verdict, few.not_measured) == ("promote", ("usereval", "drift: too_few"))
+    assert (few.verdict, few.not_measured) == ("promote", ("people", "usereval", "drift: too_few"))
     unknown = dataclasses.replace(drift(), share=math.nan)
     assert verdict_of(good(), unknown, DEFAULT).verdict == "invalid"
 

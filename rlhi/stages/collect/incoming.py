@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from rlhi.contracts import PeopleTally
 from rlhi.workspace import ledger
 from rlhi.workspace.locks import alone
 from rlhi.workspace.store import StoreError, Workspace, read_json, read_note, write_json
@@ -66,13 +67,14 @@ def _land(space: Workspace, log: Path, cycle: int, landing: int | None, name: st
     return digest
 
 
-def begin(space: Workspace) -> int:
+def begin(space: Workspace, compared: PeopleTally | None = None) -> int:
     """Begin a cycle, or go on with the one under way, after its collect; its number.
 
-    The logs that this collect has labelled are news to it; what landed since is news to the next cycle.
+    The logs that this collect has labelled are news to it; what landed since is news to the next cycle. To one that
+    decides on the last challenger, of which people ``compared`` replies, no log is news.
     """
-    cycle = ledger.begin(space.root).cycle
-    labelled = read_note(space.path("data/feedback")).get("batches")
+    cycle = ledger.begin(space.root, compared).cycle
+    labelled = [] if compared else read_note(space.path("data/feedback")).get("batches")
     if isinstance(labelled, list):
         with alone(space):
             file = space.path("data/incoming") / MANIFEST

@@ -11,12 +11,15 @@ from rlhi.contracts import Budget, DriftReport, EvalResult, Measurement, from_re
 from rlhi.contracts.judges import JudgeVerdict
 from rlhi.evaluate import suites
 from rlhi.evaluate.budget import budget_of
-from rlhi.evaluate.gate import GUARD_LEVEL, Evidence, Judge, decide, kinds_of
+from rlhi.evaluate.gate import GUARD_LEVEL, Evidence, Judge, decide
 from rlhi.evaluate.judges.proven import proven
 from rlhi.evaluate.judges.verdicts import of_judges
+from rlhi.evaluate.kinds import kinds_of
+from rlhi.evaluate.people import measured as people_measured
 from rlhi.evaluate.statistics import Asked, by_chance, measure
 from rlhi.stages import Outcome
 from rlhi.stages.collect.personas import read_personas
+from rlhi.stages.evaluate.compare import decided_on
 from rlhi.stages.evaluate.confirm import CONFIRMED, WHY_SCREENED
 from rlhi.stages.evaluate.evaluate import RESULTS
 from rlhi.stages.evaluate.judges import VERDICTS, read_report
@@ -67,7 +70,9 @@ def _evidence(
         results, confidence=evaluate.confidence, resamples=evaluate.resamples, seed=seed, asked=asked, against="first"
     )
     return Evidence(
-        measurements=(*measured(results), *first, *_by_kind(space, results, measured)),
+        measurements=(
+            *measured(results), *first, *_by_kind(space, results, measured), *_people(space, evaluate, gate, budget),
+        ),
         drift=from_record(DriftReport, read_json(space.path("data/drift/drift.json"))),
         panel="decision" if decided else "screen",
         why_screened=str(read_note(space.path(CONFIRMED)).get(WHY_SCREENED, "")),
@@ -76,7 +81,15 @@ def _evidence(
         budget=budget,
         by_chance=_against_itself(results, gate),
         skipped=str(read_note(space.path(RESULTS)).get("skipped", "")),
-    )
+    )  # fmt: skip
+
+
+def _people(space: Workspace, evaluate: EvaluateConfig, gate: GateConfig, budget: Budget) -> Iterator[Measurement]:
+    """What people said of this very challenger, where the cycle decides anew on that."""
+    said = decided_on(space)
+    for name in (name for name, suite in SUITES.items() if suite.by_people and name in gate.gains and said):
+        one = people_measured(said, budget.level, gate.gains[name].margin, evaluate.confidence) if said else None
+        yield from [one] if one else []
 
 
 def _by_kind(
