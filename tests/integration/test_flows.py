@@ -105,18 +105,18 @@ class TestTemporaryServer:
         state = collect(str(workspace), return_state=True)
         assert isinstance(state, State) and state.is_completed()
         made = {report.stage: report.made for report in state.result()}
-        assert made["ingest"] > 0 and list(made) == ["ingest", "feedback", "personas"]
+        assert made["ingest"] > 0 and list(made) == ["ingest", "feedback", "personas", "tests"]
         run_id = state.state_details.flow_run_id
         with get_client(sync_client=True) as client:
             tasks = {}
             for _ in range(50):  # a task run is told by events, which arrive a little later
                 found = client.read_task_runs(flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [run_id]}}))
                 tasks = {task.name: task for task in found if task.state and task.state.is_final()}
-                if len(tasks) == 4:
+                if len(tasks) == 5:
                     break
                 time.sleep(0.1)
             keys = {artifact.key for artifact in client.read_artifacts()}
-        assert set(tasks) == {"ingest", "feedback", "personas", "publish"}
+        assert set(tasks) == {"ingest", "feedback", "personas", "tests", "publish"}
         assert all(task.state and task.state.is_completed() for task in tasks.values())
         assert "cpu" in tasks["ingest"].tags
         assert {"ingest-report", "feedback-report", "personas-report"} <= keys
