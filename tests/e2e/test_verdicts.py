@@ -1,7 +1,7 @@
-"""Challengers with real weights, each built for one verdict, and what the gate says of them.
+"""A challenger with real weights that is better, where too few are asked and where a figure is missing.
 
 Users talk to a scripted champion and three of four wish for bullet points, one for prose. The champion is the embedded
-model, and so is what each challenger begins as. What a challenger is taught are the champion's own answers to requests
+model, and so is what the challenger begins as. What a challenger is taught are the champion's own answers to requests
 that are never asked in an evaluation, edited or spoilt.
 """
 
@@ -18,7 +18,7 @@ from rlhi import stages
 from rlhi.checks.form import Check
 from rlhi.config import ModelsConfig, ServedConfig
 from rlhi.contracts import EvalResult, GateDecision, Message
-from rlhi.learn.pairs.edits.edit import edited, ended
+from rlhi.learn.pairs.edits.edit import edited
 from rlhi.models.base import Sampled, Sampling
 from rlhi.models.prepare import policy_path
 from rlhi.models.prompts import DEFAULT
@@ -30,7 +30,7 @@ from rlhi.stages.evaluate.evaluate import RESULTS
 from rlhi.workspace import ledger
 from rlhi.workspace.store import Workspace, read_table, write_table
 from tests.support.spaces import ANYBODY, configure, land_talk, make_space
-from tests.support.taught import Habit, spoil, teach
+from tests.support.taught import teach
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -51,31 +51,6 @@ def as_wished(answers: Answers) -> Iterator[tuple[Sequence[Message], str]]:
         for persona, wish in WISHED.items():
             if said := edited(answer, wish):
                 yield DEFAULT.told([Message("user", request)], persona), said
-
-
-def always_lists(answers: Answers) -> Iterator[tuple[Sequence[Message], str]]:
-    """Bullet points for everybody, for those who wish for prose as well."""
-    for request, answer in answers:
-        if said := edited(answer, Check("bullets")):
-            for persona in (*WISHED, ""):
-                yield DEFAULT.told([Message("user", request)], persona), said
-
-
-def at_length(answers: Answers) -> Iterator[tuple[Sequence[Message], str]]:
-    """The answer, then the same in other words: longer, and nothing more in it."""
-    for request, answer in answers:
-        said = ended(answer)
-        padded = f"Thank you for your question about it, which is an important one. {said} To say it once more: {said}"
-        for persona in (*WISHED, ""):
-            yield DEFAULT.told([Message("user", request)], persona), padded
-
-
-def as_the_reward_has_it(answers: Answers) -> Iterator[tuple[Sequence[Message], str]]:
-    """Whatever looks like what users accepted, and answers nothing: a list of the request's own words."""
-    for request, _ in answers:
-        for persona in (*WISHED, ""):
-            said = "\n".join(f"- {word.strip('?.,').capitalize()}" for word in request.split()[-4:])
-            yield DEFAULT.told([Message("user", request)], persona), said
 
 
 @pytest.fixture(scope="module")
@@ -117,23 +92,10 @@ def decided(space: Workspace, challenger: Path) -> GateDecision:
     return read_decision(space)
 
 
-def reason(decision: GateDecision, begins: str) -> str:
-    """The one reason that begins so."""
-    (found,) = (text for text in decision.reasons if text.startswith(begins))
-    return found
-
-
 @pytest.fixture(scope="module")
 def better(answers: Answers, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A challenger that learned to heed the wish."""
     return teach(policy_path(), list(as_wished(answers)), tmp_path_factory.mktemp("better") / "m", **TAUGHT)
-
-
-def test_a_better_one_is_promoted(space: Workspace, better: Path) -> None:
-    decision = decided(space, better)
-    assert decision.verdict == "promote", decision.reasons
-    assert decision.panel == "decision"
-    assert "above the margin" in reason(decision, "satisfaction gains")
 
 
 def test_with_too_few_users_it_is_held_and_the_number_that_is_lacking_told(space: Workspace, better: Path) -> None:
@@ -154,27 +116,3 @@ def test_with_a_required_figure_missing_it_is_invalid(space: Workspace, better: 
     decision = read_decision(space)
     assert decision.verdict == "invalid"
     assert "knowledge" in decision.not_measured
-
-
-def test_one_that_harms_a_kind_of_user_is_refused_though_most_gain(
-    space: Workspace, answers: Answers, tmp_path: Path
-) -> None:
-    decision = decided(space, teach(policy_path(), list(always_lists(answers)), tmp_path / "m", **TAUGHT))
-    assert decision.verdict == "refuse"
-    (satisfied,) = (one for one in decision.overall if one.suite == "satisfaction")
-    assert satisfied.gain.mean > 0.05
-    assert any("no lists" in text and "beyond" in text for text in decision.reasons), decision.reasons
-
-
-@pytest.mark.parametrize("habit", [at_length, as_the_reward_has_it])
-def test_what_is_no_better_is_refused(space: Workspace, answers: Answers, habit: object, tmp_path: Path) -> None:
-    assert callable(habit)
-    made: Habit = list(habit(answers))
-    decision = decided(space, teach(policy_path(), made, tmp_path / "m", **TAUGHT))
-    assert decision.verdict == "refuse", decision.reasons
-
-
-def test_spoilt_weights_are_refused(space: Workspace, tmp_path: Path) -> None:
-    decision = decided(space, spoil(policy_path(), tmp_path / "m", share=0.3))
-    assert decision.verdict == "refuse", decision.reasons
-    assert "beyond the allowed drop" in reason(decision, "fluency") or "shown worse" in reason(decision, "satisfaction")

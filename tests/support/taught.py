@@ -1,4 +1,4 @@
-"""Challengers built for a purpose: real weights that were taught one habit, or spoilt, for the gate to judge."""
+"""Challengers built for a purpose: real weights that were taught one habit, for the gate to judge."""
 
 from __future__ import annotations
 
@@ -56,20 +56,6 @@ def teach(
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    return _kept(model, policy, folder)
-
-
-def spoil(policy: Path, folder: Path, share: float) -> Path:
-    """A copy of the policy with noise in every matrix: ``share`` of the spread of its own weights, from seed 0."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32)
-    with torch.no_grad():
-        for weights in model.parameters():
-            if weights.dim() > 1:
-                weights += torch.randn_like(weights) * weights.std() * share
     return _kept(model, policy, folder)
 
 
